@@ -1,0 +1,42 @@
+# The commands of this project; `make help` lists them.
+SHELL := bash
+VENV := .venv
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt bench build tools python
+
+help: ## List the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: ## Build and start the gateway with the demo client on ./data
+	$(CARGO) run --release --bin sluice -- serve --demo
+
+build: ## Build the release binary: target/release/sluice
+	$(CARGO) build --release --bin sluice
+
+test: tools python ## Install what the tests need and run them all
+	$(CARGO) nextest run --workspace
+	$(CARGO) test --workspace --doc
+
+lint: ## Formatting, clippy, documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+fmt: ## Format the tree
+	$(CARGO) fmt --all
+
+bench: ## Measure the gateway beside nginx
+	bench/run
+
+# nextest is a test runner from crates.io; a machine may have it already.
+tools:
+	@command -v cargo-nextest >/dev/null || $(CARGO) install cargo-nextest --locked
+
+# The official SDKs that the end-to-end tests drive.
+python: $(VENV)/.stamp
+$(VENV)/.stamp: tests/python/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
