@@ -1,0 +1,52 @@
+//! LLM protocols, providers, body edits, usage, prices, token counting. No I/O: bytes in, bytes out.
+//!
+//! Stands above [`sluice_wire`], which knows bytes but no meanings, and below everything that moves requests. It knows
+//! what protocols and providers say, and neither routes, plugins nor connections.
+//!
+//! From a client's body to a provider's, and back to what the answer cost:
+//!
+//! ```
+//! use sluice_llm::{AnswerFacts, Carriage, Protocol, Provider, RequestView};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let body = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"Hi"}]}"#;
+//! let request = RequestView::parse(body.into())?;
+//! let protocol = Protocol::detect("/v1/chat/completions", &request);
+//! assert_eq!(protocol, Some(Protocol::OpenAiChat));
+//!
+//! let carriage = Provider::find("openai")?.carriage(Protocol::OpenAiChat)?;
+//! assert!(matches!(carriage, Carriage::Same(_)));
+//!
+//! let answer = br#"{"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10}}"#;
+//! let facts = AnswerFacts::read(carriage.target(), answer, false);
+//! assert_eq!(facts.and_then(|facts| facts.usage).map(|usage| usage.usage.total()), Some(10));
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod convert;
+mod echo;
+mod edits;
+mod error;
+mod lenient;
+mod prices;
+mod protocol;
+mod provider;
+mod request;
+mod tap;
+mod tokens;
+mod usage;
+
+pub use self::answer::AnswerFacts;
+pub use self::convert::{AnswerError, AnthropicStream, AnthropicToChat, ConversionRefused, StreamOutcome};
+pub use self::echo::{EchoError, EchoReply, EchoStamp, echo, echo_models};
+pub use self::edits::{BodyEdits, BodyPlan, StreamUsage};
+pub use self::error::{Dialect, ErrorKind, ProviderMessage, PublicError};
+pub use self::prices::{LongContextConfig, Price, PriceConfig, PriceTable, PriceTableError, RatesConfig};
+pub use self::protocol::Protocol;
+pub use self::provider::{Carriage, Endpoint, KeyHeader, Provider, ProviderConf, ProviderError};
+pub use self::request::RequestView;
+pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
+pub use self::tokens::{Encoding, TokenCounter};
+pub use self::usage::{Metered, Provenance, ReportedCounts, Usage};

@@ -1,0 +1,157 @@
+//! The protocols that clients and providers speak, and how a client's is recognised.
+
+use std::fmt;
+
+use sluice_wire::{JsonView, Kind};
+
+use crate::request::RequestView;
+
+/// A wire protocol of an LLM API. The names are APISIX's (compat §4.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// Anthropic Messages.
+    AnthropicMessages,
+    /// AWS Bedrock Converse.
+    BedrockConverse,
+    /// OpenAI Chat Completions.
+    OpenAiChat,
+    /// OpenAI Embeddings.
+    OpenAiEmbeddings,
+    /// OpenAI Responses.
+    OpenAiResponses,
+    /// Any other JSON body: relayed, not understood.
+    Passthrough,
+}
+
+impl Protocol {
+    /// All protocols, ordered by name.
+    pub const ALL: [Self; 6] = [
+        Self::AnthropicMessages,
+        Self::BedrockConverse,
+        Self::OpenAiChat,
+        Self::OpenAiEmbeddings,
+        Self::OpenAiResponses,
+        Self::Passthrough,
+    ];
+
+    /// The name in configuration, logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AnthropicMessages => "anthropic-messages",
+            Self::BedrockConverse => "bedrock-converse",
+            Self::OpenAiChat => "openai-chat",
+            Self::OpenAiEmbeddings => "openai-embeddings",
+            Self::OpenAiResponses => "openai-responses",
+            Self::Passthrough => "passthrough",
+        }
+    }
+
+    /// The protocol of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|protocol| protocol.name() == name)
+    }
+
+    /// Recognises a client's protocol by the normalised path and the body (compat §5.1). `None` for a body that no
+    /// protocol could mean: an empty object or array, or no object or array at all.
+    #[must_use]
+    pub fn detect(path: &str, request: &RequestView) -> Option<Self> {
+        let members = match request.json() {
+            JsonView::Object(members) => members,
+            JsonView::Array { count, .. } => return (*count > 0).then_some(Self::Passthrough),
+            JsonView::Scalar { .. } => return None,
+        };
+        let has_messages = matches!(request.messages_kind(), Some(Kind::Array | Kind::Object));
+        let has_input = request.input_kind().is_some();
+        if has_messages && path.ends_with("/converse") {
+            Some(Self::BedrockConverse)
+        } else if path.ends_with("/v1/messages") {
+            Some(Self::AnthropicMessages)
+        } else if has_input && path.ends_with("/v1/responses") {
+            Some(Self::OpenAiResponses)
+        } else if has_messages {
+            Some(Self::OpenAiChat)
+        } else if has_input {
+            Some(Self::OpenAiEmbeddings)
+        } else {
+            (!members.is_empty()).then_some(Self::Passthrough)
+        }
+    }
+
+    /// Whether a client that speaks this protocol asks for a stream with that body.
+    #[must_use]
+    pub fn wants_stream(self, request: &RequestView) -> bool {
+        self != Self::OpenAiEmbeddings && request.stream()
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn detect(path: &str, body: &'static str) -> Option<Protocol> {
+        Protocol::detect(
+            path,
+            &RequestView::parse(Bytes::from_static(body.as_bytes())).unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_wins() {
+        use Protocol::*;
+        let cases = [
+            ("/model/a.b/converse", r#"{"messages":[]}"#, Some(BedrockConverse)),
+            (
+                "/model/a.b/converse",
+                r#"{"messages":"x","input":1}"#,
+                Some(OpenAiEmbeddings),
+            ),
+            (
+                "/v1/messages",
+                r#"{"messages":[],"input":"x"}"#,
+                Some(AnthropicMessages),
+            ),
+            ("/proxy/v1/messages", "{}", Some(AnthropicMessages)),
+            ("/v1/messages", "[1]", Some(Passthrough)),
+            ("/v1/responses", r#"{"input":null}"#, Some(OpenAiResponses)),
+            ("/v1/responses", r#"{"messages":[]}"#, Some(OpenAiChat)),
+            ("/v1/responses/", r#"{"input":"x"}"#, Some(OpenAiEmbeddings)),
+            ("/anything", r#"{"messages":{},"input":"x"}"#, Some(OpenAiChat)),
+            ("/anything", r#"{"messages":"x"}"#, Some(Passthrough)),
+            ("/anything", r#"{"input":["a"]}"#, Some(OpenAiEmbeddings)),
+            ("/anything", r#"{"prompt":"x"}"#, Some(Passthrough)),
+            ("/anything", r#"[{"messages":[]}]"#, Some(Passthrough)),
+            ("/anything", "{}", None),
+            ("/anything", "[]", None),
+            ("/anything", "\"messages\"", None),
+        ];
+        for (path, body, expected) in cases {
+            assert_eq!(detect(path, body), expected, "{path} {body}");
+        }
+    }
+
+    #[test]
+    fn names_round_trip_and_are_ordered() {
+        for protocol in Protocol::ALL {
+            assert_eq!(Protocol::from_name(protocol.name()), Some(protocol));
+        }
+        assert!(Protocol::ALL.is_sorted_by_key(|protocol| protocol.name()));
+        assert_eq!(Protocol::from_name("openai"), None);
+    }
+
+    #[test]
+    fn embeddings_never_stream() {
+        let request = RequestView::parse(Bytes::from_static(br#"{"input":"x","stream":true}"#)).unwrap();
+        assert!(!Protocol::OpenAiEmbeddings.wants_stream(&request));
+        assert!(Protocol::OpenAiResponses.wants_stream(&request));
+    }
+}

@@ -1,0 +1,361 @@
+//! Providers: where each is found, which protocols it takes, and what sets it apart. All of it is data: an
+//! OpenAI-compatible provider is one row of [`table`].
+
+mod table;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::protocol::Protocol;
+
+/// Bytes of a path segment that stay as they are (RFC 3986, unreserved).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// A provider of LLM APIs (compat §5.2).
+#[derive(Debug, PartialEq, Eq)]
+pub struct Provider {
+    name: &'static str,
+    location: Location,
+    endpoints: &'static [Endpoint],
+    drops_model: bool,
+    needs: Needs,
+    headers: Headers,
+}
+
+/// Where a provider listens unless an endpoint is configured. Always HTTPS on port 443.
+#[derive(Debug, PartialEq, Eq)]
+enum Location {
+    /// A host name, in which `{region}` stands for the configured region.
+    Host(&'static str),
+    /// Nowhere in particular: the endpoint must be configured.
+    Configured,
+    /// Inside the gateway.
+    BuiltIn,
+}
+
+/// What a provider's configuration must contain.
+#[derive(Debug, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    ProjectAndRegionOrEndpoint,
+    RegionAndAwsKeys,
+}
+
+/// Headers in the native profile. A name that ends in `*` stands for all that begin so.
+#[derive(Debug, PartialEq, Eq)]
+struct Headers {
+    key: KeyHeader,
+    fixed: &'static [(&'static str, &'static str)],
+    from_client: &'static [&'static str],
+    to_client: &'static [&'static str],
+}
+
+/// The header that carries a provider's API key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyHeader {
+    /// `authorization: Bearer <key>`
+    Bearer,
+    /// The key alone, in the header of that name.
+    Named(&'static str),
+}
+
+/// What a provider offers for one protocol.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    protocol: Protocol,
+    path: &'static str,
+    stream_path: Option<&'static str>,
+    max_tokens: MaxTokens,
+}
+
+/// What `llm_options.max_tokens` becomes in a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MaxTokens {
+    /// Nothing: the protocol has no such limit.
+    Unmapped,
+    /// A member of the body.
+    Member(&'static str),
+    /// A member of the body that displaces one of the client's.
+    Displacing {
+        /// The member that is set.
+        member: &'static str,
+        /// The client's member that is removed.
+        removed: &'static str,
+    },
+    /// `inferenceConfig.maxTokens`
+    InferenceConfig,
+}
+
+/// The block `provider_conf` of `ai-proxy` (compat §4.1.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ProviderConf {
+    /// Google Cloud project.
+    pub project_id: Option<String>,
+    /// Region of Google Cloud or AWS.
+    pub region: Option<String>,
+}
+
+/// How a client's protocol is carried to a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carriage {
+    /// The provider speaks it.
+    Same(&'static Endpoint),
+    /// Anthropic Messages is converted to OpenAI chat (compat §5.4).
+    AnthropicToChat(&'static Endpoint),
+    /// Relayed to the client's own path.
+    Passthrough,
+}
+
+/// Why a provider cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ProviderError {
+    /// No provider has that name.
+    #[error("ai provider: {0} is not supported.")]
+    Unknown(String),
+    /// `vertex-ai` lacks its place.
+    #[error("vertex-ai requires either provider_conf (project_id + region) or override.endpoint")]
+    VertexPlace,
+    /// `bedrock` lacks its region.
+    #[error("bedrock requires provider_conf.region")]
+    BedrockRegion,
+    /// `bedrock` lacks its keys.
+    #[error("bedrock requires auth.aws")]
+    BedrockKeys,
+    /// The client's protocol is not offered, and nothing converts it to one that is.
+    #[error("provider {provider} does not support {protocol} protocol (supported: {supported})")]
+    Protocol {
+        /// Name of the provider.
+        provider: &'static str,
+        /// What the client speaks.
+        protocol: Protocol,
+        /// Names of the protocols that are offered, in alphabetical order.
+        supported: String,
+    },
+}
+
+impl Provider {
+    /// The provider of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Unknown`].
+    pub fn find(name: &str) -> Result<&'static Self, ProviderError> {
+        Self::all()
+            .iter()
+            .find(|row| row.name == name)
+            .ok_or_else(|| ProviderError::Unknown(name.to_owned()))
+    }
+
+    /// All providers.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        table::PROVIDERS
+    }
+
+    /// Name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it answers inside the gateway, without any upstream.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        self.location == Location::BuiltIn
+    }
+
+    /// Whether `model` is removed from bodies, because the path names it.
+    #[must_use]
+    pub fn drops_model(&self) -> bool {
+        self.drops_model
+    }
+
+    /// Default host, to be called over HTTPS on port 443. `None` if an endpoint must be configured, or if the host
+    /// depends on a region that is not.
+    #[must_use]
+    pub fn host(&self, conf: &ProviderConf) -> Option<Cow<'static, str>> {
+        match self.location {
+            Location::Host(template) => expand(template, conf, None),
+            Location::Configured | Location::BuiltIn => None,
+        }
+    }
+
+    /// Checks what the provider needs of its configuration (compat §4.1.2).
+    ///
+    /// # Errors
+    ///
+    /// The [`ProviderError`] that says what is missing.
+    pub fn check(
+        &self,
+        conf: &ProviderConf,
+        has_endpoint: bool,
+        has_aws_keys: bool,
+    ) -> Result<(), ProviderError> {
+        match self.needs {
+            Needs::ProjectAndRegionOrEndpoint
+                if !has_endpoint && (conf.project_id.is_none() || conf.region.is_none()) =>
+            {
+                Err(ProviderError::VertexPlace)
+            }
+            Needs::RegionAndAwsKeys if conf.region.is_none() => Err(ProviderError::BedrockRegion),
+            Needs::RegionAndAwsKeys if !has_aws_keys => Err(ProviderError::BedrockKeys),
+            Needs::Nothing | Needs::ProjectAndRegionOrEndpoint | Needs::RegionAndAwsKeys => Ok(()),
+        }
+    }
+
+    /// What it offers for a protocol.
+    #[must_use]
+    pub fn endpoint(&self, protocol: Protocol) -> Option<&'static Endpoint> {
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.protocol == protocol)
+    }
+
+    /// How a client that speaks `protocol` is carried to this provider.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Protocol`] if it cannot be.
+    pub fn carriage(&self, protocol: Protocol) -> Result<Carriage, ProviderError> {
+        if protocol == Protocol::Passthrough {
+            return Ok(Carriage::Passthrough);
+        }
+        if let Some(endpoint) = self.endpoint(protocol) {
+            return Ok(Carriage::Same(endpoint));
+        }
+        match (protocol, self.endpoint(Protocol::OpenAiChat)) {
+            (Protocol::AnthropicMessages, Some(chat)) => Ok(Carriage::AnthropicToChat(chat)),
+            _ => Err(ProviderError::Protocol {
+                provider: self.name,
+                protocol,
+                supported: self.supported(),
+            }),
+        }
+    }
+
+    /// The header that carries the API key.
+    #[must_use]
+    pub fn key_header(&self) -> KeyHeader {
+        self.headers.key
+    }
+
+    /// Headers that every request in the native profile carries, unless the client sent its own.
+    #[must_use]
+    pub fn fixed_headers(&self) -> &'static [(&'static str, &'static str)] {
+        self.headers.fixed
+    }
+
+    /// Whether the native profile passes on that header of the client, given in lower case.
+    #[must_use]
+    pub fn takes_header(&self, name: &str) -> bool {
+        matches_any(self.headers.from_client, name)
+    }
+
+    /// Whether the native profile hands that header of an answer, given in lower case, to the client.
+    #[must_use]
+    pub fn returns_header(&self, name: &str) -> bool {
+        matches_any(table::RETURNED_BY_ALL, name) || matches_any(self.headers.to_client, name)
+    }
+
+    fn supported(&self) -> String {
+        let mut names: Vec<_> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.protocol.name())
+            .collect();
+        names.sort_unstable();
+        names.join(", ")
+    }
+}
+
+impl Endpoint {
+    /// The protocol that is spoken there.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The path to call. `None` if it names something that neither request nor configuration gives: the model, the
+    /// project or the region.
+    #[must_use]
+    pub fn path(&self, conf: &ProviderConf, model: Option<&str>, stream: bool) -> Option<Cow<'static, str>> {
+        let template = if stream {
+            self.stream_path.unwrap_or(self.path)
+        } else {
+            self.path
+        };
+        expand(template, conf, model)
+    }
+
+    pub(crate) fn max_tokens(&self) -> MaxTokens {
+        self.max_tokens
+    }
+}
+
+impl Carriage {
+    /// The protocol in which the provider is called.
+    #[must_use]
+    pub fn target(&self) -> Protocol {
+        match self {
+            Self::Same(endpoint) | Self::AnthropicToChat(endpoint) => endpoint.protocol,
+            Self::Passthrough => Protocol::Passthrough,
+        }
+    }
+
+    /// The endpoint that is called; a passthrough has none.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&'static Endpoint> {
+        match self {
+            Self::Same(endpoint) | Self::AnthropicToChat(endpoint) => Some(endpoint),
+            Self::Passthrough => None,
+        }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Fills in `{project}`, `{region}` and `{model}`; `None` if one is asked for and not there.
+fn expand(template: &'static str, conf: &ProviderConf, model: Option<&str>) -> Option<Cow<'static, str>> {
+    if !template.contains('{') {
+        return Some(Cow::Borrowed(template));
+    }
+    let mut out = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some((literal, variable)) = rest.split_once('{') {
+        let (name, after) = variable.split_once('}')?;
+        let value = match name {
+            "project" => conf.project_id.as_deref()?,
+            "region" => conf.region.as_deref()?,
+            "model" => model?,
+            _ => return None,
+        };
+        out.push_str(literal);
+        out.extend(utf8_percent_encode(value, SEGMENT));
+        rest = after;
+    }
+    out.push_str(rest);
+    Some(Cow::Owned(out))
+}
+
+fn matches_any(patterns: &[&str], name: &str) -> bool {
+    patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => *pattern == name,
+    })
+}
+
+#[cfg(test)]
+mod tests;

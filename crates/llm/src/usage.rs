@@ -1,0 +1,95 @@
+//! Token usage in two forms: the normal form with disjoint buckets, and the counts as APISIX takes them.
+
+mod fields;
+mod tally;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::fields::{AnthropicUsage, BedrockUsage, ChatUsage, ResponsesUsage};
+pub(crate) use self::tally::Tally;
+
+/// Tokens of one call in disjoint buckets: every billable token is in exactly one of them.
+///
+/// Drives our own limits, budgets, metrics, ledger and prices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Fresh input text, neither read from nor written to a prompt cache.
+    pub input: u64,
+    /// Input read from the provider's prompt cache.
+    pub cache_read: u64,
+    /// Input written to the provider's prompt cache (five-minute class where the provider tells classes apart).
+    pub cache_write: u64,
+    /// Input written to the one-hour class of the prompt cache.
+    pub cache_write_1h: u64,
+    /// Audio input.
+    pub audio_input: u64,
+    /// Output text, without reasoning.
+    pub output: u64,
+    /// Reasoning output.
+    pub reasoning: u64,
+    /// Audio output.
+    pub audio_output: u64,
+}
+
+impl Usage {
+    /// All input buckets together.
+    #[must_use]
+    pub fn total_input(&self) -> u64 {
+        self.input + self.cache_read + self.cache_write + self.cache_write_1h + self.audio_input
+    }
+
+    /// All output buckets together.
+    #[must_use]
+    pub fn total_output(&self) -> u64 {
+        self.output + self.reasoning + self.audio_output
+    }
+
+    /// Input and output together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total_input() + self.total_output()
+    }
+}
+
+/// Where the numbers of a [`Usage`] come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provenance {
+    /// Nothing was used: no upstream call was made, or it failed before the model ran.
+    #[default]
+    None,
+    /// The provider said so in its answer.
+    Reported,
+    /// The provider said so after the client had gone.
+    Drained,
+    /// Counted locally from the text that passed.
+    Estimated,
+}
+
+/// The counts as APISIX 3.18 takes them: provider fields as they stand, nothing reported means zero.
+///
+/// Drives `ai-rate-limiting`, the `apisix_*` metrics and the `llm_*` variables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedCounts {
+    /// `llm_prompt_tokens`.
+    pub prompt: u64,
+    /// `llm_completion_tokens`.
+    pub completion: u64,
+    /// `llm_total_tokens`.
+    pub total: u64,
+    /// `llm_cache_read_input_tokens`.
+    pub cache_read: u64,
+    /// `llm_cache_creation_input_tokens`.
+    pub cache_creation: u64,
+    /// `llm_reasoning_tokens`.
+    pub reasoning: u64,
+}
+
+/// What a provider reported, in both forms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metered {
+    /// As APISIX counts.
+    pub counts: ReportedCounts,
+    /// In normal form.
+    pub usage: Usage,
+}

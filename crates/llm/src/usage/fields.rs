@@ -1,0 +1,226 @@
+//! The usage objects of the protocols as they stand on the wire (compat §4.1.7, llm-protocols §16).
+
+use serde::Deserialize;
+
+use super::{ReportedCounts, Tally};
+use crate::lenient::{Count, Text};
+
+/// OpenAI chat and embeddings, and what compatible providers made of them.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ChatUsage {
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    total_tokens: Count,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+    /// DeepSeek.
+    prompt_cache_hit_tokens: Count,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct PromptDetails {
+    cached_tokens: Option<Count>,
+    cache_creation_input_tokens: Option<Count>,
+    cache_write_tokens: Count,
+    audio_tokens: Count,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct CompletionDetails {
+    reasoning_tokens: Count,
+    audio_tokens: Count,
+}
+
+/// What a chat provider says about its prompt cache.
+pub(crate) struct PromptCache {
+    pub(crate) read: u64,
+    /// `None` if the provider does not say.
+    pub(crate) created: Option<u64>,
+}
+
+impl ChatUsage {
+    pub(crate) fn prompt(&self) -> u64 {
+        self.prompt_tokens.0
+    }
+
+    pub(crate) fn completion(&self) -> u64 {
+        self.completion_tokens.0
+    }
+
+    /// `prompt_tokens_details`, if there.
+    pub(crate) fn prompt_cache(&self) -> Option<PromptCache> {
+        let details = self.prompt_tokens_details.as_ref()?;
+        Some(PromptCache {
+            read: details.cached_tokens.unwrap_or_default().0,
+            created: details.cache_creation_input_tokens.map(|count| count.0),
+        })
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        let prompt = self.prompt_tokens_details.clone().unwrap_or_default();
+        let completion = self.completion_tokens_details.clone().unwrap_or_default();
+        Tally {
+            counts: ReportedCounts {
+                prompt: self.prompt_tokens.0,
+                completion: self.completion_tokens.0,
+                total: total(self.total_tokens, self.prompt_tokens, self.completion_tokens),
+                cache_read: prompt.cached_tokens.unwrap_or(self.prompt_cache_hit_tokens).0,
+                cache_creation: prompt.cache_creation_input_tokens.unwrap_or_default().0,
+                reasoning: completion.reasoning_tokens.0,
+            },
+            prompt_includes_cache: true,
+            cache_write: prompt.cache_write_tokens.0,
+            audio_input: prompt.audio_tokens.0,
+            audio_output: completion.audio_tokens.0,
+            ..Tally::default()
+        }
+    }
+}
+
+/// OpenAI Responses.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ResponsesUsage {
+    input_tokens: Count,
+    output_tokens: Count,
+    total_tokens: Count,
+    input_tokens_details: Option<InputDetails>,
+    output_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct InputDetails {
+    cached_tokens: Count,
+    cache_write_tokens: Count,
+    audio_tokens: Count,
+}
+
+impl ResponsesUsage {
+    pub(crate) fn tally(&self) -> Tally {
+        let input = self.input_tokens_details.clone().unwrap_or_default();
+        let output = self.output_tokens_details.clone().unwrap_or_default();
+        Tally {
+            counts: ReportedCounts {
+                prompt: self.input_tokens.0,
+                completion: self.output_tokens.0,
+                total: total(self.total_tokens, self.input_tokens, self.output_tokens),
+                cache_read: input.cached_tokens.0,
+                cache_creation: 0,
+                reasoning: output.reasoning_tokens.0,
+            },
+            prompt_includes_cache: true,
+            cache_write: input.cache_write_tokens.0,
+            audio_input: input.audio_tokens.0,
+            audio_output: output.audio_tokens.0,
+            ..Tally::default()
+        }
+    }
+}
+
+/// Anthropic Messages.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct AnthropicUsage {
+    input_tokens: Count,
+    output_tokens: Count,
+    cache_read_input_tokens: Count,
+    cache_creation_input_tokens: Count,
+    cache_creation: Option<CacheCreation>,
+    output_tokens_details: Option<ThinkingDetails>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct CacheCreation {
+    ephemeral_5m_input_tokens: Count,
+    ephemeral_1h_input_tokens: Count,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ThinkingDetails {
+    thinking_tokens: Count,
+}
+
+impl AnthropicUsage {
+    pub(crate) fn tally(&self) -> Tally {
+        let creation = self.cache_creation.clone().unwrap_or_default();
+        let (written_5m, written_1h) = (
+            creation.ephemeral_5m_input_tokens.0,
+            creation.ephemeral_1h_input_tokens.0,
+        );
+        Tally {
+            counts: ReportedCounts {
+                prompt: self.input_tokens.0,
+                completion: self.output_tokens.0,
+                total: total(Count(0), self.input_tokens, self.output_tokens),
+                cache_read: self.cache_read_input_tokens.0,
+                cache_creation: self.cache_creation_input_tokens.0,
+                reasoning: 0,
+            },
+            prompt_includes_cache: false,
+            cache_write: written_5m.saturating_add(written_1h),
+            cache_write_1h: written_1h,
+            thinking: self
+                .output_tokens_details
+                .clone()
+                .unwrap_or_default()
+                .thinking_tokens
+                .0,
+            ..Tally::default()
+        }
+    }
+}
+
+/// AWS Bedrock Converse.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(crate) struct BedrockUsage<'a> {
+    input_tokens: Count,
+    output_tokens: Count,
+    total_tokens: Count,
+    cache_read_input_tokens: Count,
+    cache_write_input_tokens: Count,
+    cache_details: Option<Vec<CacheDetail<'a>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+struct CacheDetail<'a> {
+    ttl: Text<'a>,
+    input_tokens: Count,
+}
+
+impl BedrockUsage<'_> {
+    pub(crate) fn tally(&self) -> Tally {
+        let details = self.cache_details.iter().flatten();
+        let written_1h = details
+            .filter(|detail| detail.ttl.as_str() == Some("1h"))
+            .map(|detail| detail.input_tokens.0);
+        Tally {
+            counts: ReportedCounts {
+                prompt: self.input_tokens.0,
+                completion: self.output_tokens.0,
+                total: total(self.total_tokens, self.input_tokens, self.output_tokens),
+                ..ReportedCounts::default()
+            },
+            prompt_includes_cache: false,
+            cache_read: self.cache_read_input_tokens.0,
+            cache_write: self.cache_write_input_tokens.0,
+            cache_write_1h: written_1h.fold(0, u64::saturating_add),
+            ..Tally::default()
+        }
+    }
+}
+
+fn total(reported: Count, prompt: Count, completion: Count) -> u64 {
+    if reported.0 > 0 {
+        reported.0
+    } else {
+        prompt.0.saturating_add(completion.0)
+    }
+}
