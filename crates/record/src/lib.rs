@@ -1,0 +1,8 @@
+//! The finished record of a request: the one value that metrics, access log and ledger read.
+//!
+//! Stands above [`sluice_llm`] and below everything that measures. It holds data and knows no sink: who reads it is
+//! decided by the binary.
+
+mod record;
+
+pub use self::record::{AiRecord, Attempt, Cost, Ended, Record, RequestId, ResponseSource, Text};

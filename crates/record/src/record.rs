@@ -1,0 +1,178 @@
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use http::Method;
+use serde::Serialize;
+use sluice_llm::{Provenance, ReportedCounts, Usage};
+
+/// Text shared between the configuration, the request and its record.
+pub type Text = Arc<str>;
+
+/// A request's identity: a UUID as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u128);
+
+/// Everything that is known of a request when it is over. Built once, on every exit.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Identity; in the ledger the primary key.
+    pub id: RequestId,
+    /// Start, in microseconds since the Unix epoch.
+    pub started_us: i64,
+    /// From the first byte of the request to the last byte of the answer, in microseconds.
+    pub duration_us: u64,
+    /// Time that the upstream took, in microseconds; 0 when none was called.
+    pub upstream_us: u64,
+    /// Request method.
+    pub method: Method,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// `Host` as sent, without its port, lower case.
+    pub host: Text,
+    /// Path as received, with the query, at most 8 KiB of it. Credentials in the query are masked.
+    pub request_uri: Text,
+    /// Normalised path without the query.
+    pub uri: Text,
+    /// Protocol of the request line, for example `HTTP/1.1`.
+    pub http_version: &'static str,
+    /// `User-Agent`, if sent.
+    pub user_agent: Option<Text>,
+    /// `Referer`, if sent.
+    pub referer: Option<Text>,
+    /// Address of the peer.
+    pub client: SocketAddr,
+    /// Bytes of the request, head and body.
+    pub request_bytes: u64,
+    /// Bytes of the answer, head and body.
+    pub response_bytes: u64,
+    /// Bytes of the answer's body.
+    pub body_bytes: u64,
+    /// Status that the client saw; 499 when it left before the head was sent.
+    pub status: u16,
+    /// Who made the answer.
+    pub source: ResponseSource,
+    /// How it ended.
+    pub ended: Ended,
+    /// Id of the matched route; for a built-in route its name.
+    pub route_id: Option<Text>,
+    /// `name` of the matched route.
+    pub route_name: Option<Text>,
+    /// Id of the route's service.
+    pub service_id: Option<Text>,
+    /// `name` of the service.
+    pub service_name: Option<Text>,
+    /// Path pattern of the route that matched.
+    pub matched_uri: Option<Text>,
+    /// Host pattern of the route that matched.
+    pub matched_host: Option<Text>,
+    /// Consumer that was authenticated.
+    pub consumer: Option<Text>,
+    /// Its consumer group.
+    pub consumer_group: Option<Text>,
+    /// Id of the credential that it used.
+    pub credential: Option<Text>,
+    /// What `apisix_*` metrics call `node`: the upstream's address, for AI calls the instance's name.
+    pub node: Option<Text>,
+    /// Upstream attempts in order.
+    pub attempts: Vec<Attempt>,
+    /// Whether `prometheus` is on for this request, and whether it prefers names to ids (`prefer_name`).
+    pub prometheus: Option<bool>,
+    /// What is known of the AI call, if it was one.
+    pub ai: Option<Box<AiRecord>>,
+    /// Short machine-readable code of the failure, if one happened.
+    pub error: Option<&'static str>,
+}
+
+impl Record {
+    /// The client's address without its port.
+    #[must_use]
+    pub fn client_ip(&self) -> IpAddr {
+        self.client.ip()
+    }
+}
+
+/// One attempt at an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// `host:port` that was tried.
+    pub addr: Text,
+    /// Status it answered; 502 or 504 when it did not answer, as nginx writes it.
+    pub status: u16,
+    /// Time from the start of the attempt to its answer's last byte or its failure, in microseconds.
+    pub time_us: u64,
+}
+
+/// Who made the answer (`response_source` of `apisix_http_status`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResponseSource {
+    /// The gateway: a plugin, or an error of ours.
+    #[default]
+    Apisix,
+    /// The HTTP layer: a request too broken for any plugin, or an upstream that could not be reached.
+    Nginx,
+    /// The upstream.
+    Upstream,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The answer was sent whole.
+    #[default]
+    Complete,
+    /// The client left first.
+    ClientGone,
+    /// The upstream broke off inside its answer.
+    UpstreamCut,
+    /// A bound of the gateway ended the answer early.
+    LimitHit,
+    /// A defect of the gateway.
+    Crashed,
+}
+
+/// What is known of an AI call.
+#[derive(Clone, Debug, Default)]
+pub struct AiRecord {
+    /// Protocol that the client spoke, for example `openai-chat`.
+    pub protocol: &'static str,
+    /// Provider kind of the instance that answered, for example `openai`.
+    pub provider: &'static str,
+    /// Instance that answered: `ai-proxy-<provider>` or the instance's name.
+    pub instance: Text,
+    /// `model` of the client's body (`request_llm_model`).
+    pub model_asked: Text,
+    /// Model that went upstream (`llm_model`); empty when nothing was sent.
+    pub model_sent: Text,
+    /// Model that the answer names, if it names one.
+    pub model_answered: Option<Text>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Time to the first token, in microseconds.
+    pub ttft_us: Option<u64>,
+    /// Usage in normal form.
+    pub usage: Usage,
+    /// Where the usage comes from.
+    pub provenance: Provenance,
+    /// Usage as APISIX counts it.
+    pub counts: ReportedCounts,
+    /// What the call cost.
+    pub cost: Cost,
+    /// Number of tools offered.
+    pub tool_count: u32,
+    /// Whether the answer calls tools.
+    pub has_tool_calls: bool,
+    /// The end user that the client named.
+    pub end_user: Option<Text>,
+}
+
+/// What a call cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cost {
+    /// No price is known for the model: a state, not zero.
+    #[default]
+    Unpriced,
+    /// Millionths of a US dollar.
+    MicroUsd(i64),
+}
