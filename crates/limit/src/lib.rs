@@ -1,0 +1,53 @@
+//! Counters, windows, reservations and budgets, in process.
+//!
+//! Two ways to hold a limit, each with its own store:
+//!
+//! * **count afterwards**: [`WindowCounters`] and [`SlidingCounters`]. What `ai-rate-limiting` and `limit-count`
+//!   do: look at the counter, let the request through, charge it later (or take at once).
+//! * **reserve, then settle**: [`Budgets`]. What our own limits do: an estimate is held before the call and
+//!   replaced by the actual usage after it. [`Estimates`] sizes the hold by what was observed.
+//!
+//! Amounts are plain `u64`: tokens, requests or micro-USD alike. The crate knows neither HTTP nor plugins, does no
+//! I/O and never reads a clock by itself: counters take an `Instant`, budgets a [`Clock`].
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use sluice_limit::{Budget, Budgets, CounterKey, Period, ReserveError, SystemClock};
+//!
+//! let budgets = Budgets::new(10_000, Arc::new(SystemClock));
+//! let budget = Budget {
+//!     key: CounterKey::new(&["consumer/ann", "tokens per minute"]),
+//!     limit: 1_000,
+//!     period: Period::Fixed(Duration::from_secs(60)),
+//! };
+//!
+//! let call = budgets.reserve(&budget, 1_200)?;            // the request that crosses the limit is let in …
+//! assert!(budgets.reserve(&budget, 10).is_err());         // … and nobody else while it runs
+//! call.settle(300);                                       // it used less than was held
+//! assert_eq!(budgets.standing(&budget).remaining, 700);
+//! # Ok::<(), ReserveError>(())
+//! ```
+
+mod account;
+mod budget;
+mod clock;
+mod decision;
+mod estimate;
+mod key;
+mod period;
+mod reservation;
+mod shards;
+mod sliding;
+mod ticks;
+mod windows;
+
+pub use self::account::{AccountState, Standing};
+pub use self::budget::{Budget, Budgets, ReserveError};
+pub use self::clock::{Clock, SystemClock};
+pub use self::decision::Decision;
+pub use self::estimate::Estimates;
+pub use self::key::{CounterKey, ParseKeyError};
+pub use self::period::Period;
+pub use self::reservation::ReservationGuard;
+pub use self::sliding::SlidingCounters;
+pub use self::windows::WindowCounters;
