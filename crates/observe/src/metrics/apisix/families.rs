@@ -1,0 +1,250 @@
+//! Names, labels and buckets, and what counts where.
+
+use sluice_record::Record;
+
+use super::{Series, Values};
+use crate::metrics::family::{CounterFamily, Desc, Family, HistogramFamily, Label};
+use crate::metrics::histogram::Buckets;
+use crate::metrics::{MetricsConfig, MetricsError};
+
+/// Decimals between microseconds and the milliseconds that are shown.
+const MICROS_AS_MILLIS: u8 = 3;
+
+const STATUS: Desc<11> = Desc {
+    name: "http_status",
+    help: "Answers by HTTP status.",
+    labels: [
+        Label::fixed("code"),
+        Label::open("route"),
+        Label::open("matched_uri"),
+        Label::open("matched_host"),
+        Label::open("service"),
+        Label::open("consumer"),
+        Label::open("node"),
+        Label::bounded("request_type"),
+        Label::open("request_llm_model"),
+        Label::open("llm_model"),
+        Label::bounded("response_source"),
+    ],
+};
+
+const LATENCY: Desc<8> = Desc {
+    name: "http_latency",
+    help: "Time of requests in milliseconds: in all, in the upstream, in the gateway.",
+    labels: http_labels(),
+};
+
+const BANDWIDTH: Desc<8> = Desc {
+    name: "bandwidth",
+    help: "Bytes received from and sent to clients.",
+    labels: http_labels(),
+};
+
+const LLM_LATENCY: Desc<8> = Desc {
+    name: "llm_latency",
+    help: "Time of AI calls in milliseconds: to the end and, for streams, to the first token.",
+    labels: with_type(llm_labels()),
+};
+
+const PROMPT_TOKENS: Desc<7> = Desc {
+    name: "llm_prompt_tokens",
+    help: "Prompt tokens of AI calls.",
+    labels: llm_labels(),
+};
+
+const COMPLETION_TOKENS: Desc<7> = Desc {
+    name: "llm_completion_tokens",
+    help: "Completion tokens of AI calls.",
+    labels: llm_labels(),
+};
+
+const PROMPT_TOKENS_DIST: Desc<7> = Desc {
+    name: "llm_prompt_tokens_dist",
+    help: "Prompt tokens per AI call.",
+    labels: llm_labels(),
+};
+
+const COMPLETION_TOKENS_DIST: Desc<7> = Desc {
+    name: "llm_completion_tokens_dist",
+    help: "Completion tokens per AI call.",
+    labels: llm_labels(),
+};
+
+const fn http_labels() -> [Label; 8] {
+    let [_, _, consumer, node, request_type, asked, sent] = llm_labels();
+    with_type([
+        Label::open("route"),
+        Label::open("service"),
+        consumer,
+        node,
+        request_type,
+        asked,
+        sent,
+    ])
+}
+
+const fn with_type([route, service, consumer, node, request_type, asked, sent]: [Label; 7]) -> [Label; 8] {
+    [
+        Label::fixed("type"),
+        route,
+        service,
+        consumer,
+        node,
+        request_type,
+        asked,
+        sent,
+    ]
+}
+
+const fn llm_labels() -> [Label; 7] {
+    [
+        Label::open("route_id"),
+        Label::open("service_id"),
+        Label::open("consumer"),
+        Label::open("node"),
+        Label::bounded("request_type"),
+        Label::open("request_llm_model"),
+        Label::open("llm_model"),
+    ]
+}
+
+#[derive(Debug)]
+pub(super) struct Families {
+    status: CounterFamily<11>,
+    latency: HistogramFamily<8>,
+    bandwidth: CounterFamily<8>,
+    llm_latency: HistogramFamily<8>,
+    prompt_tokens: CounterFamily<7>,
+    completion_tokens: CounterFamily<7>,
+    prompt_tokens_dist: HistogramFamily<7>,
+    completion_tokens_dist: HistogramFamily<7>,
+}
+
+impl Families {
+    pub(super) fn new(config: &MetricsConfig) -> Result<Self, MetricsError> {
+        let latency = Buckets::new("default_buckets", &config.latency_buckets, MICROS_AS_MILLIS)?;
+        let llm_latency = Buckets::new(
+            "llm_latency_buckets",
+            &config.llm_latency_buckets,
+            MICROS_AS_MILLIS,
+        )?;
+        let prompt = Buckets::new("llm_prompt_tokens_buckets", &config.prompt_token_buckets, 0)?;
+        let completion = Buckets::new(
+            "llm_completion_tokens_buckets",
+            &config.completion_token_buckets,
+            0,
+        )?;
+        Ok(Self {
+            status: CounterFamily::new(STATUS, config.limits(STATUS.name)),
+            latency: HistogramFamily::new(LATENCY, latency, config.limits(LATENCY.name)),
+            bandwidth: CounterFamily::new(BANDWIDTH, config.limits(BANDWIDTH.name)),
+            llm_latency: HistogramFamily::new(LLM_LATENCY, llm_latency, config.limits(LLM_LATENCY.name)),
+            prompt_tokens: CounterFamily::new(PROMPT_TOKENS, config.limits(PROMPT_TOKENS.name)),
+            completion_tokens: CounterFamily::new(COMPLETION_TOKENS, config.limits(COMPLETION_TOKENS.name)),
+            prompt_tokens_dist: HistogramFamily::new(
+                PROMPT_TOKENS_DIST,
+                prompt,
+                config.limits(PROMPT_TOKENS_DIST.name),
+            ),
+            completion_tokens_dist: HistogramFamily::new(
+                COMPLETION_TOKENS_DIST,
+                completion,
+                config.limits(COMPLETION_TOKENS_DIST.name),
+            ),
+        })
+    }
+
+    pub(super) fn each(&mut self) -> [&mut dyn Family; 8] {
+        [
+            &mut self.status,
+            &mut self.latency,
+            &mut self.bandwidth,
+            &mut self.llm_latency,
+            &mut self.prompt_tokens,
+            &mut self.completion_tokens,
+            &mut self.prompt_tokens_dist,
+            &mut self.completion_tokens_dist,
+        ]
+    }
+
+    pub(super) fn count_http(&mut self, series: &mut Series, values: &Values<'_>, record: &Record, now: u32) {
+        self.count_status(series, values, record, now);
+
+        let total = record.duration_us;
+        let upstream = record.upstream_us;
+        self.latency.observe(
+            &mut series.request_latency,
+            || values.typed("request"),
+            total,
+            now,
+        );
+        if upstream > 0 {
+            self.latency.observe(
+                &mut series.upstream_latency,
+                || values.typed("upstream"),
+                upstream,
+                now,
+            );
+        }
+        let own = total.saturating_sub(upstream);
+        self.latency
+            .observe(&mut series.apisix_latency, || values.typed("apisix"), own, now);
+
+        self.bandwidth.add(
+            &mut series.ingress,
+            || values.typed("ingress"),
+            record.request_bytes,
+            now,
+        );
+        self.bandwidth.add(
+            &mut series.egress,
+            || values.typed("egress"),
+            record.response_bytes,
+            now,
+        );
+    }
+
+    fn count_status(&mut self, series: &mut Series, values: &Values<'_>, record: &Record, now: u32) {
+        let (code, source) = (record.status, record.source);
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(code);
+        let labels = || values.status(digits, source);
+        let known = series
+            .status
+            .iter_mut()
+            .find(|known| (known.0, known.1) == (code, source));
+        if let Some((_, _, id)) = known {
+            self.status.add(id, labels, 1, now);
+        } else {
+            let mut id = None;
+            self.status.add(&mut id, labels, 1, now);
+            series.status.push((code, source, id));
+        }
+    }
+
+    /// Rejected and failed calls count their zeros, too; only their latency is left out (compat §7).
+    pub(super) fn count_llm(&mut self, series: &mut Series, values: &Values<'_>, record: &Record, now: u32) {
+        let Some(ai) = record.ai.as_deref() else { return };
+        if record.status < 400 {
+            if record.upstream_us > 0 {
+                let total = record.upstream_us;
+                self.llm_latency
+                    .observe(&mut series.llm_total, || values.typed("total"), total, now);
+            }
+            if let (true, Some(ttft)) = (ai.stream, ai.ttft_us) {
+                self.llm_latency
+                    .observe(&mut series.llm_ttft, || values.typed("ttft"), ttft, now);
+            }
+        }
+        let (prompt, completion) = (ai.counts.prompt, ai.counts.completion);
+        let labels = || values.llm();
+        self.prompt_tokens
+            .add(&mut series.prompt_tokens, labels, prompt, now);
+        self.completion_tokens
+            .add(&mut series.completion_tokens, labels, completion, now);
+        self.prompt_tokens_dist
+            .observe(&mut series.prompt_tokens_dist, labels, prompt, now);
+        self.completion_tokens_dist
+            .observe(&mut series.completion_tokens_dist, labels, completion, now);
+    }
+}
