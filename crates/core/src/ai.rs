@@ -1,0 +1,117 @@
+//! The state of an AI call, from picked target to settled usage.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde::Deserialize;
+use sluice_llm::{Protocol, Provenance, ReportedCounts, RequestView, Usage};
+use sluice_record::{Ended, Text};
+
+/// An AI call of a request: set when a terminal AI plugin has picked a target.
+pub struct AiCall {
+    /// Protocol that the client speaks.
+    pub protocol: Protocol,
+    /// Whether it asked for a stream.
+    pub stream: bool,
+    /// `model` of its body, empty without one.
+    pub model_asked: Text,
+    /// The client's body; absent when the request has none.
+    pub request: Option<RequestView>,
+    /// Length of `tools`.
+    pub tool_count: u32,
+    /// The end user that it named.
+    pub end_user: Option<Text>,
+    /// The instance that was picked, of the plugin that owns the call.
+    pub picked: Picked,
+    /// Model that went upstream; `None` until something was sent.
+    pub model_sent: Option<Text>,
+    /// Whether somebody reads the provider's usage object as it stands.
+    pub keeps_raw_usage: bool,
+    /// What loggers write of the call.
+    pub logging: AiLogging,
+    /// What the relay has seen so far; shared with the body that is being sent.
+    pub progress: Arc<Progress>,
+}
+
+/// What loggers write of an AI call: `logging` of ai-proxy (compat §4.1.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AiLogging {
+    /// `llm_summary`: models, tokens and times.
+    pub summaries: bool,
+    /// `llm_request` and `llm_response_text`: what was said.
+    pub payloads: bool,
+}
+
+/// A picked AI instance.
+#[derive(Clone)]
+pub struct Picked {
+    /// Its position in the plugin's configuration.
+    pub index: usize,
+    /// `ai-proxy-<provider>`, or the instance's `name`.
+    pub name: Text,
+    /// Its provider.
+    pub provider: &'static str,
+    /// The plugin that picked it, and makes the call.
+    pub owner: &'static str,
+}
+
+/// What is known of an answer while it passes.
+#[derive(Default)]
+pub struct Progress {
+    state: Mutex<ProgressState>,
+    finished: AtomicBool,
+}
+
+/// See [`Progress`].
+#[derive(Clone, Debug, Default)]
+pub struct ProgressState {
+    /// Usage as APISIX counts it.
+    pub counts: ReportedCounts,
+    /// Usage in normal form.
+    pub usage: Usage,
+    /// Where the usage comes from.
+    pub provenance: Provenance,
+    /// Whether the provider reported usage at all.
+    pub reported: bool,
+    /// The provider's usage object as it stands, when something reads it.
+    pub raw_usage: Option<Box<str>>,
+    /// When the first token arrived.
+    pub first_token: Option<Instant>,
+    /// When the answer ended upstream.
+    pub finished: Option<Instant>,
+    /// Whether the answer calls tools.
+    pub has_tool_calls: bool,
+    /// Model that the answer names.
+    pub model_answered: Option<Text>,
+    /// How the answer ended, when not whole.
+    pub ended: Ended,
+    /// Assembled text, when something reads it.
+    pub response_text: Option<String>,
+}
+
+impl Progress {
+    /// Changes the state.
+    pub fn update(&self, change: impl FnOnce(&mut ProgressState)) {
+        change(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// Reads the state.
+    pub fn read<T>(&self, look: impl FnOnce(&ProgressState) -> T) -> T {
+        look(&self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Says that the answer is known to its end: what the last bytes bring is in the state.
+    pub fn finish(&self) {
+        self.update(|state| state.finished = Some(Instant::now()));
+        self.finished.store(true, Ordering::Release);
+    }
+
+    /// Whether the answer is known to its end.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Acquire)
+    }
+}

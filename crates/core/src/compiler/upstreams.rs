@@ -1,0 +1,165 @@
+//! Upstreams.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use serde::Deserialize;
+use serde_json::Value;
+use sluice_net::{OriginConfig, PoolSettings, Protocol, Scheme};
+use sluice_record::Text;
+use sluice_upstream::{Algorithm, BalancerConfig, Node as BalancedNode};
+
+use super::Compiler;
+use super::routes::timeouts;
+use crate::upstream::{HashKey, Node, PassHost, Upstream};
+
+/// The members of an upstream that have a default.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Settings {
+    r#type: String,
+    scheme: String,
+    hash_on: String,
+    key: String,
+    pass_host: String,
+    upstream_host: Option<String>,
+    retries: Option<usize>,
+    retry_timeout: f64,
+    keepalive_pool: Option<KeepalivePool>,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct KeepalivePool {
+    size: usize,
+    idle_timeout: f64,
+    requests: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            r#type: "roundrobin".to_owned(),
+            scheme: "http".to_owned(),
+            hash_on: "vars".to_owned(),
+            key: "remote_addr".to_owned(),
+            pass_host: "pass".to_owned(),
+            upstream_host: None,
+            retries: None,
+            retry_timeout: 0.0,
+            keepalive_pool: None,
+        }
+    }
+}
+
+impl Default for KeepalivePool {
+    fn default() -> Self {
+        Self { size: 320, idle_timeout: 60.0, requests: 1000 }
+    }
+}
+
+/// A node as written: a map from address to weight, or a list of objects.
+struct WrittenNode {
+    host: String,
+    port: Option<u16>,
+    weight: u32,
+    priority: i32,
+}
+
+impl Compiler {
+    pub(super) fn compile_upstream(&self, owner: &Text, value: &Value) -> Result<Upstream, String> {
+        let settings = Settings::deserialize(value).map_err(|e| e.to_string())?;
+        let written = nodes(value.get("nodes"))?;
+        let algorithm = settings.r#type.parse().unwrap_or(Algorithm::RoundRobin);
+        let mut compiled = Vec::with_capacity(written.len());
+        let mut balanced = Vec::with_capacity(written.len());
+        for node in written {
+            let (node, weighed) = self.compile_node(&settings, node)?;
+            compiled.push(node);
+            balanced.push(weighed);
+        }
+        let retry_timeout = Duration::try_from_secs_f64(settings.retry_timeout).unwrap_or_default();
+        Ok(Upstream {
+            key: owner.clone(),
+            retries: settings.retries.unwrap_or(compiled.len().saturating_sub(1)),
+            nodes: compiled,
+            balancer: self.services.balancers.balancer(owner, BalancerConfig { algorithm, nodes: balanced }),
+            hash_key: (algorithm == Algorithm::ConsistentHash).then(|| HashKey::new(&settings.hash_on, &settings.key)),
+            pass_host: pass_host(&settings)?,
+            retry_timeout: (!retry_timeout.is_zero()).then_some(retry_timeout),
+            timeouts: value.get("timeout").map(timeouts),
+        })
+    }
+
+    fn compile_node(&self, settings: &Settings, node: WrittenNode) -> Result<(Node, BalancedNode), String> {
+        let (scheme, protocol) = match settings.scheme.as_str() {
+            "https" => (Scheme::Https, Protocol::Http1),
+            "grpc" => (Scheme::Http, Protocol::Http2),
+            "grpcs" => (Scheme::Https, Protocol::Http2),
+            _ => (Scheme::Http, Protocol::Http1),
+        };
+        let port = node.port.unwrap_or(scheme.default_port());
+        let mut config = OriginConfig::new(scheme, node.host.as_str(), port);
+        // APISIX does not verify certificates of plain upstreams (compat §8.1).
+        config.tls.verify = false;
+        config.protocol = protocol;
+        if let Some(sni) = settings.upstream_host.as_deref().filter(|_| settings.pass_host == "rewrite") {
+            config.sni = Some(sni.split(':').next().unwrap_or_default().into());
+        }
+        if let Some(pool) = &settings.keepalive_pool {
+            config.pool = PoolSettings {
+                max_idle: pool.size,
+                idle_timeout: Duration::try_from_secs_f64(pool.idle_timeout).unwrap_or_default(),
+                max_requests: pool.requests,
+            };
+        }
+        let origin = self.services.origins.get(config).map_err(|e| e.to_string())?;
+        let address = Text::from(format!("{}:{port}", node.host));
+        let weighed = BalancedNode { id: address.clone(), weight: node.weight, priority: node.priority };
+        Ok((Node { origin, address }, weighed))
+    }
+}
+
+fn pass_host(settings: &Settings) -> Result<PassHost, String> {
+    Ok(match (settings.pass_host.as_str(), &settings.upstream_host) {
+        ("node", _) => PassHost::Node,
+        ("rewrite", Some(host)) => {
+            PassHost::Rewrite(HeaderValue::from_str(host).map_err(|_| format!("invalid upstream_host {host:?}"))?)
+        }
+        _ => PassHost::Pass,
+    })
+}
+
+fn nodes(value: Option<&Value>) -> Result<Vec<WrittenNode>, String> {
+    match value {
+        Some(Value::Object(map)) => map.iter().map(|(address, weight)| written(address, weight)).collect(),
+        Some(Value::Array(list)) => list.iter().map(listed).collect(),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn written(address: &str, weight: &Value) -> Result<WrittenNode, String> {
+    let (host, port) = match address.rsplit_once(':') {
+        // The last colon of `[::1]` is not before a port.
+        Some((host, port)) if !port.ends_with(']') => {
+            (host, Some(port.parse().map_err(|_| format!("invalid port {port}"))?))
+        }
+        _ => (address, None),
+    };
+    Ok(WrittenNode { host: host.to_owned(), port, weight: weight_of(weight), priority: 0 })
+}
+
+fn listed(node: &Value) -> Result<WrittenNode, String> {
+    let host = node.get("host").and_then(Value::as_str).ok_or("node without host")?;
+    let number = |name: &str| node.get(name).and_then(Value::as_i64);
+    Ok(WrittenNode {
+        host: host.to_owned(),
+        port: number("port").and_then(|port| u16::try_from(port).ok()),
+        weight: node.get("weight").map_or(0, weight_of),
+        priority: number("priority").and_then(|p| i32::try_from(p).ok()).unwrap_or(0),
+    })
+}
+
+fn weight_of(value: &Value) -> u32 {
+    value.as_u64().map_or(0, |weight| u32::try_from(weight).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,227 @@
+//! What travels through the phases.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use sluice_record::{Ended, RequestId, ResponseSource, Text};
+use smallvec::SmallVec;
+
+use crate::ai::AiCall;
+use crate::capture::Captured;
+use crate::consumer::Caller;
+use crate::pipeline::{Pipeline, PluginEntry};
+use crate::redact::KeyPlace;
+use crate::request::{Request, UpstreamOverrides};
+use crate::route::MatchedRoute;
+use crate::services::{Services, Worker};
+use crate::snapshot::Snapshot;
+
+const CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
+const CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
+const CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
+
+/// How answers are shaped (DESIGN §4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// As APISIX, to the letter.
+    #[default]
+    Apisix,
+    /// In the client's dialect, lossless.
+    Native,
+}
+
+/// A request on its way, with everything known of it. Owned by the phase loop, lent to each plugin in turn.
+pub struct Context {
+    /// What outlives configurations.
+    pub services: Arc<Services>,
+    /// What belongs to the thread that serves the request.
+    pub worker: Arc<Worker>,
+    /// The configuration that the request began with, and keeps.
+    pub snapshot: Arc<Snapshot>,
+    /// Identity.
+    pub id: RequestId,
+    /// When its first byte was read.
+    pub started: Instant,
+    /// The same as microseconds since the Unix epoch.
+    pub started_us: i64,
+    /// What the client sent.
+    pub request: Request,
+    /// What plugins want of the upstream request.
+    pub overrides: UpstreamOverrides,
+    /// The route, once matched.
+    pub route: Option<MatchedRoute>,
+    /// The plugins that the request runs; the route's, after authentication merged with the caller's.
+    pub pipeline: Arc<Pipeline>,
+    /// Who called, once authenticated.
+    pub caller: Option<Caller>,
+    /// Where the auth plugin that looked for a key found one: logs mask what stands there.
+    pub key_place: Option<KeyPlace>,
+    /// How answers are shaped.
+    pub profile: Profile,
+    /// The AI call, if it is one.
+    pub ai: Option<Box<AiCall>>,
+    /// Upstream attempts so far.
+    pub attempts: Vec<Trial>,
+    /// What metrics call `node`.
+    pub node: Option<Text>,
+    /// Headers for the answer, whoever makes it: they replace same-named ones.
+    pub response_headers: HeaderMap,
+    /// Value of `apisix_request_id`, once a plugin or listener set it.
+    pub request_id: Option<Text>,
+    /// What the last limit said, for `$rate_limiting_info`.
+    pub rate_limit: Option<RateLimitInfo>,
+    /// Set by the `prometheus` plugin: whether metrics prefer names to ids.
+    pub prometheus: Option<bool>,
+    /// What is known of the answer.
+    pub answer: Answer,
+    /// Set by plugins whose log phase reads the headers of the answer.
+    pub keeps_answer_headers: bool,
+    /// Copies of bodies that plugins of the log phase asked for.
+    pub captured: Captured,
+    filters: SmallVec<[(usize, bool); 2]>,
+}
+
+/// An attempt at an upstream.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// `host:port` that was tried.
+    pub addr: Text,
+    /// Status it answered; 502 or 504 when it did not answer.
+    pub status: u16,
+    /// When it began.
+    pub started: Instant,
+    /// When it ended; `None` while its answer is being relayed.
+    pub ended: Option<Instant>,
+}
+
+impl Trial {
+    /// Time that it took, as far as it has come.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.ended.unwrap_or_else(Instant::now).saturating_duration_since(self.started)
+    }
+}
+
+/// The answer's side of a request.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Its status; 0 until known.
+    pub status: u16,
+    /// Who made it.
+    pub source: ResponseSource,
+    /// Bytes of its head.
+    pub head_bytes: u64,
+    /// Bytes of its body so far.
+    pub body_bytes: u64,
+    /// How it ended.
+    pub ended: Ended,
+    /// Code of the failure, if it is one.
+    pub error: Option<&'static str>,
+    /// Its headers, kept only when a plugin of the log phase may read them.
+    pub headers: Option<HeaderMap>,
+}
+
+/// See [`Context::rate_limit`]; printed as compat §2.4 says.
+#[derive(Clone, Debug)]
+pub struct RateLimitInfo {
+    /// The key that was counted.
+    pub key: String,
+    /// The limit.
+    pub limit: u64,
+    /// What is left.
+    pub remaining: u64,
+    /// Seconds until the window ends.
+    pub reset: f64,
+}
+
+impl Context {
+    /// A request at its start: no route, no caller, global plugins only.
+    #[must_use]
+    pub fn new(
+        services: Arc<Services>,
+        worker: Arc<Worker>,
+        snapshot: Arc<Snapshot>,
+        id: RequestId,
+        request: Request,
+    ) -> Self {
+        let pipeline = snapshot.empty_pipeline.clone();
+        Self {
+            services,
+            worker,
+            snapshot,
+            id,
+            started: Instant::now(),
+            started_us: unix_micros(),
+            request,
+            overrides: UpstreamOverrides::default(),
+            route: None,
+            pipeline,
+            caller: None,
+            key_place: None,
+            profile: Profile::Apisix,
+            ai: None,
+            attempts: Vec::new(),
+            node: None,
+            response_headers: HeaderMap::new(),
+            request_id: None,
+            rate_limit: None,
+            prometheus: None,
+            answer: Answer::default(),
+            keeps_answer_headers: false,
+            captured: Captured::default(),
+            filters: SmallVec::new(),
+        }
+    }
+
+    /// Whether an entry's `_meta.filter` lets it run; decided once per request.
+    pub fn passes_filter(&mut self, entry: &PluginEntry) -> bool {
+        let Some(filter) = &entry.filter else { return true };
+        let id = std::ptr::from_ref(entry).addr();
+        if let Some((_, passed)) = self.filters.iter().find(|(known, _)| *known == id) {
+            return *passed;
+        }
+        let passed = filter.eval(self);
+        self.filters.push((id, passed));
+        passed
+    }
+
+    /// Attaches the caller and tells the upstream who it is (compat §3.4). What the client sent under these names is
+    /// overwritten or removed.
+    pub fn attach(&mut self, caller: Caller) {
+        let headers = &mut self.request.headers;
+        headers.insert(CONSUMER_USERNAME, caller.consumer.username_header.clone());
+        let credential = caller.credential.as_deref().and_then(|id| HeaderValue::from_str(id).ok());
+        for (name, value) in [(CREDENTIAL_IDENTIFIER, credential), (CONSUMER_CUSTOM_ID, caller.consumer.custom_id.clone())]
+        {
+            match value {
+                Some(value) => headers.insert(name, value),
+                None => headers.remove(name),
+            };
+        }
+        self.caller = Some(caller);
+    }
+
+    /// The consumer's name, if one is known.
+    #[must_use]
+    pub fn consumer_name(&self) -> Option<&Text> {
+        self.caller.as_ref().map(|caller| &caller.consumer.username)
+    }
+
+    /// The time since the request began, in seconds.
+    #[must_use]
+    pub fn elapsed_seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Status of the answer as variables show it.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.answer.status).ok()
+    }
+}
+
+fn unix_micros() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,161 @@
+//! Plugin sets of resources, their merging, and the per-phase lists that requests run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::Value;
+use sluice_resource::Expr;
+
+use crate::plugin::{Phase, Plugin};
+
+/// Hands out the numbers that identify compiled objects.
+#[derive(Debug, Default)]
+pub struct Uids(AtomicU64);
+
+
+impl Uids {
+    /// A number above zero that was not handed out before.
+    pub fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// A plugin as one resource configures it.
+pub struct PluginEntry {
+    /// The plugin's name.
+    pub name: &'static str,
+    /// Its priority, `_meta.priority` applied; higher runs first.
+    pub priority: i64,
+    /// Whether it authenticates.
+    pub is_auth: bool,
+    /// Whether the route's own instance replaces the global rule's (compat §3.1).
+    pub prefers_route: bool,
+    /// `_meta.filter`.
+    pub filter: Option<Expr>,
+    /// `_meta.error_response`.
+    pub error_response: Option<Value>,
+    /// The running form.
+    pub plugin: Arc<dyn Plugin>,
+}
+
+/// The plugins of a resource, by name.
+#[derive(Clone, Default)]
+pub struct PluginSet(BTreeMap<&'static str, Arc<PluginEntry>>);
+
+impl PluginSet {
+    /// Adds an entry; one of the same name is replaced.
+    pub fn put(&mut self, entry: Arc<PluginEntry>) {
+        self.0.insert(entry.name, entry);
+    }
+
+    /// Takes over all entries of `other`; same-named ones are replaced whole (compat §2.5).
+    pub fn overlay(&mut self, other: &Self) {
+        self.0.extend(other.0.iter().map(|(name, entry)| (*name, entry.clone())));
+    }
+
+    /// The entry of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<PluginEntry>> {
+        self.0.get(name)
+    }
+
+    /// Whether the set has no plugin.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All entries, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<PluginEntry>> {
+        self.0.values()
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+}
+
+type Steps = Box<[Arc<PluginEntry>]>;
+
+/// What a request runs: for each phase the plugins that take part in it, in order.
+pub struct Pipeline {
+    set: PluginSet,
+    rewrite: Steps,
+    late_rewrite: Steps,
+    access: Steps,
+    before_proxy: Steps,
+    response_head: Steps,
+    response_body: Steps,
+    settle: Steps,
+    log: Steps,
+    quota: Option<Arc<PluginEntry>>,
+}
+
+impl Pipeline {
+    /// The pipeline of a plugin set.
+    #[must_use]
+    pub fn new(set: PluginSet) -> Self {
+        let mut order: Vec<_> = set.iter().cloned().collect();
+        order.sort_by(|a, b| b.priority.cmp(&a.priority).then(a.name.cmp(b.name)));
+        let of = |phase| -> Steps { order.iter().filter(|e| e.plugin.phases().has(phase)).cloned().collect() };
+        Self {
+            rewrite: of(Phase::Rewrite),
+            late_rewrite: Box::default(),
+            access: of(Phase::Access),
+            before_proxy: of(Phase::BeforeProxy),
+            response_head: of(Phase::ResponseHead),
+            response_body: of(Phase::ResponseBody),
+            settle: of(Phase::Settle),
+            log: of(Phase::Log),
+            quota: order.iter().find(|e| e.plugin.instance_quota().is_some()).cloned(),
+            set,
+        }
+    }
+
+    /// The pipeline after authentication: group and consumer plugins replace those of the route, and those that the
+    /// route lacks get their rewrite phase late (compat §3.1 step 5).
+    #[must_use]
+    pub fn with_caller(&self, group: Option<&PluginSet>, consumer: &PluginSet) -> Self {
+        let mut set = self.set.clone();
+        for added in group.into_iter().chain([consumer]) {
+            set.overlay(added);
+        }
+        let merged = Self::new(set);
+        let late = |e: &&Arc<PluginEntry>| self.set.get(e.name).is_none() && !e.is_auth;
+        let late_rewrite = merged.rewrite.iter().filter(late).cloned().collect();
+        Self { late_rewrite, ..merged }
+    }
+
+    /// The steps of a phase.
+    #[must_use]
+    pub fn steps(&self, phase: Phase) -> &[Arc<PluginEntry>] {
+        match phase {
+            Phase::Rewrite => &self.rewrite,
+            Phase::Access => &self.access,
+            Phase::BeforeProxy => &self.before_proxy,
+            Phase::ResponseHead => &self.response_head,
+            Phase::ResponseBody => &self.response_body,
+            Phase::Settle => &self.settle,
+            Phase::Log => &self.log,
+        }
+    }
+
+    /// Rewrite steps of plugins that came only with the caller.
+    #[must_use]
+    pub fn late_rewrite(&self) -> &[Arc<PluginEntry>] {
+        &self.late_rewrite
+    }
+
+    /// The plugins, by name.
+    #[must_use]
+    pub fn plugins(&self) -> &PluginSet {
+        &self.set
+    }
+
+    /// The plugin that keeps a quota per AI instance, if one does.
+    #[must_use]
+    pub fn quota(&self) -> Option<&Arc<PluginEntry>> {
+        self.quota.as_ref()
+    }
+}

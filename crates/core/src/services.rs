@@ -1,0 +1,92 @@
+//! What outlives configurations: counters, balancer positions, pools, sinks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sluice_limit::{SlidingCounters, WindowCounters};
+use sluice_llm::{PriceTable, TokenCounter};
+use sluice_net::{Origins, Pool};
+use sluice_observe::{BatchGauges, FileSinks, Metrics, RecordQueue};
+use sluice_record::Text;
+use sluice_upstream::BalancerStates;
+
+use crate::consumer::Caller;
+use crate::pipeline::{Pipeline, Uids};
+use crate::route::Route;
+use crate::snapshot::Snapshot;
+
+/// What all threads of a gateway share. Owned by the gateway; two gateways in one process share nothing.
+pub struct Services {
+    /// Numbers for compiled objects.
+    pub uids: Uids,
+    /// Counters over fixed windows.
+    pub counters: WindowCounters,
+    /// Counters over sliding windows.
+    pub sliding: SlidingCounters,
+    /// Positions of balancers.
+    pub balancers: BalancerStates,
+    /// Finished records on their way to metrics, access log and ledger.
+    pub records: Arc<RecordQueue>,
+    /// Metrics: request threads only move gauges.
+    pub metrics: Arc<Metrics>,
+    /// Files that `file-logger` appends to.
+    pub files: FileSinks,
+    /// Where batch processors of loggers run.
+    pub background: tokio::runtime::Handle,
+    /// What those batch processors hold.
+    pub batches: BatchGauges,
+    /// Tokenizers, loaded when first needed.
+    pub tokens: TokenCounter,
+    /// Prices per model.
+    pub prices: PriceTable,
+    /// Connection targets, shared by all that name the same.
+    pub origins: Origins,
+    /// The machine's name.
+    pub hostname: Text,
+}
+
+/// What belongs to one data-plane thread.
+pub struct Worker {
+    /// Connections to upstreams.
+    pub pool: Pool,
+    merged: Mutex<HashMap<MergeKey, Arc<Pipeline>>>,
+}
+
+/// Versions of the objects that a merged pipeline is made of.
+type MergeKey = (u64, u64, u64);
+
+/// Merged pipelines that a thread keeps. Beyond that it starts over: merging one costs a few microseconds.
+const MERGED_MAX: usize = 4096;
+
+impl Worker {
+    /// A worker with its own connections.
+    #[must_use]
+    pub fn new(pool: Pool) -> Self {
+        Self { pool, merged: Mutex::new(HashMap::new()) }
+    }
+
+    /// The route's pipeline with the caller's group and consumer plugins merged in. `None` when the consumer's group
+    /// does not exist.
+    #[must_use]
+    pub fn merged(&self, snapshot: &Snapshot, route: &Route, caller: &Caller) -> Option<Arc<Pipeline>> {
+        let consumer = &caller.consumer;
+        let group = match &consumer.group_id {
+            Some(id) => Some(snapshot.consumers.group(id)?),
+            None => None,
+        };
+        if consumer.plugins.is_empty() && group.is_none_or(|g| g.plugins.is_empty()) {
+            return Some(route.pipeline.clone());
+        }
+        let key = (route.uid, consumer.uid, group.map_or(0, |g| g.uid));
+        let mut merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = merged.get(&key) {
+            return Some(known.clone());
+        }
+        if merged.len() >= MERGED_MAX {
+            merged.clear();
+        }
+        let pipeline = Arc::new(route.pipeline.with_caller(group.map(|g| &*g.plugins), &consumer.plugins));
+        merged.insert(key, pipeline.clone());
+        Some(pipeline)
+    }
+}

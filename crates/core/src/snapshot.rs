@@ -1,0 +1,70 @@
+//! The compiled configuration, and the handle through which it is swapped.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use imbl::OrdMap;
+use sluice_record::Text;
+use tokio::sync::watch;
+
+use crate::consumer::Consumers;
+use crate::pipeline::Pipeline;
+use crate::route::Route;
+use crate::router::Router;
+
+/// One generation of the configuration, compiled and immutable. Generations share what did not change.
+pub struct Snapshot {
+    /// Revision of the store that it was compiled from.
+    pub revision: u64,
+    /// Routes that somebody stored.
+    pub router: Arc<Router<Arc<Route>>>,
+    /// Built-in routes, consulted when no stored route has the path.
+    pub builtin: Arc<Router<Arc<Route>>>,
+    /// Plugins of all global rules.
+    pub global: Arc<Pipeline>,
+    /// The pipeline of a request without a route.
+    pub empty_pipeline: Arc<Pipeline>,
+    /// Consumers, groups and credentials.
+    pub consumers: Consumers,
+    /// Whether some route looks into request bodies (`post_arg…`).
+    pub matches_bodies: bool,
+    /// Resources that could not be compiled, by key: their previous version goes on serving.
+    pub problems: OrdMap<Text, Text>,
+    /// Accepted configurations that say something obsolete, by key.
+    pub warnings: OrdMap<Text, Text>,
+}
+
+/// The current snapshot: readers load it without a lock, one writer swaps it.
+pub struct SnapshotCell {
+    current: ArcSwap<Snapshot>,
+    revision: watch::Sender<u64>,
+}
+
+impl SnapshotCell {
+    /// A cell that serves `first`.
+    #[must_use]
+    pub fn new(first: Snapshot) -> Self {
+        let revision = watch::Sender::new(first.revision);
+        Self { current: ArcSwap::from_pointee(first), revision }
+    }
+
+    /// The current snapshot. Requests call this once.
+    #[must_use]
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Puts a snapshot in force.
+    pub fn publish(&self, snapshot: Snapshot) {
+        let revision = snapshot.revision;
+        self.current.store(Arc::new(snapshot));
+        self.revision.send_replace(revision);
+    }
+
+    /// Waits until a snapshot of at least `revision` is in force.
+    pub async fn reached(&self, revision: u64) {
+        let mut seen = self.revision.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = seen.wait_for(|current| *current >= revision).await;
+    }
+}

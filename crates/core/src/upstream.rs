@@ -1,0 +1,80 @@
+//! Compiled upstreams (compat §8).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use sluice_net::Origin;
+use sluice_record::Text;
+use sluice_resource::Template;
+use sluice_upstream::Balancer;
+
+use crate::route::UpstreamTimeouts;
+
+/// A compiled upstream.
+pub struct Upstream {
+    /// Key of the resource that it stands in.
+    pub key: Text,
+    /// Its nodes, in the order that [`Balancer::pick`] counts.
+    pub nodes: Vec<Node>,
+    /// Chooses among them. Its state outlives this version of the upstream.
+    pub balancer: Arc<Balancer>,
+    /// What a consistent-hash balancer hashes.
+    pub hash_key: Option<HashKey>,
+    /// The `Host` that nodes see.
+    pub pass_host: PassHost,
+    /// Tries after the first.
+    pub retries: usize,
+    /// How long after the first try others may begin.
+    pub retry_timeout: Option<Duration>,
+    /// `timeout`, if set.
+    pub timeouts: Option<UpstreamTimeouts>,
+}
+
+/// A node.
+pub struct Node {
+    /// Where it is.
+    pub origin: Arc<Origin>,
+    /// `host:port`, for logs.
+    pub address: Text,
+}
+
+/// See [`Upstream::pass_host`].
+#[derive(Clone, Debug)]
+pub enum PassHost {
+    /// What the client sent.
+    Pass,
+    /// The node's own name.
+    Node,
+    /// This.
+    Rewrite(HeaderValue),
+}
+
+/// `hash_on` and `key`.
+#[derive(Clone, Debug)]
+pub enum HashKey {
+    /// A variable.
+    Variable(String),
+    /// A request header.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// The consumer's name.
+    Consumer,
+    /// A text of several variables.
+    Combination(Template),
+}
+
+impl HashKey {
+    /// The hash key of an upstream's or balancer's `hash_on` and `key`.
+    #[must_use]
+    pub fn new(hash_on: &str, key: &str) -> Self {
+        match hash_on {
+            "header" => Self::Header(key.to_ascii_lowercase()),
+            "cookie" => Self::Cookie(key.strip_prefix("cookie_").unwrap_or(key).to_owned()),
+            "consumer" => Self::Consumer,
+            "vars_combinations" => Self::Combination(Template::parse(key)),
+            _ => Self::Variable(key.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The variables of a request (compat §2.4, §4.1.6).
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+use sluice_resource::Variables;
+
+use crate::context::Context;
+
+impl Variables for Context {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        if let Some(header) = name.strip_prefix("http_") {
+            return header_variable(self, header);
+        }
+        if let Some(arg) = name.strip_prefix("arg_") {
+            return self.request.query_arg(arg).map(Cow::Owned);
+        }
+        if let Some(cookie) = name.strip_prefix("cookie_") {
+            return self.request.cookie(cookie).map(Cow::Borrowed);
+        }
+        if let Some(param) = name.strip_prefix("uri_param_") {
+            let params = &self.route.as_ref()?.params;
+            return params.iter().find(|(key, _)| &**key == param).map(|(_, value)| Cow::Borrowed(value.as_str()));
+        }
+        if name.starts_with("post_arg") {
+            return post_argument(self, name);
+        }
+        request_variable(self, name)
+            .or_else(|| matched_variable(self, name))
+            .or_else(|| answer_variable(self, name))
+            .or_else(|| llm_variable(self, name))
+    }
+
+    fn get_json(&self, name: &str) -> Option<Value> {
+        let path = name.strip_prefix("post_arg.")?;
+        let body: Value = serde_json::from_slice(self.request.body.bytes()?).ok()?;
+        body.pointer(&format!("/{}", path.replace('.', "/"))).cloned()
+    }
+}
+
+fn header_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
+    if name.contains('_') {
+        cx.request.header(&name.replace('_', "-")).map(Cow::Borrowed)
+    } else {
+        cx.request.header(name).map(Cow::Borrowed)
+    }
+}
+
+fn post_argument<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
+    if let Some(field) = name.strip_prefix("post_arg_") {
+        let form = cx.request.header("content-type")?.starts_with("application/x-www-form-urlencoded");
+        let text = std::str::from_utf8(cx.request.body.bytes()?).ok().filter(|_| form)?;
+        return crate::request::form_field(text, field).map(Cow::Owned);
+    }
+    match cx.get_json(name)? {
+        Value::String(text) => Some(Cow::Owned(text)),
+        Value::Null => None,
+        other => Some(Cow::Owned(other.to_string())),
+    }
+}
+
+fn request_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
+    let request = &cx.request;
+    let text: Cow<'_, str> = match name {
+        "uri" => Cow::Borrowed(&*request.path),
+        "request_uri" => match &request.query {
+            Some(query) => Cow::Owned(format!("{}?{query}", request.path)),
+            None => Cow::Borrowed(&*request.path),
+        },
+        "real_request_uri" => Cow::Borrowed(request.uri.path_and_query()?.as_str()),
+        "args" | "query_string" => Cow::Borrowed(request.query.as_deref()?),
+        "is_args" => Cow::Borrowed(if request.query.is_some() { "?" } else { "" }),
+        "scheme" => Cow::Borrowed(request.scheme),
+        "host" => Cow::Borrowed(&*request.host),
+        "hostname" => Cow::Borrowed(&*cx.services.hostname),
+        "server_name" => Cow::Borrowed("_"),
+        "server_addr" => Cow::Owned(request.local.ip().to_string()),
+        "server_port" => Cow::Owned(request.local.port().to_string()),
+        "server_protocol" => Cow::Borrowed(version_name(request.version)),
+        "remote_addr" | "realip_remote_addr" => Cow::Owned(request.peer.ip().to_string()),
+        "remote_port" => Cow::Owned(request.peer.port().to_string()),
+        "request_method" | "method" => Cow::Borrowed(request.method.as_str()),
+        "request" => {
+            let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
+            Cow::Owned(format!("{} {target} {}", request.method, version_name(request.version)))
+        }
+        "request_length" => Cow::Owned(request.head_bytes.to_string()),
+        "content_length" => Cow::Borrowed(request.header("content-length")?),
+        "content_type" => Cow::Borrowed(request.header("content-type")?),
+        "request_body" => String::from_utf8_lossy(request.body.bytes()?),
+        "request_id" => Cow::Owned(format!("{:032x}", cx.id.0)),
+        "apisix_request_id" => match &cx.request_id {
+            Some(id) => Cow::Borrowed(&**id),
+            None => Cow::Owned(format!("{:032x}", cx.id.0)),
+        },
+        "time_iso8601" => Cow::Owned(iso8601(cx.started_us)),
+        "msec" => Cow::Owned(format!("{:.3}", cx.started_us as f64 / 1e6)),
+        _ => return None,
+    };
+    Some(text)
+}
+
+fn matched_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
+    let matched = cx.route.as_ref();
+    let service = matched.and_then(|m| m.route.service.as_ref());
+    let text: Cow<'_, str> = match name {
+        "route_id" => Cow::Borrowed(&*matched?.route.id),
+        "route_name" => Cow::Borrowed(matched?.route.name.as_deref()?),
+        "service_id" => Cow::Borrowed(&*service?.id),
+        "service_name" => Cow::Borrowed(service?.name.as_deref()?),
+        "matched_uri" => Cow::Borrowed(&*matched?.uri),
+        "matched_host" => Cow::Borrowed(matched?.host.as_deref()?),
+        "consumer_name" => Cow::Borrowed(&**cx.consumer_name()?),
+        "consumer_group_id" => Cow::Borrowed(cx.caller.as_ref()?.consumer.group_id.as_deref()?),
+        "credential_id" => Cow::Borrowed(cx.caller.as_ref()?.credential.as_deref()?),
+        _ => return None,
+    };
+    Some(text)
+}
+
+fn answer_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
+    let answer = &cx.answer;
+    let attempts = &cx.attempts;
+    let text: Cow<'_, str> = match name {
+        "status" if answer.status != 0 => Cow::Owned(answer.status.to_string()),
+        "bytes_sent" => Cow::Owned((answer.head_bytes + answer.body_bytes).to_string()),
+        "body_bytes_sent" => Cow::Owned(answer.body_bytes.to_string()),
+        "request_time" => Cow::Owned(format!("{:.3}", cx.elapsed_seconds())),
+        "upstream_addr" => join(attempts.iter().map(|a| a.addr.to_string()))?,
+        "upstream_status" => join(attempts.iter().map(|a| a.status.to_string()))?,
+        "upstream_response_time" => join(attempts.iter().map(|a| format!("{:.3}", a.elapsed().as_secs_f64())))?,
+        "upstream_host" => Cow::Borrowed(attempts.last()?.addr.rsplit_once(':').map_or("", |(host, _)| host)),
+        "balancer_ip" => Cow::Borrowed(cx.node.as_deref()?),
+        "balancer_port" => Cow::Borrowed(attempts.last()?.addr.rsplit_once(':')?.1),
+        "rate_limiting_info" => {
+            let info = cx.rate_limit.as_ref()?;
+            let json = serde_json::json!({
+                "rate_limiting_key": info.key, "rate_limiting_limit": info.limit,
+                "rate_limiting_remaining": info.remaining, "rate_limiting_reset": info.reset,
+            });
+            Cow::Owned(json.to_string())
+        }
+        _ => return None,
+    };
+    Some(text)
+}
+
+fn llm_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
+    if !(name.starts_with("llm_") || name.starts_with("request_") || name == "apisix_upstream_response_time") {
+        return None;
+    }
+    let Some(ai) = cx.ai.as_deref() else { return default_llm_variable(name).map(Cow::Borrowed) };
+    let text: Cow<'_, str> = match name {
+        "request_type" => Cow::Borrowed(if ai.stream { "ai_stream" } else { "ai_chat" }),
+        "request_llm_model" => Cow::Borrowed(&*ai.model_asked),
+        "llm_model" => Cow::Borrowed(ai.model_sent.as_deref().unwrap_or_default()),
+        "llm_stream" => Cow::Borrowed(if ai.stream { "true" } else { "false" }),
+        "llm_tool_count" => Cow::Owned(ai.tool_count.to_string()),
+        "llm_end_user_id" => Cow::Borrowed(ai.end_user.as_deref().unwrap_or_default()),
+        "llm_request_body" => String::from_utf8_lossy(cx.request.body.bytes()?),
+        _ => return ai.progress.read(|state| progress_variable(cx, state, name)).map(Cow::Owned),
+    };
+    Some(text)
+}
+
+fn progress_variable(cx: &Context, state: &crate::ai::ProgressState, name: &str) -> Option<String> {
+    let since_start = |at: Option<std::time::Instant>| at.map_or(0, |at| at.duration_since(cx.started).as_millis());
+    Some(match name {
+        "llm_time_to_first_token" => since_start(state.first_token).to_string(),
+        "apisix_upstream_response_time" => since_start(state.finished).to_string(),
+        "llm_prompt_tokens" => state.counts.prompt.to_string(),
+        "llm_completion_tokens" => state.counts.completion.to_string(),
+        "llm_total_tokens" => state.counts.total.to_string(),
+        "llm_cache_read_input_tokens" => state.counts.cache_read.to_string(),
+        "llm_cache_creation_input_tokens" => state.counts.cache_creation.to_string(),
+        "llm_reasoning_tokens" => state.counts.reasoning.to_string(),
+        "llm_has_tool_calls" => state.has_tool_calls.to_string(),
+        "llm_content_risk_level" => String::new(),
+        "llm_response_text" => state.response_text.clone()?,
+        _ => return None,
+    })
+}
+
+/// What the variables say for requests that are no AI calls.
+fn default_llm_variable(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "request_type" => "traditional_http",
+        "llm_stream" | "llm_has_tool_calls" => "false",
+        "request_llm_model" | "llm_model" | "llm_end_user_id" | "llm_content_risk_level" => "",
+        "llm_tool_count"
+        | "llm_time_to_first_token"
+        | "llm_prompt_tokens"
+        | "llm_completion_tokens"
+        | "llm_total_tokens"
+        | "llm_cache_read_input_tokens"
+        | "llm_cache_creation_input_tokens"
+        | "llm_reasoning_tokens" => "0",
+        _ => return None,
+    })
+}
+
+fn join(parts: impl Iterator<Item = String>) -> Option<Cow<'static, str>> {
+    let joined = parts.collect::<Vec<_>>().join(", ");
+    (!joined.is_empty()).then_some(Cow::Owned(joined))
+}
+
+/// The protocol version as a request line writes it.
+#[must_use]
+pub fn version_name(version: http::Version) -> &'static str {
+    match version {
+        http::Version::HTTP_09 => "HTTP/0.9",
+        http::Version::HTTP_10 => "HTTP/1.0",
+        http::Version::HTTP_2 => "HTTP/2.0",
+        http::Version::HTTP_3 => "HTTP/3.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+fn iso8601(unix_us: i64) -> String {
+    time::OffsetDateTime::from_unix_timestamp(unix_us / 1_000_000)
+        .ok()
+        .and_then(|at| at.format(time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+00:00")).ok())
+        .unwrap_or_default()
+}

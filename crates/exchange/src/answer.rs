@@ -1,0 +1,103 @@
+//! Whole answers: read, measured, converted, sent on.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use sluice_core::{Context, Failure, Profile};
+use sluice_llm::{AnswerFacts, Dialect, ErrorKind, Protocol, Provenance, PublicError};
+use sluice_net::{Body, BodyError};
+use sluice_wire::ObjectView;
+
+use crate::config::CallConfig;
+use crate::estimate;
+use crate::perform::{Attempt, Provided, network_error, timed_out, upstream_reply};
+
+/// Largest answer that is held in memory when the configuration sets no limit.
+const ANSWER_MAX: u64 = 256 << 20;
+
+/// Reads an answer whole, takes its usage and passes it on.
+pub(crate) async fn relay(
+    cx: &mut Context,
+    call: &CallConfig,
+    provided: &Provided,
+    status: StatusCode,
+    mut headers: HeaderMap,
+    body: Body,
+) -> Attempt {
+    let limit = call.max_response_bytes.unwrap_or(ANSWER_MAX);
+    let bytes = match body.collect_limited(limit).await {
+        Ok(bytes) => bytes,
+        Err(BodyError::TooLarge { .. }) => return too_large().into(),
+        Err(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
+        Err(error) => return network_error(cx.profile).caused_by(error).into(),
+    };
+    let out = match convert(cx, provided, status, &bytes) {
+        Ok(out) => out,
+        Err(failure) => return (*failure).into(),
+    };
+    if provided.conversion.is_some() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    measure(cx, provided.carriage.target(), status, &bytes, &out);
+    let body = Body::from(out);
+    let body = if cx.profile == Profile::Apisix { body.into_chunked() } else { body };
+    upstream_reply(status, headers, body).into()
+}
+
+/// The answer in the client's protocol.
+fn convert(cx: &Context, provided: &Provided, status: StatusCode, bytes: &Bytes) -> Result<Bytes, Box<Failure>> {
+    let Some(conversion) = &provided.conversion else { return Ok(bytes.clone()) };
+    if !status.is_success() && cx.profile == Profile::Native {
+        let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
+        return Ok(PublicError::from_upstream(status, bytes).body(dialect, Some(&format!("{:032x}", cx.id.0))));
+    }
+    let model = cx.ai.as_ref().and_then(|ai| ai.model_sent.as_deref()).filter(|model| !model.is_empty());
+    conversion.answer(status, model, bytes).map_err(|error| {
+        let text = error.to_string();
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Box::new(Failure::new(status, ErrorKind::Upstream, "not_convertible", text.clone()).apisix_text(text))
+    })
+}
+
+/// Takes usage and facts from the answer. APISIX counts what the client sees, the normal form what the provider said.
+fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &Bytes, client: &Bytes) {
+    let now = Instant::now();
+    let Some(ai) = cx.ai.as_deref() else { return };
+    let facts = AnswerFacts::read(spoken, upstream, false).unwrap_or_default();
+    let shown = match upstream.as_ptr() == client.as_ptr() {
+        true => None,
+        false => AnswerFacts::read(ai.protocol, client, false).and_then(|facts| facts.usage),
+    };
+    let estimated = (facts.usage.is_none() && status.is_success() && estimate::generates(spoken))
+        .then(|| estimate::whole(cx, spoken, upstream))
+        .flatten();
+    let raw_usage = if ai.keeps_raw_usage { raw_usage(client) } else { None };
+    ai.progress.update(|state| {
+        state.first_token = Some(now);
+        state.has_tool_calls = facts.has_tool_calls;
+        state.model_answered = facts.model.as_deref().map(Into::into);
+        if let Some(usage) = &facts.usage {
+            state.counts = shown.as_ref().unwrap_or(usage).counts;
+            state.usage = usage.usage;
+            state.provenance = Provenance::Reported;
+            state.reported = true;
+            state.raw_usage = raw_usage;
+        } else if let Some(usage) = estimated {
+            state.usage = usage;
+            state.provenance = Provenance::Estimated;
+        }
+    });
+    ai.progress.finish();
+}
+
+/// The usage object of an answer as it stands.
+fn raw_usage(answer: &Bytes) -> Option<Box<str>> {
+    let object = ObjectView::parse(answer.clone()).ok()?;
+    std::str::from_utf8(object.get("usage")?.raw()).ok().map(Into::into)
+}
+
+fn too_large() -> Failure {
+    let text = "max_response_bytes exceeded";
+    Failure::new(StatusCode::BAD_GATEWAY, ErrorKind::Upstream, "response_too_large", text).apisix_text(text)
+}

@@ -1,0 +1,115 @@
+//! Targets and call settings as written in `ai-proxy` and `ai-proxy-multi` (compat §4.1.2, §4.2).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sluice_llm::ProviderConf;
+
+/// One provider with its credentials and overrides.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TargetConfig {
+    /// Provider name.
+    pub provider: String,
+    /// Credentials.
+    #[serde(default)]
+    pub auth: AuthConfig,
+    /// Members that overwrite the body's; among them `model`.
+    pub options: Option<Map<String, Value>>,
+    /// Overrides.
+    #[serde(default, rename = "override")]
+    pub overrides: OverrideConfig,
+    /// Project and region.
+    #[serde(default)]
+    pub provider_conf: ProviderConf,
+}
+
+/// Credentials of a target.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct AuthConfig {
+    /// Headers; they replace same-named ones of the client.
+    pub header: BTreeMap<String, String>,
+    /// Query arguments; the client cannot override them.
+    pub query: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for AuthConfig {
+    /// Names only: the values are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthConfig")
+            .field("header", &self.header.keys())
+            .field("query", &self.query.keys())
+            .finish()
+    }
+}
+
+/// The block `override`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OverrideConfig {
+    /// `scheme://host[:port][/path][?query]`; with a path, that path is used as it stands.
+    pub endpoint: Option<String>,
+    /// Options by meaning, mapped to the provider's names.
+    pub llm_options: LlmOptions,
+    /// Per protocol, what is merged into the body.
+    pub request_body: BTreeMap<String, Map<String, Value>>,
+    /// Whether that overwrites what the client sent.
+    pub request_body_force_override: bool,
+}
+
+/// The block `override.llm_options`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct LlmOptions {
+    /// Limit of generated tokens.
+    pub max_tokens: Option<u64>,
+}
+
+/// Limits and connection settings of calls. The defaults are APISIX's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct CallConfig {
+    /// Milliseconds to connect, and for each send and read.
+    pub timeout: u64,
+    /// Largest request body, in bytes.
+    pub max_req_body_size: u64,
+    /// Longest stream, in milliseconds.
+    pub max_stream_duration_ms: Option<u64>,
+    /// Most bytes that the upstream may answer.
+    pub max_response_bytes: Option<u64>,
+    /// Whether connections are kept.
+    pub keepalive: bool,
+    /// How long, in milliseconds.
+    pub keepalive_timeout: u64,
+    /// How many.
+    pub keepalive_pool: usize,
+    /// Whether the upstream's certificate is verified.
+    pub ssl_verify: bool,
+    /// Seconds that a native stream waits for the upstream's first event before the head goes out.
+    pub first_byte_hold: u64,
+}
+
+impl Default for CallConfig {
+    fn default() -> Self {
+        Self {
+            timeout: 30_000,
+            max_req_body_size: 64 << 20,
+            max_stream_duration_ms: None,
+            max_response_bytes: None,
+            keepalive: true,
+            keepalive_timeout: 60_000,
+            keepalive_pool: 30,
+            ssl_verify: true,
+            first_byte_hold: 15,
+        }
+    }
+}
+
+impl CallConfig {
+    pub(crate) fn timeouts(&self) -> sluice_net::Timeouts {
+        let limit = Duration::from_millis(self.timeout);
+        sluice_net::Timeouts { connect: limit, send: limit, read: limit }
+    }
+}

@@ -1,0 +1,51 @@
+//! Usage where the provider reported none: sized by what was sent and what passed.
+
+use bytes::Bytes;
+use sluice_core::Context;
+use sluice_llm::{AnswerFacts, Protocol, RequestView, TokenCounter, Usage};
+
+/// The input side of an estimate, taken when the call is made and computed only if it is needed.
+pub(crate) struct Input {
+    request: Option<RequestView>,
+    generates: bool,
+}
+
+impl Input {
+    pub(crate) fn of(cx: &Context) -> Self {
+        let ai = cx.ai.as_deref();
+        Self {
+            request: ai.and_then(|ai| ai.request.clone()),
+            generates: ai.is_some_and(|ai| generates(ai.protocol)),
+        }
+    }
+
+    /// The usage of a call that generated so many tokens; `None` for calls that no model answers.
+    pub(crate) fn with_output(&self, output: u64) -> Option<Usage> {
+        self.generates.then(|| Usage { input: self.tokens(), output, ..Usage::default() })
+    }
+
+    fn tokens(&self) -> u64 {
+        let Some(object) = self.request.as_ref().and_then(RequestView::object) else { return 0 };
+        ["messages", "input", "system", "instructions", "tools"]
+            .iter()
+            .filter_map(|name| object.get(name))
+            .filter_map(|member| std::str::from_utf8(member.raw()).ok())
+            .map(|text| TokenCounter::estimate(text))
+            .sum()
+    }
+}
+
+/// Whether answers in a protocol are generated text, which costs tokens and, as a stream, has an event that ends it.
+pub(crate) fn generates(protocol: Protocol) -> bool {
+    matches!(
+        protocol,
+        Protocol::OpenAiChat | Protocol::OpenAiResponses | Protocol::AnthropicMessages | Protocol::BedrockConverse
+    )
+}
+
+/// The usage of a whole answer that reports none.
+pub(crate) fn whole(cx: &Context, protocol: Protocol, answer: &Bytes) -> Option<Usage> {
+    let facts = AnswerFacts::read(protocol, answer, true)?;
+    let output = facts.text.map_or(0, |text| TokenCounter::estimate(&text));
+    Input::of(cx).with_output(output)
+}

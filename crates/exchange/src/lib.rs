@@ -1,0 +1,19 @@
+//! One AI call, from picked target to settled usage, in two halves: [`prepare`] in the access phase, [`perform`]
+//! before the proxy phase.
+//!
+//! Stands above [`sluice_core`] and below the plugins that pick targets. It knows plugins only by what they configure.
+
+mod answer;
+mod config;
+mod estimate;
+mod headers;
+mod local;
+mod perform;
+mod prepare;
+mod stream;
+mod target;
+
+pub use self::config::{AuthConfig, CallConfig, LlmOptions, OverrideConfig, TargetConfig};
+pub use self::perform::{Attempt, perform};
+pub use self::prepare::{Prepared, prepare};
+pub use self::target::{Target, TargetError, is_endpoint};

@@ -1,0 +1,229 @@
+//! Second half of a call, before_proxy: encode, send, and turn what comes back into an answer.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use sluice_core::{Context, Failure, Profile, Reply, ReplyBody, Retry, Trial};
+use sluice_llm::{AnthropicToChat, Carriage, ErrorKind, RequestView};
+use sluice_net::{Body, SendError, SendErrorKind};
+use sluice_record::{ResponseSource, Text};
+
+use crate::config::CallConfig;
+use crate::headers;
+use crate::target::{ClientTarget, Place, Target};
+use crate::{answer, local, stream};
+
+/// What one attempt at a target came to.
+pub enum Attempt {
+    /// The provider answered, whatever its status.
+    Answered(Box<Reply>),
+    /// It did not, or what it answered is of no use.
+    Failed(Box<Failure>),
+}
+
+impl Attempt {
+    /// The status that the client would see.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Answered(reply) => reply.status,
+            Self::Failed(failure) => failure.status(),
+        }
+    }
+}
+
+impl From<Failure> for Attempt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+impl From<Reply> for Attempt {
+    fn from(reply: Reply) -> Self {
+        Self::Answered(Box::new(reply))
+    }
+}
+
+/// A call as it goes out.
+struct Outbound {
+    carriage: Carriage,
+    conversion: Option<AnthropicToChat>,
+    body: Bytes,
+    path_and_query: String,
+}
+
+/// Calls a target for the request's AI call and waits until its answer can begin.
+pub async fn perform(cx: &mut Context, target: &Target, call: &CallConfig) -> Attempt {
+    cx.node = Some(target.name.clone());
+    match encode(cx, target) {
+        Err(failure) => (*failure).into(),
+        Ok(Encoded::Local { provided, body }) => local::answer(cx, target, call, provided, body).await,
+        Ok(Encoded::Remote(outbound)) => send(cx, target, call, outbound).await,
+    }
+}
+
+enum Encoded {
+    Local { provided: Provided, body: Bytes },
+    Remote(Outbound),
+}
+
+/// The body and path of the call. Each attempt starts from the client's body.
+fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
+    let profile = cx.profile;
+    let Some(ai) = cx.ai.as_deref_mut() else { return Err(Box::new(defect("no AI call was prepared"))) };
+    let carriage = target.provider.carriage(ai.protocol).map_err(|error| {
+        let text = error.to_string();
+        Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "unsupported_protocol", text.clone())
+            .apisix_text(text)
+    })?;
+    let model = target.model.clone().or_else(|| (!ai.model_asked.is_empty()).then(|| ai.model_asked.clone()));
+    let mut conversion = None;
+    let body = match &ai.request {
+        None => Bytes::new(),
+        Some(request) => {
+            let converted = convert(&carriage, request)?;
+            let (view, made) = converted.map_or((None, None), |(view, made)| (Some(view), Some(made)));
+            conversion = made;
+            let json = view.as_ref().unwrap_or(request).json();
+            match target.plan(carriage.target(), profile) {
+                Some(plan) => plan.apply(json).map_err(|error| {
+                    let text = format!("could not parse JSON request body: {error}");
+                    Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "invalid_json", text.clone())
+                        .apisix_json(serde_json::json!({ "message": text }))
+                })?,
+                None => json.bytes().clone(),
+            }
+        }
+    };
+    let stream = ai.stream;
+    ai.model_sent = Some(model.clone().unwrap_or_else(|| Text::from("")));
+    if let Place::BuiltIn = target.place {
+        return Ok(Encoded::Local { provided: Provided { carriage, conversion }, body });
+    }
+    let client = ClientTarget { path: &cx.request.path, query: cx.request.query.as_deref() };
+    let path = target.path_and_query(&carriage, model.as_deref(), stream, client).ok_or_else(|| {
+        let text = "could not resolve upstream path: ensure the route or request body specifies a model, or that \
+                    override.endpoint includes a path";
+        Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "no_upstream_path", text)
+            .apisix_json(serde_json::json!({ "error_msg": text }))
+    })?;
+    Ok(Encoded::Remote(Outbound { carriage, conversion, body, path_and_query: path }))
+}
+
+async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Outbound) -> Attempt {
+    let Place::Remote { origin, address, .. } = &target.place else { return defect("target has no origin").into() };
+    let Outbound { carriage, conversion, body, path_and_query } = outbound;
+    let headers = headers::for_provider(cx, target, &carriage);
+    let method = if carriage == Carriage::Passthrough { cx.request.method.clone() } else { Method::POST };
+    let Ok(uri) = path_and_query.parse::<http::Uri>() else {
+        return defect("the target's path is not a valid request target").into();
+    };
+    let make = || {
+        let mut request = Request::new(Body::from(body.clone()));
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = HeaderMap::clone(&headers);
+        request
+    };
+    let started = Instant::now();
+    let sent = cx.worker.pool.send_with(origin, make, call.timeouts()).await;
+    match sent {
+        Err(error) => {
+            let failure = unanswered(cx.profile, &error);
+            let status = if is_timeout(&error) { 504 } else { 502 };
+            cx.attempts.push(Trial { addr: address.clone(), status, started, ended: Some(Instant::now()) });
+            tracing::warn!(target = %target.name, upstream = %address, %error, "provider did not answer");
+            failure.caused_by(error).into()
+        }
+        Ok(got) => {
+            let status = got.response.status();
+            cx.attempts.push(Trial { addr: address.clone(), status: status.as_u16(), started, ended: None });
+            receive(cx, target, call, Provided { carriage, conversion }, got.response).await
+        }
+    }
+}
+
+/// How an answer has to be read.
+pub(crate) struct Provided {
+    pub(crate) carriage: Carriage,
+    pub(crate) conversion: Option<AnthropicToChat>,
+}
+
+type Converted = Option<(RequestView, AnthropicToChat)>;
+
+/// The body in the provider's protocol, where that is not the client's.
+fn convert(carriage: &Carriage, request: &RequestView) -> Result<Converted, Box<Failure>> {
+    let Carriage::AnthropicToChat(_) = carriage else { return Ok(None) };
+    let refused = |reason: String| {
+        Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "not_convertible", reason.clone())
+            .apisix_json(serde_json::json!({ "error_msg": reason }))
+    };
+    let (body, conversion) = AnthropicToChat::convert(request).map_err(|error| refused(error.to_string()))?;
+    let view = RequestView::parse(body).map_err(|error| refused(error.to_string()))?;
+    Ok(Some((view, conversion)))
+}
+
+/// Which way an answer goes: verbatim, as a stream, or whole.
+async fn receive(
+    cx: &mut Context,
+    target: &Target,
+    call: &CallConfig,
+    provided: Provided,
+    response: http::Response<Body>,
+) -> Attempt {
+    let (head, body) = response.into_parts();
+    let headers = headers::for_client(cx.profile, target, &head.headers);
+    let busy = head.status == StatusCode::TOO_MANY_REQUESTS || head.status.is_server_error();
+    if busy && (provided.conversion.is_none() || cx.profile == Profile::Apisix) {
+        if let Some(ai) = &cx.ai {
+            ai.progress.update(|state| state.first_token = Some(Instant::now()));
+        }
+        return upstream_reply(head.status, headers, body.into_chunked()).into();
+    }
+    if stream::is_stream(&head.headers) {
+        return stream::relay(cx, call, provided, head.status, headers, body).await;
+    }
+    answer::relay(cx, call, &provided, head.status, headers, body).await
+}
+
+/// An answer of the upstream.
+pub(crate) fn upstream_reply(status: StatusCode, headers: HeaderMap, body: Body) -> Reply {
+    Reply { status, headers, body: ReplyBody::Raw(body), source: ResponseSource::Upstream }
+}
+
+fn is_timeout(error: &SendError) -> bool {
+    matches!(error.kind, SendErrorKind::Timeout(_))
+}
+
+/// APISIX answers 504 for time-outs and 500 for everything else that goes wrong on the network.
+fn unanswered(profile: Profile, error: &SendError) -> Failure {
+    if is_timeout(error) {
+        return timed_out();
+    }
+    network_error(profile)
+}
+
+pub(crate) fn timed_out() -> Failure {
+    let message = "the provider did not answer in time";
+    Failure::new(StatusCode::GATEWAY_TIMEOUT, ErrorKind::Timeout, "provider_timeout", message)
+        .upstream(Retry::NextTarget)
+}
+
+pub(crate) fn network_error(profile: Profile) -> Failure {
+    let status = match profile {
+        Profile::Apisix => StatusCode::INTERNAL_SERVER_ERROR,
+        Profile::Native => StatusCode::BAD_GATEWAY,
+    };
+    Failure::new(status, ErrorKind::Upstream, "provider_unreachable", "the provider could not be reached")
+        .upstream(Retry::NextTarget)
+}
+
+fn defect(message: &'static str) -> Failure {
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "defect", message)
+}
+
+/// How long an answer may take altogether.
+pub(crate) fn deadline(call: &CallConfig) -> Option<Duration> {
+    call.max_stream_duration_ms.map(Duration::from_millis)
+}

@@ -1,0 +1,86 @@
+//! First half of a call, in the access phase: read the body once and find out what the client speaks.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use serde_json::json;
+use sluice_core::{AiCall, AiLogging, Context, Failure, Picked, Profile, Progress, ReadBodyError};
+use sluice_llm::{ErrorKind, Protocol, RequestView};
+use sluice_record::Text;
+
+/// A request that an AI plugin may pick a target for.
+pub struct Prepared {
+    protocol: Protocol,
+    request: Option<RequestView>,
+}
+
+/// Checks content type, size and syntax of the body and detects the protocol (compat §4.2, §5.1).
+///
+/// # Errors
+/// What the client gets to see, as the error table of compat §4.2 says.
+pub async fn prepare(cx: &mut Context, max_body: u64) -> Result<Prepared, Failure> {
+    if cx.profile == Profile::Native && cx.request.method == Method::GET {
+        return Ok(Prepared { protocol: Protocol::Passthrough, request: None });
+    }
+    if let Some(content_type) = cx.request.headers.get(header::CONTENT_TYPE)
+        && !content_type.as_bytes().starts_with(b"application/json")
+    {
+        let content_type = String::from_utf8_lossy(content_type.as_bytes());
+        let message = format!("unsupported content-type: {content_type}, only application/json is supported");
+        return Err(bad_request("unsupported_content_type", &message).apisix_text(message));
+    }
+    let body = cx.request.body.read(max_body).await.map_err(unreadable)?;
+    if body.is_empty() {
+        let message = "could not get body: request body is empty";
+        return Err(bad_request("empty_body", message).apisix_json(json!({ "message": message })));
+    }
+    let request = RequestView::parse(body).map_err(|error| {
+        let message = format!("could not parse JSON request body: {error}");
+        bad_request("invalid_json", &message).apisix_json(json!({ "message": message }))
+    })?;
+    let protocol = Protocol::detect(&cx.request.path, &request).ok_or_else(|| {
+        let message = "no matching AI protocol for the request";
+        bad_request("unknown_protocol", message).apisix_text(message)
+    })?;
+    Ok(Prepared { protocol, request: Some(request) })
+}
+
+impl Prepared {
+    /// Makes the request an AI call of the picked instance.
+    pub fn begin(self, cx: &mut Context, picked: Picked) {
+        let request = self.request.as_ref();
+        cx.ai = Some(Box::new(AiCall {
+            protocol: self.protocol,
+            stream: request.is_some_and(|r| self.protocol.wants_stream(r)),
+            model_asked: request.and_then(RequestView::model).map_or_else(|| Text::from(""), |m| Text::from(&*m)),
+            tool_count: request.map_or(0, |r| u32::try_from(r.tool_count()).unwrap_or(u32::MAX)),
+            end_user: request.and_then(|r| r.end_user(self.protocol)).map(|user| Text::from(&*user)),
+            picked,
+            model_sent: None,
+            keeps_raw_usage: false,
+            logging: AiLogging::default(),
+            progress: Arc::new(Progress::default()),
+            request: self.request,
+        }));
+    }
+
+    /// The client's body.
+    #[must_use]
+    pub fn body(&self) -> Option<&Bytes> {
+        self.request.as_ref().map(RequestView::bytes)
+    }
+}
+
+fn unreadable(error: ReadBodyError) -> Failure {
+    let message = format!("could not get body: {error}");
+    let (status, kind) = match error {
+        ReadBodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::RequestTooLarge),
+        _ => (StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest),
+    };
+    Failure::new(status, kind, "unreadable_body", message.clone()).apisix_json(json!({ "message": message }))
+}
+
+fn bad_request(code: &'static str, message: &str) -> Failure {
+    Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, code, message.to_owned())
+}

@@ -1,0 +1,141 @@
+//! Streams: forwarded event by event, measured as they pass.
+
+mod body;
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
+use sluice_core::{Context, Failure, Profile, Retry};
+use sluice_llm::{Dialect, ErrorKind, Protocol, StreamTap, TapOptions};
+use sluice_net::{Body, BodyError};
+
+use self::body::{KeepAlive, Manner, StreamBody, StreamParts};
+use crate::config::CallConfig;
+use crate::estimate;
+use crate::perform::{Attempt, Provided, deadline, network_error, timed_out, upstream_reply};
+
+/// How often a native client hears of a model that thinks.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Whether an answer is a stream: its own content type says, not the client's wish (compat §4.2).
+pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let has = |needle: &[u8]| content_type.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle));
+    has(b"text/event-stream") || has(b"application/vnd.amazon.eventstream")
+}
+
+/// What came first.
+enum First {
+    Data(Bytes),
+    End,
+    Nothing,
+    Broken(BodyError),
+    TooLong,
+}
+
+/// Waits for the first data of a stream, then hands it on as a body. Until then another target may still take over.
+pub(crate) async fn relay(
+    cx: &mut Context,
+    call: &CallConfig,
+    provided: Provided,
+    status: StatusCode,
+    mut headers: HeaderMap,
+    mut body: Body,
+) -> Attempt {
+    let native = cx.profile == Profile::Native;
+    let ends = deadline(call).map(|limit| Instant::now() + limit);
+    let hold = native.then(|| Duration::from_secs(call.first_byte_hold));
+    let first = match first_data(&mut body, hold, ends).await {
+        First::Data(data) => Some(data),
+        First::Nothing => None,
+        First::Broken(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
+        First::Broken(error) => return network_error(cx.profile).caused_by(error).into(),
+        First::TooLong => return over_limit(StatusCode::GATEWAY_TIMEOUT, "max_stream_duration_ms exceeded").into(),
+        First::End if native => return empty_stream().into(),
+        First::End => None,
+    };
+    if let (Some(data), Some(limit)) = (&first, call.max_response_bytes)
+        && data.len() as u64 > limit
+    {
+        return over_limit(StatusCode::BAD_GATEWAY, "max_response_bytes exceeded").into();
+    }
+    let Some(ai) = cx.ai.as_deref() else { return network_error(cx.profile).into() };
+    let hides_usage = native
+        && ai.protocol == Protocol::OpenAiChat
+        && ai.request.as_ref().is_some_and(|request| !request.asks_for_usage());
+    let spoken = provided.carriage.target();
+    let manner = match provided.conversion {
+        Some(conversion) => {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            Manner::convert(conversion.into_stream())
+        }
+        None if hides_usage => Manner::without_usage(),
+        None => Manner::Verbatim,
+    };
+    let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
+    let mut stream = StreamBody::new(StreamParts {
+        upstream: body,
+        tap: StreamTap::new(spoken, TapOptions { keep_usage: ai.keeps_raw_usage, ..TapOptions::default() }),
+        manner,
+        progress: ai.progress.clone(),
+        max_bytes: call.max_response_bytes,
+        ends,
+        keep_alive: native.then(|| dialect.keep_alive()).flatten().map(|frame| KeepAlive::new(KEEP_ALIVE, frame)),
+        breaks_in_band: native.then_some(dialect),
+        has_end: estimate::generates(spoken),
+        input: estimate::Input::of(cx),
+    });
+    if let Some(data) = first {
+        match stream.begin(data).await {
+            Ok(true) => {}
+            Ok(false) => return unconverted().into(),
+            Err(error) => return network_error(cx.profile).caused_by(error).into(),
+        }
+    }
+    upstream_reply(status, headers, Body::boxed(stream)).into()
+}
+
+async fn first_data(body: &mut Body, hold: Option<Duration>, ends: Option<Instant>) -> First {
+    let next = async {
+        loop {
+            match body.frame().await {
+                None => return First::End,
+                Some(Err(error)) => return First::Broken(error),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data()
+                        && !data.is_empty()
+                    {
+                        return First::Data(data);
+                    }
+                }
+            }
+        }
+    };
+    let until_end = ends.map(|at| at.saturating_duration_since(Instant::now()));
+    match (hold, until_end) {
+        (None, None) => next.await,
+        (Some(hold), until_end) if until_end.is_none_or(|left| hold < left) => {
+            tokio::time::timeout(hold, next).await.unwrap_or(First::Nothing)
+        }
+        (_, Some(left)) => tokio::time::timeout(left, next).await.unwrap_or(First::TooLong),
+        (Some(_), None) => next.await,
+    }
+}
+
+fn over_limit(status: StatusCode, text: &'static str) -> Failure {
+    let kind = if status == StatusCode::GATEWAY_TIMEOUT { ErrorKind::Timeout } else { ErrorKind::Upstream };
+    Failure::new(status, kind, "response_limit", text).apisix_text(text)
+}
+
+fn empty_stream() -> Failure {
+    let text = "the provider ended its stream before the first event";
+    Failure::new(StatusCode::BAD_GATEWAY, ErrorKind::Upstream, "empty_stream", text).upstream(Retry::NextTarget)
+}
+
+fn unconverted() -> Failure {
+    let text = "streaming response completed without producing any output; the upstream likely returned a different \
+                stream format than the converter expects";
+    Failure::new(StatusCode::BAD_GATEWAY, ErrorKind::Upstream, "unconvertible_stream", text).apisix_text(text)
+}

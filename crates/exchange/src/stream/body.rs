@@ -1,0 +1,273 @@
+//! The body of a relayed stream.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as _, Frame};
+use sluice_core::Progress;
+use sluice_llm::{
+    AnthropicStream, Dialect, ErrorKind, FrameKind, Provenance, PublicError, StreamEnd, StreamOutcome, StreamTap,
+};
+use sluice_net::{Body, BodyError};
+use sluice_record::Ended;
+use sluice_wire::{SsePart, SseSplitter};
+use tokio::time::Sleep;
+
+use crate::estimate;
+
+/// What happens to events on their way.
+pub(super) enum Manner {
+    /// Bytes pass as they come.
+    Verbatim,
+    /// Frames pass one by one, without the usage that the client did not ask for.
+    WithoutUsage(SseSplitter),
+    /// Events become those of another protocol.
+    Convert(SseSplitter, Box<AnthropicStream>),
+}
+
+impl Manner {
+    pub(super) fn without_usage() -> Self {
+        Self::WithoutUsage(SseSplitter::new())
+    }
+
+    pub(super) fn convert(stream: AnthropicStream) -> Self {
+        Self::Convert(SseSplitter::new(), Box::new(stream))
+    }
+}
+
+/// Tells a waiting client that the connection lives.
+pub(super) struct KeepAlive {
+    frame: Bytes,
+    interval: Duration,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl KeepAlive {
+    pub(super) fn new(interval: Duration, frame: Bytes) -> Self {
+        Self { frame, interval, timer: Box::pin(tokio::time::sleep(interval)) }
+    }
+
+    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Bytes> {
+        std::task::ready!(self.timer.as_mut().poll(task));
+        self.timer.as_mut().reset(tokio::time::Instant::now() + self.interval);
+        Poll::Ready(self.frame.clone())
+    }
+}
+
+/// What a relayed stream is made of.
+pub(super) struct StreamParts {
+    pub(super) upstream: Body,
+    pub(super) tap: StreamTap,
+    pub(super) manner: Manner,
+    pub(super) progress: Arc<Progress>,
+    pub(super) max_bytes: Option<u64>,
+    pub(super) ends: Option<Instant>,
+    /// Until the first content.
+    pub(super) keep_alive: Option<KeepAlive>,
+    /// The dialect in which a broken stream is reported; without one the connection is cut.
+    pub(super) breaks_in_band: Option<Dialect>,
+    /// Whether a whole stream in this protocol has an event that ends it.
+    pub(super) has_end: bool,
+    pub(super) input: estimate::Input,
+}
+
+/// A stream being relayed. Dropping it books what has passed.
+pub(super) struct StreamBody {
+    parts: StreamParts,
+    ready: VecDeque<Bytes>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    received: u64,
+    open: bool,
+    booked: bool,
+}
+
+impl StreamBody {
+    pub(super) fn new(parts: StreamParts) -> Self {
+        let deadline = parts.ends.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
+        Self { parts, ready: VecDeque::new(), deadline, received: 0, open: true, booked: false }
+    }
+
+    /// Takes the first data. A stream that is converted is read on until something comes of it; false when nothing
+    /// does.
+    pub(super) async fn begin(&mut self, data: Bytes) -> Result<bool, BodyError> {
+        self.parts.progress.update(|state| state.first_token = Some(Instant::now()));
+        self.take(data);
+        if !self.ready.is_empty() || !matches!(self.parts.manner, Manner::Convert(..)) {
+            return Ok(true);
+        }
+        match std::future::poll_fn(|task| Pin::new(&mut *self).poll_frame(task)).await {
+            None => Ok(false),
+            Some(Err(error)) => Err(error),
+            Some(Ok(frame)) => {
+                self.ready.extend(frame.into_data().ok());
+                Ok(true)
+            }
+        }
+    }
+
+    fn take(&mut self, data: Bytes) {
+        self.received += data.len() as u64;
+        if self.parts.max_bytes.is_some_and(|limit| self.received > limit) {
+            return self.stop(Ended::LimitHit);
+        }
+        let (tap, ready) = (&mut self.parts.tap, &mut self.ready);
+        match &mut self.parts.manner {
+            Manner::Verbatim => {
+                tap.feed(&data);
+                ready.push_back(data);
+            }
+            Manner::WithoutUsage(splitter) => {
+                splitter.push(data);
+                while let Some(part) = splitter.next_part() {
+                    if !matches!(&part, SsePart::Frame(frame) if tap.observe(frame) == FrameKind::UsageOnly) {
+                        ready.push_back(part.into_bytes());
+                    }
+                }
+            }
+            Manner::Convert(splitter, converter) => {
+                splitter.push(data);
+                let mut out = BytesMut::new();
+                while let Some(SsePart::Frame(frame)) = splitter.next_part() {
+                    tap.observe(&frame);
+                    converter.push(&frame, &mut out);
+                }
+                if !out.is_empty() {
+                    ready.push_back(out.freeze());
+                }
+            }
+        }
+        if self.parts.keep_alive.is_some() && tap.has_content() {
+            self.parts.keep_alive = None;
+        }
+        if tap.end().is_some() {
+            self.book();
+        }
+    }
+
+    /// The upstream has nothing more to say.
+    fn end(&mut self) {
+        let mut converted_nothing = false;
+        match &mut self.parts.manner {
+            Manner::Verbatim => self.parts.tap.finish(),
+            Manner::WithoutUsage(splitter) => {
+                if let Some(part) = splitter.finish() {
+                    let part = part.into_bytes();
+                    self.parts.tap.observe(&part);
+                    self.ready.push_back(part);
+                }
+            }
+            Manner::Convert(_, converter) => {
+                let mut out = BytesMut::new();
+                converted_nothing = converter.finish(&mut out) == StreamOutcome::Empty;
+                if !out.is_empty() {
+                    self.ready.push_back(out.freeze());
+                }
+            }
+        }
+        let whole = !self.parts.has_end || self.parts.tap.end() == Some(StreamEnd::Complete);
+        if !whole && !converted_nothing && self.parts.tap.end().is_none() {
+            self.parts.progress.update(|state| state.ended = Ended::UpstreamCut);
+            self.report_break();
+        }
+        self.open = false;
+        self.book();
+    }
+
+    /// Tells the client in its dialect that the stream broke.
+    fn report_break(&mut self) {
+        let Some(dialect) = self.parts.breaks_in_band else { return };
+        let error = PublicError::new(ErrorKind::Upstream, "the provider broke off its stream").with_code("upstream_cut");
+        self.ready.extend(error.event(dialect, None, self.parts.tap.content_frames()));
+    }
+
+    fn stop(&mut self, ended: Ended) {
+        self.parts.progress.update(|state| state.ended = ended);
+        self.open = false;
+        self.ready.clear();
+        self.book();
+    }
+
+    /// Books what has passed, once.
+    fn book(&mut self) {
+        if std::mem::replace(&mut self.booked, true) {
+            return;
+        }
+        let tap = &self.parts.tap;
+        let estimated = if tap.usage().is_none() { self.parts.input.with_output(tap.content_frames()) } else { None };
+        self.parts.progress.update(|state| {
+            state.has_tool_calls = tap.has_tool_calls();
+            state.model_answered = tap.model().map(Into::into);
+            state.raw_usage = tap.raw_usage().map(String::into_boxed_str);
+            if let Some(usage) = tap.usage() {
+                state.counts = usage.counts;
+                state.usage = usage.usage;
+                state.provenance = Provenance::Reported;
+                state.reported = true;
+            } else if let Some(usage) = estimated {
+                state.usage = usage;
+                state.provenance = Provenance::Estimated;
+            }
+        });
+        self.parts.progress.finish();
+    }
+}
+
+impl http_body::Body for StreamBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(data) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+            if !this.open {
+                return Poll::Ready(None);
+            }
+            if let Some(deadline) = &mut this.deadline
+                && deadline.as_mut().poll(task).is_ready()
+            {
+                this.stop(Ended::LimitHit);
+                continue;
+            }
+            match Pin::new(&mut this.parts.upstream).poll_frame(task) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        this.take(data);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    this.parts.progress.update(|state| state.ended = Ended::UpstreamCut);
+                    this.open = false;
+                    this.book();
+                    if this.parts.breaks_in_band.is_none() {
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    tracing::warn!(%error, "provider broke off its stream");
+                    this.report_break();
+                }
+                Poll::Ready(None) => this.end(),
+                Poll::Pending => {
+                    let Some(keep_alive) = &mut this.parts.keep_alive else { return Poll::Pending };
+                    return keep_alive.poll(task).map(|frame| Some(Ok(Frame::data(frame))));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.open && self.ready.is_empty()
+    }
+}
+
+impl Drop for StreamBody {
+    fn drop(&mut self) {
+        self.book();
+    }
+}

@@ -1,0 +1,256 @@
+//! A compiled target: where a call goes and what is put on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use sluice_core::{Profile, Services};
+use sluice_llm::{BodyEdits, BodyPlan, Carriage, Protocol, Provider, ProviderConf, StreamUsage};
+use sluice_net::{Origin, OriginConfig, PoolSettings, Protocol as HttpVersions, Replay, Scheme};
+use sluice_record::Text;
+
+use crate::config::{CallConfig, TargetConfig};
+
+/// What may not stand unescaped in a query value (RFC 3986 §3.4).
+const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'+').add(b'%');
+
+/// Why a target cannot be called as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The provider is unknown or lacks something.
+    #[error(transparent)]
+    Provider(#[from] sluice_llm::ProviderError),
+    /// `override.endpoint` is not a URL.
+    #[error("invalid endpoint")]
+    Endpoint,
+    /// The provider has no address of its own.
+    #[error("provider {0} requires override.endpoint")]
+    NoEndpoint(&'static str),
+    /// Its connection settings are bad.
+    #[error(transparent)]
+    Origin(#[from] sluice_net::OriginError),
+    /// A credential cannot be sent.
+    #[error("auth.header.{0} is not a valid header")]
+    Header(String),
+}
+
+/// A compiled target.
+pub struct Target {
+    /// `ai-proxy-<provider>`, or the instance's `name`.
+    pub name: Text,
+    /// Its provider.
+    pub provider: &'static Provider,
+    /// `options.model`.
+    pub model: Option<Text>,
+    pub(crate) place: Place,
+    pub(crate) conf: ProviderConf,
+    pub(crate) auth_headers: Vec<(HeaderName, HeaderValue)>,
+    auth_query: Vec<(String, String)>,
+    plans: Vec<(Protocol, BodyPlan, BodyPlan)>,
+}
+
+/// Where a target is.
+pub(crate) enum Place {
+    /// Inside the gateway.
+    BuiltIn,
+    /// Behind a connection.
+    Remote {
+        origin: Arc<Origin>,
+        /// `host:port`, for logs.
+        address: Text,
+        /// The configured path, if the endpoint has one.
+        path: Option<String>,
+        /// The configured query.
+        query: Vec<(String, String)>,
+    },
+}
+
+/// A parsed `override.endpoint`.
+struct Endpoint {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    path: Option<String>,
+    query: Vec<(String, String)>,
+}
+
+impl Target {
+    /// Compiles a target. `name` is the instance's, if it has one.
+    ///
+    /// # Errors
+    /// When the provider is unknown, lacks an address or a setting, or a credential cannot be sent.
+    pub fn compile(
+        name: Option<&str>,
+        config: &TargetConfig,
+        call: &CallConfig,
+        services: &Services,
+    ) -> Result<Self, TargetError> {
+        let provider = Provider::find(&config.provider)?;
+        let endpoint = config.overrides.endpoint.as_deref().map(Endpoint::parse).transpose()?;
+        provider.check(&config.provider_conf, endpoint.is_some(), false)?;
+        let place = place(provider, endpoint, config, call, services)?;
+        let mut auth_headers = Vec::with_capacity(config.auth.header.len());
+        for (name, value) in &config.auth.header {
+            let bad = || TargetError::Header(name.clone());
+            let header: HeaderName = name.parse().map_err(|_| bad())?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
+            value.set_sensitive(true);
+            auth_headers.push((header, value));
+        }
+        let plans = Protocol::ALL.into_iter().map(|protocol| {
+            let plan = |usage| plan(provider, protocol, config, usage);
+            (protocol, plan(StreamUsage::Forced), plan(StreamUsage::WhenMissing))
+        });
+        Ok(Self {
+            name: name.map_or_else(|| Text::from(format!("ai-proxy-{}", provider.name())), Text::from),
+            provider,
+            model: config.options.as_ref().and_then(|o| o.get("model")?.as_str()).map(Text::from),
+            place,
+            conf: config.provider_conf.clone(),
+            auth_headers,
+            auth_query: config.auth.query.iter().map(|(name, value)| (name.clone(), escape(value))).collect(),
+            plans: plans.collect(),
+        })
+    }
+
+    /// The edits for bodies in that protocol.
+    pub(crate) fn plan(&self, protocol: Protocol, profile: Profile) -> Option<&BodyPlan> {
+        let (_, forced, when_missing) = self.plans.iter().find(|(known, ..)| *known == protocol)?;
+        Some(if profile == Profile::Native { when_missing } else { forced })
+    }
+
+    /// Path and query to call; `None` when neither configuration nor request names the path (compat §4.1.4).
+    pub(crate) fn path_and_query(
+        &self,
+        carriage: &Carriage,
+        model: Option<&str>,
+        stream: bool,
+        client: ClientTarget<'_>,
+    ) -> Option<String> {
+        let Place::Remote { path, query, .. } = &self.place else { return None };
+        let mut out = match (path, carriage.endpoint()) {
+            (Some(path), _) => path.clone(),
+            (None, Some(endpoint)) => endpoint.path(&self.conf, model, stream)?.into_owned(),
+            (None, None) => client.path.to_owned(),
+        };
+        let passthrough = if *carriage == Carriage::Passthrough { client.query } else { None };
+        let mut pairs = self.auth_query.clone();
+        for (name, value) in query {
+            put(&mut pairs, name, value.clone());
+        }
+        for pair in passthrough.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if !self.auth_query.iter().any(|(known, _)| known == name) {
+                put(&mut pairs, name, value.to_owned());
+            }
+        }
+        for (index, (name, value)) in pairs.iter().enumerate() {
+            out.push(if index == 0 { '?' } else { '&' });
+            out.push_str(name);
+            out.push('=');
+            out.push_str(value);
+        }
+        Some(out)
+    }
+}
+
+/// The client's own path and query.
+#[derive(Clone, Copy)]
+pub(crate) struct ClientTarget<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+}
+
+fn escape(value: &str) -> String {
+    utf8_percent_encode(value, QUERY).to_string()
+}
+
+fn put(pairs: &mut Vec<(String, String)>, name: &str, value: String) {
+    match pairs.iter_mut().find(|(known, _)| known == name) {
+        Some((_, old)) => *old = value,
+        None => pairs.push((name.to_owned(), value)),
+    }
+}
+
+fn plan(provider: &Provider, protocol: Protocol, config: &TargetConfig, stream_usage: StreamUsage) -> BodyPlan {
+    let edits = BodyEdits {
+        stream_usage,
+        options: config.options.as_ref(),
+        max_tokens: config.overrides.llm_options.max_tokens,
+        request_body: config.overrides.request_body.get(protocol.name()),
+        force: config.overrides.request_body_force_override,
+    };
+    BodyPlan::compile(provider, protocol, &edits)
+}
+
+fn place(
+    provider: &'static Provider,
+    endpoint: Option<Endpoint>,
+    config: &TargetConfig,
+    call: &CallConfig,
+    services: &Services,
+) -> Result<Place, TargetError> {
+    if provider.is_built_in() {
+        return Ok(Place::BuiltIn);
+    }
+    let endpoint = match endpoint {
+        Some(endpoint) => endpoint,
+        None => Endpoint {
+            scheme: Scheme::Https,
+            host: provider.host(&config.provider_conf).ok_or(TargetError::NoEndpoint(provider.name()))?.into_owned(),
+            port: 443,
+            path: None,
+            query: Vec::new(),
+        },
+    };
+    let mut origin = OriginConfig::new(endpoint.scheme, endpoint.host.as_str(), endpoint.port);
+    origin.tls.verify = call.ssl_verify;
+    origin.protocol = HttpVersions::Negotiated;
+    origin.replay = Replay::Any;
+    origin.pool = PoolSettings {
+        max_idle: if call.keepalive { call.keepalive_pool } else { 0 },
+        idle_timeout: Duration::from_millis(call.keepalive_timeout),
+        ..PoolSettings::default()
+    };
+    Ok(Place::Remote {
+        origin: services.origins.get(origin)?,
+        address: Text::from(format!("{}:{}", endpoint.host, endpoint.port)),
+        path: endpoint.path,
+        query: endpoint.query,
+    })
+}
+
+/// Whether a text can be an `override.endpoint`.
+#[must_use]
+pub fn is_endpoint(text: &str) -> bool {
+    Endpoint::parse(text).is_ok()
+}
+
+impl Endpoint {
+    fn parse(text: &str) -> Result<Self, TargetError> {
+        let (scheme, rest) = text.split_once("://").ok_or(TargetError::Endpoint)?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => return Err(TargetError::Endpoint),
+        };
+        let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+        let (authority, path) = match rest.find('/') {
+            Some(at) => (&rest[..at], Some(rest[at..].to_owned())),
+            None => (rest, None),
+        };
+        let authority: http::uri::Authority = authority.parse().map_err(|_| TargetError::Endpoint)?;
+        let pairs = query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty());
+        Ok(Self {
+            scheme,
+            host: authority.host().to_owned(),
+            port: authority.port_u16().unwrap_or(scheme.default_port()),
+            path,
+            query: pairs
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! Inserting many rows with few statements.
+
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
+
+/// Rows per statement, largest first. Fixed numbers, so that a few statements stay prepared; 64 was the cheapest of
+/// 16, 64 and 256 by measurement (`examples/insert_cost.rs`).
+const ROWS: [usize; 3] = [64, 8, 1];
+
+/// An insertion into one table.
+#[derive(Debug)]
+pub(crate) struct Bulk<'a> {
+    /// Table and columns, as after `INSERT INTO`.
+    pub(crate) target: &'a str,
+    /// Number of columns.
+    pub(crate) columns: usize,
+    /// What follows the values.
+    pub(crate) conflict: &'a str,
+}
+
+impl Bulk<'_> {
+    /// Inserts the rows in their order; `bind` adds one value per column.
+    pub(crate) async fn insert<T>(
+        &self,
+        connection: &mut SqliteConnection,
+        mut rows: &[T],
+        bind: impl Fn(&T, &mut SqliteArguments) -> Result<(), BoxDynError>,
+    ) -> Result<(), sqlx::Error> {
+        for size in ROWS {
+            if rows.len() < size {
+                continue;
+            }
+            let sql = std::sync::Arc::<str>::from(self.statement(size));
+            let (now, later) = rows.split_at(rows.len() - rows.len() % size);
+            for chunk in now.chunks_exact(size) {
+                let mut arguments = SqliteArguments::default();
+                arguments.reserve(size * self.columns, 0);
+                for row in chunk {
+                    bind(row, &mut arguments).map_err(sqlx::Error::Encode)?;
+                }
+                // Safe: names of tables and columns are this crate's own, values are bound.
+                sqlx::query_with(AssertSqlSafe(sql.clone()), arguments)
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            rows = later;
+        }
+        Ok(())
+    }
+
+    fn statement(&self, rows: usize) -> String {
+        let row = format!("({})", vec!["?"; self.columns].join(","));
+        format!(
+            "INSERT INTO {} VALUES {} {}",
+            self.target,
+            vec![row; rows].join(","),
+            self.conflict
+        )
+    }
+}

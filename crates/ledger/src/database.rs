@@ -1,0 +1,291 @@
+//! The ledger's database, as its writer uses it.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sluice_sql::{SqlError, Sqlite};
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqliteExecutor};
+
+use crate::detail::Detail;
+use crate::insert;
+use crate::partition;
+use crate::rollup::{Measured, Rollups};
+use crate::row::Row;
+use crate::seq::Seq;
+use crate::series::{SeriesId, StoredSeries};
+use crate::{LedgerConfig, LedgerError};
+
+/// Format of the schema: thousands of a migration's version. Within a format, a file that a later release has
+/// extended can still be written by this one.
+const FORMAT: i64 = 1;
+
+/// How long sums are kept back. With many consumers most records of a batch have a sum of their own, which costs more
+/// than the record; within some seconds they come together.
+const ROLL_UP_AFTER: Duration = Duration::from_secs(5);
+
+/// The open database, with what its writer remembers.
+#[derive(Debug)]
+pub(crate) struct Database {
+    sqlite: Sqlite,
+    file: FileId,
+    memory: Option<Memory>,
+}
+
+/// What follows from the database's content. Given up when a write has failed, since it is not known then what the
+/// content is.
+#[derive(Debug, Default)]
+struct Memory {
+    stored: StoredSeries,
+    /// Sums of the records that the rollups do not have.
+    pending: Rollups,
+    /// When the first of them came.
+    pending_since: Option<Instant>,
+    /// The last record.
+    last: Option<Seq>,
+}
+
+impl Database {
+    /// Opens the database, creating it when it is absent, and brings its schema up to date.
+    pub(crate) async fn open(config: &LedgerConfig) -> Result<Self, LedgerError> {
+        let sqlite = Sqlite::open(&config.sqlite()).await?;
+        check_format(&sqlite).await?;
+        sqlite.migrate(&migrator()).await?;
+        let file = FileId::of(sqlite.path()).map_err(|source| SqlError::Unreadable {
+            path: sqlite.path().to_owned(),
+            source: source.into(),
+        })?;
+        Ok(Self {
+            sqlite,
+            file,
+            memory: None,
+        })
+    }
+
+    /// Whether the file is still where it was opened. SQLite itself would go on writing to a file that was moved.
+    pub(crate) fn is_in_place(&self) -> bool {
+        FileId::of(self.sqlite.path()).is_ok_and(|file| file == self.file)
+    }
+
+    pub(crate) fn sqlite(&self) -> &Sqlite {
+        &self.sqlite
+    }
+
+    /// The place of the latest record.
+    pub(crate) async fn last_seq(&mut self) -> Result<Option<Seq>, SqlError> {
+        self.remember().await.map(|memory| memory.last)
+    }
+
+    /// Whether the record is stored.
+    pub(crate) async fn has(&self, row: &Row) -> Result<bool, SqlError> {
+        let stored = async {
+            let reader = self.sqlite.reader();
+            if !days(reader).await?.contains(&row.seq.day()) {
+                return Ok(false);
+            }
+            let table = partition::name(row.seq.day());
+            let sql = format!("SELECT count(*) FROM {table} WHERE seq = ? AND id = ?");
+            let found: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+                .bind(row.seq.0)
+                .bind(row.id.0.to_be_bytes().to_vec())
+                .fetch_one(reader)
+                .await?;
+            Ok(found > 0)
+        };
+        stored.await.map_err(|error| self.sqlite.error(error))
+    }
+
+    /// Finds out whether a transaction could be written.
+    pub(crate) async fn probe(&self) -> Result<(), SqlError> {
+        let transaction = self.sqlite.begin_write().await?;
+        let ended = transaction.rollback().await;
+        ended.map_err(|error| self.sqlite.error(error))
+    }
+
+    /// Writes the rows, which are in ascending order: all of them, or none.
+    pub(crate) async fn write(&mut self, rows: &[Row]) -> Result<(), SqlError> {
+        self.remember().await?;
+        let mut transaction = self.sqlite.begin_write().await?;
+        let Some(mut memory) = self.memory.take() else {
+            return Ok(());
+        };
+        let written = async {
+            write_rows(&mut transaction, &mut memory.stored, rows).await?;
+            transaction.commit().await
+        };
+        written.await.map_err(|error| self.sqlite.error(error))?;
+        for row in rows {
+            memory.pending.add(&row.into());
+            memory.last = Some(row.seq);
+        }
+        memory.pending_since.get_or_insert_with(Instant::now);
+        self.memory = Some(memory);
+        Ok(())
+    }
+
+    /// Whether there are sums that are not in the rollups.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.memory.as_ref().is_some_and(|memory| !memory.pending.is_empty())
+    }
+
+    /// Whether it is time to write them.
+    pub(crate) fn is_roll_up_due(&self) -> bool {
+        let since = self.memory.as_ref().and_then(|memory| memory.pending_since);
+        since.is_some_and(|since| since.elapsed() >= ROLL_UP_AFTER)
+    }
+
+    /// Completes the rollups.
+    pub(crate) async fn roll_up(&mut self) -> Result<(), SqlError> {
+        self.remember().await?;
+        if !self.has_pending() {
+            return Ok(());
+        }
+        let mut transaction = self.sqlite.begin_write().await?;
+        let Some(mut memory) = self.memory.take() else {
+            return Ok(());
+        };
+        let last = memory.last.unwrap_or(Seq(0));
+        let written = async {
+            insert::rollups(&mut transaction, &memory.pending.sorted(), last).await?;
+            transaction.commit().await
+        };
+        written.await.map_err(|error| self.sqlite.error(error))?;
+        memory.pending.clear();
+        memory.pending_since = None;
+        self.memory = Some(memory);
+        Ok(())
+    }
+
+    async fn remember(&mut self) -> Result<&mut Memory, SqlError> {
+        let memory = match self.memory.take() {
+            Some(memory) => memory,
+            None => {
+                let mut transaction = self.sqlite.begin_read().await?;
+                let read = recollect(&mut transaction).await;
+                read.map_err(|error| self.sqlite.error(error))?
+            }
+        };
+        Ok(self.memory.insert(memory))
+    }
+}
+
+async fn write_rows(
+    connection: &mut SqliteConnection,
+    stored: &mut StoredSeries,
+    rows: &[Row],
+) -> Result<(), sqlx::Error> {
+    for rows in rows.chunk_by(|a, b| a.seq.day() == b.seq.day()) {
+        let Some(day) = rows.first().map(|row| row.seq.day()) else {
+            continue;
+        };
+        let series = rows.iter().map(|row| &*row.series);
+        let new: Vec<_> = series.filter(|series| stored.insert(day, series.id)).collect();
+        insert::series(connection, day, &new).await?;
+        insert::records(connection, day, rows).await?;
+    }
+    Ok(())
+}
+
+/// Sums the records that the rollups do not have.
+async fn recollect(connection: &mut SqliteConnection) -> Result<Memory, sqlx::Error> {
+    let through = rolled_up(connection).await?;
+    let mut memory = Memory {
+        last: through,
+        ..Memory::default()
+    };
+    let through = through.unwrap_or(Seq(0));
+    for day in days(&mut *connection).await? {
+        if day < through.day() {
+            continue;
+        }
+        let table = partition::name(day);
+        let sql = format!(
+            "SELECT seq, series, status, duration_us, input_tokens, output_tokens, cost_micros, detail \
+             FROM {table} WHERE seq > ? ORDER BY seq"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(through.0);
+        for row in query.fetch_all(&mut *connection).await? {
+            let detail: Detail<'_> = serde_json::from_str(row.try_get(7)?).unwrap_or_default();
+            let seq = Seq(row.try_get(0)?);
+            memory.pending.add(&Measured {
+                seq,
+                series: SeriesId(row.try_get(1)?),
+                status: row.try_get(2)?,
+                broken: detail.is_broken(),
+                usage: detail.tokens.with_totals(row.try_get(4)?, row.try_get(5)?),
+                cost: row.try_get(6)?,
+                duration_us: row.try_get(3)?,
+            });
+            memory.last = Some(seq);
+        }
+    }
+    memory.pending_since = (!memory.pending.is_empty()).then(Instant::now);
+    Ok(memory)
+}
+
+/// The last record that the rollups have.
+pub(crate) async fn rolled_up(connection: &mut SqliteConnection) -> Result<Option<Seq>, sqlx::Error> {
+    let through: i64 = sqlx::query_scalar("SELECT through FROM rolled_up").fetch_one(connection).await?;
+    Ok((through > 0).then_some(Seq(through)))
+}
+
+/// The days that have a table, oldest first.
+pub(crate) async fn days(executor: impl SqliteExecutor<'_>) -> Result<Vec<i64>, sqlx::Error> {
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'records_*'")
+            .fetch_all(executor)
+            .await?;
+    let mut days: Vec<i64> = tables.iter().filter_map(|name| partition::day(name)).collect();
+    days.sort_unstable();
+    Ok(days)
+}
+
+async fn check_format(sqlite: &Sqlite) -> Result<(), LedgerError> {
+    let latest = async {
+        let migrated: bool = sqlx::query_scalar(
+            "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'",
+        )
+        .fetch_one(sqlite.writer())
+        .await?;
+        if !migrated {
+            return Ok(None);
+        }
+        sqlx::query_scalar::<_, Option<i64>>("SELECT max(version) FROM _sqlx_migrations")
+            .fetch_one(sqlite.writer())
+            .await
+    };
+    match latest.await.map_err(|error| sqlite.error(error))? {
+        Some(version) if version / 1000 != FORMAT => Err(LedgerError::Format {
+            path: sqlite.path().to_owned(),
+            found: version / 1000,
+            known: FORMAT,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Migrations of a later release of the same format are left alone.
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!();
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// What tells a file from another one under the same name.
+#[derive(Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn of(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+}

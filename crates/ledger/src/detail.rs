@@ -1,0 +1,240 @@
+//! What a record says beyond the columns: one JSON document per row, absent where it has nothing to say.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+use sluice_llm::{Provenance, Usage};
+use sluice_record::{AiRecord, Ended, Record, ResponseSource};
+
+use crate::series::clip;
+
+/// Longest text that is kept, in bytes.
+const MAX_TEXT: usize = 512;
+const MAX_AGENT: usize = 128;
+
+/// The rest of a record. States are texts as [`Record`]'s types spell them, so that one that a later version knows
+/// can still be read.
+///
+/// Every byte costs about 5 ns of writing, so names in the JSON are short, and what most records have in common is
+/// not there at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Detail<'a> {
+    /// Request method; none for `POST`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub method: Option<Cow<'a, str>>,
+    /// Normalised path without the query; none where it is the series' endpoint.
+    #[serde(skip_serializing_if = "is_default")]
+    pub uri: Option<Cow<'a, str>>,
+    /// Address of the client.
+    #[serde(rename = "ip", skip_serializing_if = "is_default")]
+    pub client: Option<IpAddr>,
+    /// `User-Agent`.
+    #[serde(rename = "agent", skip_serializing_if = "is_default")]
+    pub user_agent: Option<Cow<'a, str>>,
+    /// Bytes of the request.
+    #[serde(rename = "req")]
+    pub request_bytes: u64,
+    /// Bytes of the answer.
+    #[serde(rename = "resp")]
+    pub response_bytes: u64,
+    /// Time that the upstream took, in microseconds.
+    #[serde(rename = "up", skip_serializing_if = "is_default")]
+    pub upstream_us: u64,
+    /// Who made the answer, if not the upstream.
+    #[serde(skip_serializing_if = "is_default")]
+    pub source: Option<Cow<'a, str>>,
+    /// How the request ended, if not with a whole answer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ended: Option<Cow<'a, str>>,
+    /// Code of the failure.
+    #[serde(skip_serializing_if = "is_default")]
+    pub error: Option<Cow<'a, str>>,
+    /// Upstream attempts; only where there was more than one.
+    #[serde(skip_serializing_if = "is_default")]
+    pub attempts: Vec<DetailAttempt<'a>>,
+    /// Model that the client asked for, where another one was sent.
+    #[serde(rename = "asked", skip_serializing_if = "is_default")]
+    pub model_asked: Option<Cow<'a, str>>,
+    /// Model that the answer names, where it names another one than was sent.
+    #[serde(rename = "answered", skip_serializing_if = "is_default")]
+    pub model_answered: Option<Cow<'a, str>>,
+    /// Whether the client asked for a stream.
+    #[serde(skip_serializing_if = "is_default")]
+    pub stream: bool,
+    /// Where the usage comes from, if not from the provider's answer: `none`, `drained` or `estimated`.
+    #[serde(rename = "usage", skip_serializing_if = "is_default")]
+    pub provenance: Option<Cow<'a, str>>,
+    /// Number of tools offered.
+    #[serde(skip_serializing_if = "is_default")]
+    pub tools: u32,
+    /// Whether the answer calls tools.
+    #[serde(rename = "called", skip_serializing_if = "is_default")]
+    pub tool_calls: bool,
+    /// The end user that the client named.
+    #[serde(rename = "user", skip_serializing_if = "is_default")]
+    pub end_user: Option<Cow<'a, str>>,
+    /// Tokens in other buckets than fresh input and plain output.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) tokens: SpecialTokens,
+}
+
+/// One attempt at an upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DetailAttempt<'a> {
+    /// `host:port` that was tried.
+    pub addr: Cow<'a, str>,
+    /// Status it answered.
+    pub status: u16,
+    /// Time that it took, in microseconds.
+    #[serde(rename = "us")]
+    pub time_us: u64,
+}
+
+/// The buckets that are zero in most records. Fresh input and plain output are what is left of the row's totals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SpecialTokens {
+    #[serde(skip_serializing_if = "is_default")]
+    cache_read: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    cache_write: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    cache_write_1h: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    audio_input: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    reasoning: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    audio_output: u64,
+}
+
+impl SpecialTokens {
+    fn of(usage: &Usage) -> Self {
+        Self {
+            cache_read: usage.cache_read,
+            cache_write: usage.cache_write,
+            cache_write_1h: usage.cache_write_1h,
+            audio_input: usage.audio_input,
+            reasoning: usage.reasoning,
+            audio_output: usage.audio_output,
+        }
+    }
+
+    /// The whole usage, from the totals of input and output.
+    pub(crate) fn with_totals(&self, input: u64, output: u64) -> Usage {
+        let special = Usage {
+            input: 0,
+            cache_read: self.cache_read,
+            cache_write: self.cache_write,
+            cache_write_1h: self.cache_write_1h,
+            audio_input: self.audio_input,
+            output: 0,
+            reasoning: self.reasoning,
+            audio_output: self.audio_output,
+        };
+        Usage {
+            input: input.saturating_sub(special.total_input()),
+            output: output.saturating_sub(special.total_output()),
+            ..special
+        }
+    }
+}
+
+impl<'a> Detail<'a> {
+    /// `usage` is the record's, within the ledger's bounds.
+    pub(crate) fn of(record: &'a Record, usage: &Usage) -> Self {
+        let detail = Self {
+            method: (record.method != Method::POST).then(|| record.method.as_str().into()),
+            uri: (record.matched_uri.as_ref() != Some(&record.uri)).then(|| clip(&record.uri, MAX_TEXT).into()),
+            client: Some(record.client_ip()),
+            user_agent: record
+                .user_agent
+                .as_deref()
+                .map(|agent| clip(agent, MAX_AGENT).into()),
+            request_bytes: record.request_bytes,
+            response_bytes: record.response_bytes,
+            upstream_us: record.upstream_us,
+            source: source(record.source).map(Into::into),
+            ended: ended(record.ended).map(Into::into),
+            error: record.error.map(Into::into),
+            attempts: attempts(record),
+            tokens: SpecialTokens::of(usage),
+            ..Self::default()
+        };
+        match record.ai.as_deref() {
+            Some(ai) => detail.with_ai(ai),
+            None => detail,
+        }
+    }
+
+    /// Whether the answer broke off, for another reason than that the client left.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.ended.as_deref().is_some_and(|ended| ended != CLIENT_GONE)
+    }
+
+    fn with_ai(self, ai: &'a AiRecord) -> Self {
+        let unless_sent = |model: &'a str| (*model != *ai.model_sent).then(|| clip(model, MAX_TEXT).into());
+        Self {
+            model_asked: unless_sent(&ai.model_asked),
+            model_answered: ai.model_answered.as_deref().and_then(unless_sent),
+            stream: ai.stream,
+            provenance: provenance(ai.provenance).map(Into::into),
+            tools: ai.tool_count,
+            tool_calls: ai.has_tool_calls,
+            end_user: ai.end_user.as_deref().map(|user| clip(user, MAX_TEXT).into()),
+            ..self
+        }
+    }
+}
+
+/// One success is told by the row itself.
+fn attempts(record: &Record) -> Vec<DetailAttempt<'_>> {
+    if record.attempts.len() < 2 {
+        return Vec::new();
+    }
+    let attempts = record.attempts.iter();
+    attempts
+        .map(|attempt| DetailAttempt {
+            addr: clip(&attempt.addr, MAX_TEXT).into(),
+            status: attempt.status,
+            time_us: attempt.time_us,
+        })
+        .collect()
+}
+
+fn source(source: ResponseSource) -> Option<&'static str> {
+    match source {
+        ResponseSource::Upstream => None,
+        ResponseSource::Apisix => Some("apisix"),
+        ResponseSource::Nginx => Some("nginx"),
+    }
+}
+
+const CLIENT_GONE: &str = "client_gone";
+
+fn ended(ended: Ended) -> Option<&'static str> {
+    match ended {
+        Ended::Complete => None,
+        Ended::ClientGone => Some(CLIENT_GONE),
+        Ended::UpstreamCut => Some("upstream_cut"),
+        Ended::LimitHit => Some("limit_hit"),
+        Ended::Crashed => Some("crashed"),
+    }
+}
+
+fn provenance(provenance: Provenance) -> Option<&'static str> {
+    match provenance {
+        Provenance::None => Some("none"),
+        Provenance::Reported => None,
+        Provenance::Drained => Some("drained"),
+        Provenance::Estimated => Some("estimated"),
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -1,0 +1,174 @@
+//! Sums per hour, series and status class.
+
+use std::collections::HashMap;
+use std::ops::AddAssign;
+
+use foldhash::fast::RandomState;
+use sluice_llm::Usage;
+
+use crate::row::{Row, integer};
+use crate::seq::Seq;
+use crate::series::SeriesId;
+
+/// What a number of requests used and cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests.
+    pub requests: i64,
+    /// Requests with a status of 400 or more, or whose answer broke off for another reason than that the client left.
+    pub errors: i64,
+    /// Requests that used tokens of a model without a price: their cost is unknown, not zero.
+    pub unpriced: i64,
+    /// Tokens.
+    pub usage: Usage,
+    /// Cost of the priced requests, in millionths of a US dollar.
+    pub cost_micros: i64,
+    /// Durations together, in microseconds.
+    pub duration_us: i64,
+}
+
+impl Totals {
+    fn of(request: &Measured) -> Self {
+        Self {
+            requests: 1,
+            errors: (request.status >= 400 || request.broken).into(),
+            unpriced: (request.cost.is_none() && request.usage.total() > 0).into(),
+            usage: request.usage,
+            cost_micros: request.cost.unwrap_or(0),
+            duration_us: request.duration_us,
+        }
+    }
+
+    /// The numbers in the order of [`SUMS`].
+    pub(crate) fn sums(&self) -> [i64; 13] {
+        let usage = &self.usage;
+        [
+            self.requests,
+            self.errors,
+            self.unpriced,
+            integer(usage.input),
+            integer(usage.cache_read),
+            integer(usage.cache_write),
+            integer(usage.cache_write_1h),
+            integer(usage.audio_input),
+            integer(usage.output),
+            integer(usage.reasoning),
+            integer(usage.audio_output),
+            self.cost_micros,
+            self.duration_us,
+        ]
+    }
+
+    pub(crate) fn from_sums(sums: [i64; 13]) -> Self {
+        let [requests, errors, unpriced, tokens @ .., cost_micros, duration_us] = sums;
+        let [input, cache_read, cache_write, cache_write_1h, audio_input, output, reasoning, audio_output] =
+            tokens.map(|count| count.max(0).unsigned_abs());
+        Self {
+            requests,
+            errors,
+            unpriced,
+            usage: Usage {
+                input,
+                cache_read,
+                cache_write,
+                cache_write_1h,
+                audio_input,
+                output,
+                reasoning,
+                audio_output,
+            },
+            cost_micros,
+            duration_us,
+        }
+    }
+}
+
+/// Records are bounded (`row.rs`), so that these sums cannot overflow.
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        let (mine, theirs) = (self.sums(), other.sums());
+        *self = Self::from_sums(std::array::from_fn(|index| mine[index] + theirs[index]));
+    }
+}
+
+/// The summed columns of the table.
+pub(crate) const SUMS: [&str; 13] = [
+    "requests",
+    "errors",
+    "unpriced",
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "audio_input",
+    "output",
+    "reasoning",
+    "audio_output",
+    "cost_micros",
+    "duration_us",
+];
+
+/// What a sum is kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RollupKey {
+    pub(crate) hour: i64,
+    pub(crate) series: SeriesId,
+    /// First digit of the status.
+    pub(crate) class: u16,
+}
+
+/// What a rollup takes from a record, be it on its way into the database or read from it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
+    pub(crate) seq: Seq,
+    pub(crate) series: SeriesId,
+    pub(crate) status: u16,
+    pub(crate) broken: bool,
+    pub(crate) usage: Usage,
+    pub(crate) cost: Option<i64>,
+    pub(crate) duration_us: i64,
+}
+
+impl From<&Row> for Measured {
+    fn from(row: &Row) -> Self {
+        Self {
+            seq: row.seq,
+            series: row.series.id,
+            status: row.status,
+            broken: row.broken,
+            usage: row.usage,
+            cost: row.cost,
+            duration_us: row.duration_us,
+        }
+    }
+}
+
+/// Sums that are not in the database yet.
+#[derive(Debug, Default)]
+pub(crate) struct Rollups(HashMap<RollupKey, Totals, RandomState>);
+
+impl Rollups {
+    pub(crate) fn add(&mut self, request: &Measured) {
+        let key = RollupKey {
+            hour: request.seq.hour(),
+            series: request.series,
+            class: request.status / 100,
+        };
+        *self.0.entry(key).or_default() += Totals::of(request);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The sums in the order of the table, which is the cheapest to write.
+    pub(crate) fn sorted(&self) -> Vec<(RollupKey, Totals)> {
+        let mut sums: Vec<_> = self.0.iter().map(|(key, totals)| (*key, *totals)).collect();
+        sums.sort_unstable_by_key(|(key, _)| *key);
+        sums
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}

@@ -1,0 +1,108 @@
+//! One record as the writer carries it: what the database's columns, the rollups and the spill file need.
+
+use std::io;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sluice_llm::Usage;
+use sluice_record::{Cost, Record, RequestId};
+
+use crate::detail::Detail;
+use crate::seq::Seq;
+use crate::series::{NumberedSeries, SeriesPool};
+
+/// Most tokens of one bucket, and most microseconds, of one record. Numbers come from providers; with this bound no
+/// sum over a ledger's life can pass 63 bits.
+const MAX_COUNT: u64 = 1_000_000_000_000;
+
+/// Most micro-dollars of one record, either way.
+const MAX_COST: i64 = 1_000_000_000_000;
+
+/// A record on its way into the database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) seq: Seq,
+    #[serde(with = "id_bytes")]
+    pub(crate) id: RequestId,
+    pub(crate) series: Arc<NumberedSeries>,
+    pub(crate) status: u16,
+    pub(crate) started_us: i64,
+    pub(crate) duration_us: i64,
+    pub(crate) ttft_us: Option<i64>,
+    pub(crate) usage: Usage,
+    /// Micro-dollars; none where no price is known or nothing was called.
+    pub(crate) cost: Option<i64>,
+    /// Whether the answer broke off, for another reason than that the client left.
+    pub(crate) broken: bool,
+    /// [`Detail`] as JSON.
+    pub(crate) detail: Arc<str>,
+}
+
+impl Row {
+    /// Takes from a record what the ledger keeps.
+    pub(crate) fn new(seq: Seq, record: &Record, tools: &mut RowTools) -> io::Result<Self> {
+        let ai = record.ai.as_deref();
+        let usage = ai.map(|ai| bounded(&ai.usage)).unwrap_or_default();
+        let detail = Detail::of(record, &usage);
+        tools.json.clear();
+        serde_json::to_writer(&mut tools.json, &detail)?;
+        Ok(Self {
+            seq,
+            id: record.id,
+            series: tools.series.series_of(record),
+            status: record.status,
+            started_us: record.started_us,
+            duration_us: micros(record.duration_us),
+            ttft_us: ai.and_then(|ai| ai.ttft_us).map(micros),
+            usage,
+            cost: match ai.map(|ai| ai.cost) {
+                Some(Cost::MicroUsd(micros)) => Some(micros.clamp(-MAX_COST, MAX_COST)),
+                Some(Cost::Unpriced) | None => None,
+            },
+            broken: detail.is_broken(),
+            detail: str::from_utf8(&tools.json).map_err(io::Error::other)?.into(),
+        })
+    }
+}
+
+/// What rows are made with: shared between them, so that making one allocates next to nothing.
+#[derive(Debug, Default)]
+pub(crate) struct RowTools {
+    json: Vec<u8>,
+    series: SeriesPool,
+}
+
+fn bounded(usage: &Usage) -> Usage {
+    Usage {
+        input: usage.input.min(MAX_COUNT),
+        cache_read: usage.cache_read.min(MAX_COUNT),
+        cache_write: usage.cache_write.min(MAX_COUNT),
+        cache_write_1h: usage.cache_write_1h.min(MAX_COUNT),
+        audio_input: usage.audio_input.min(MAX_COUNT),
+        output: usage.output.min(MAX_COUNT),
+        reasoning: usage.reasoning.min(MAX_COUNT),
+        audio_output: usage.audio_output.min(MAX_COUNT),
+    }
+}
+
+fn micros(value: u64) -> i64 {
+    integer(value.min(MAX_COUNT))
+}
+
+/// A count as SQLite stores it.
+pub(crate) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+mod id_bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use sluice_record::RequestId;
+
+    pub(super) fn serialize<S: Serializer>(id: &RequestId, serializer: S) -> Result<S::Ok, S::Error> {
+        id.0.to_be_bytes().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RequestId, D::Error> {
+        <[u8; 16]>::deserialize(deserializer).map(|bytes| RequestId(u128::from_be_bytes(bytes)))
+    }
+}

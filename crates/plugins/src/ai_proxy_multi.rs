@@ -1,0 +1,209 @@
+//! `ai-proxy-multi`: several LLM providers, balanced, with fallback (compat §4.3).
+
+mod fallback;
+mod schema;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+use sluice_core::{
+    CompileEnv, CompileError, Context, Failure, HashKey, Phase, Phases, Picked, Plugin, PluginDef, Profile, Step,
+    Verdict,
+};
+use sluice_exchange::{Attempt, CallConfig, Target, TargetConfig, perform, prepare};
+use sluice_llm::ErrorKind;
+use sluice_record::Text;
+use sluice_resource::{PluginInfo, SchemaCompileError, Variables};
+use sluice_upstream::{Algorithm, Balancer, BalancerConfig, Node, PickContext, Tried};
+
+use self::fallback::Fallback;
+use crate::ai_proxy::is_native;
+
+const NAME: &str = "ai-proxy-multi";
+
+pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
+    let info = PluginInfo::new(NAME, 1041, schema::schema())?
+        .with_encrypted_fields(&[
+            "instances.auth.header",
+            "instances.auth.query",
+            "instances.auth.gcp.service_account_json",
+            "instances.auth.aws.secret_access_key",
+            "instances.auth.aws.session_token",
+        ])
+        .with_check(schema::check);
+    Ok(PluginDef { info, compile: AiProxyMulti::compile })
+}
+
+#[derive(Deserialize)]
+struct InstanceConfig {
+    name: String,
+    weight: u32,
+    #[serde(default)]
+    priority: i32,
+    #[serde(flatten)]
+    target: TargetConfig,
+}
+
+struct AiProxyMulti {
+    targets: Vec<Target>,
+    balancer: Arc<Balancer>,
+    hash_key: Option<HashKey>,
+    fallback: Fallback,
+    call: CallConfig,
+    native: bool,
+}
+
+impl AiProxyMulti {
+    fn compile(conf: &Value, env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
+        let call = CallConfig::deserialize(conf)?;
+        let instances: Vec<InstanceConfig> =
+            Deserialize::deserialize(conf.get("instances").unwrap_or(&Value::Null))?;
+        let mut targets = Vec::with_capacity(instances.len());
+        let mut nodes = Vec::with_capacity(instances.len());
+        for instance in instances {
+            let target = Target::compile(Some(&instance.name), &instance.target, &call, env.services)
+                .map_err(|error| CompileError(format!("instance '{}': {error}", instance.name)))?;
+            nodes.push(Node {
+                id: Text::from(instance.name),
+                weight: instance.weight,
+                priority: instance.priority,
+            });
+            targets.push(target);
+        }
+        let algorithm = conf.pointer("/balancer/algorithm").and_then(Value::as_str).unwrap_or("roundrobin");
+        let algorithm: Algorithm = algorithm.parse().map_err(|error| CompileError(format!("{error}")))?;
+        let resource = format!("{NAME}:{}", env.owner);
+        Ok(Arc::new(Self {
+            targets,
+            balancer: env.services.balancers.balancer(&resource, BalancerConfig { algorithm, nodes }),
+            hash_key: (algorithm == Algorithm::ConsistentHash).then(|| hash_key(conf)),
+            fallback: Fallback::parse(conf),
+            call,
+            native: is_native(conf),
+        }))
+    }
+
+    /// Picks an untried instance; with rate-limit-aware fallback, one that has quota left (compat §4.3, "Pick").
+    fn pick(&self, cx: &mut Context, tried: &mut Tried) -> Option<usize> {
+        if self.targets.len() == 1 {
+            return (!tried.contains(0)).then_some(0);
+        }
+        let hash_key = self.hash_key.as_ref().map(|key| hash_value(cx, key));
+        loop {
+            let index = self.balancer.pick(&PickContext { hash_key: hash_key.as_deref(), tried })?;
+            tried.insert(index);
+            if !self.fallback.rate_limiting || has_quota(cx, &self.targets[index].name) {
+                return Some(index);
+            }
+        }
+    }
+
+    fn picked(&self, index: usize) -> Picked {
+        let target = &self.targets[index];
+        Picked { index, name: target.name.clone(), provider: target.provider.name(), owner: NAME }
+    }
+
+    /// Calls instances until one answers in a way that is not to be retried.
+    async fn call(&self, cx: &mut Context, first: usize) -> Verdict {
+        let native = cx.profile == Profile::Native;
+        let mut tried = Tried::default();
+        tried.insert(first);
+        let mut index = first;
+        let mut retries = 0;
+        loop {
+            let started = Instant::now();
+            let attempt = perform(cx, &self.targets[index], &self.call).await;
+            let may_retry = self.targets.len() > 1
+                && self.fallback.wants(&attempt, native)
+                && self.fallback.within.is_none_or(|limit| started.elapsed() <= limit)
+                && self.fallback.max_retries.is_none_or(|limit| retries < limit);
+            if !may_retry {
+                return verdict(attempt, None);
+            }
+            let Some(next) = self.pick(cx, &mut tried) else {
+                return verdict(attempt, (!native).then_some(StatusCode::BAD_GATEWAY));
+            };
+            retries += 1;
+            index = next;
+            if let Some(ai) = cx.ai.as_deref_mut() {
+                ai.picked = self.picked(index);
+            }
+        }
+    }
+}
+
+impl Plugin for AiProxyMulti {
+    fn phases(&self) -> Phases {
+        Phases::of(&[Phase::Access, Phase::BeforeProxy])
+    }
+
+    fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        if self.native {
+            cx.profile = Profile::Native;
+        }
+        Step::wait(async move {
+            let prepared = match prepare(cx, self.call.max_req_body_size).await {
+                Ok(prepared) => prepared,
+                Err(failure) => return failure.into(),
+            };
+            let Some(index) = self.pick(cx, &mut Tried::default()) else { return nobody_left().into() };
+            prepared.begin(cx, self.picked(index));
+            Verdict::Continue
+        })
+    }
+
+    fn before_proxy<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        match cx.ai.as_ref().filter(|ai| ai.picked.owner == NAME).map(|ai| ai.picked.index) {
+            Some(first) => Step::wait(self.call(cx, first)),
+            None => Step::CONTINUE,
+        }
+    }
+}
+
+/// The attempt's answer, with another status where all instances failed.
+fn verdict(attempt: Attempt, status: Option<StatusCode>) -> Verdict {
+    match attempt {
+        Attempt::Answered(mut reply) => {
+            reply.status = status.unwrap_or(reply.status);
+            Verdict::Reply(reply)
+        }
+        Attempt::Failed(mut failure) => {
+            failure.reply.status = status.unwrap_or(failure.reply.status);
+            Verdict::Fail(failure)
+        }
+    }
+}
+
+fn has_quota(cx: &mut Context, instance: &str) -> bool {
+    let Some(entry) = cx.pipeline.quota().cloned() else { return true };
+    entry.plugin.instance_quota().is_none_or(|quota| quota.has_quota(cx, instance))
+}
+
+fn nobody_left() -> Failure {
+    let text = "all servers tried";
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Overloaded, "no_instance_left", text).apisix_text(text)
+}
+
+fn hash_key(conf: &Value) -> HashKey {
+    let text = |name: &str| conf.pointer(&format!("/balancer/{name}")).and_then(Value::as_str);
+    HashKey::new(text("hash_on").unwrap_or("vars"), text("key").unwrap_or("remote_addr"))
+}
+
+fn hash_value(cx: &Context, key: &HashKey) -> String {
+    let value = match key {
+        HashKey::Variable(name) => cx.get(name).map(std::borrow::Cow::into_owned),
+        HashKey::Header(name) => cx.request.header(name).map(str::to_owned),
+        HashKey::Cookie(name) => cx.request.cookie(name).map(str::to_owned),
+        HashKey::Consumer => cx.consumer_name().map(ToString::to_string),
+        HashKey::Combination(template) => Some(template.render(cx).into_owned()).filter(|text| !text.is_empty()),
+    };
+    value.unwrap_or_else(|| cx.request.peer.ip().to_string())
+}
+
+/// Milliseconds as a configuration writes them.
+fn millis(conf: &Value, name: &str) -> Option<Duration> {
+    conf.get(name).and_then(Value::as_u64).map(Duration::from_millis)
+}

@@ -1,0 +1,87 @@
+//! Header changes as `proxy-rewrite` and `response-rewrite` write them: `{add, set, remove}`, or a plain map.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+use sluice_core::CompileError;
+use sluice_resource::{Template, Variables};
+
+/// Compiled header changes. Applied in the order add, set, remove.
+#[derive(Debug, Default)]
+pub(crate) struct HeaderEdits {
+    add: Vec<(HeaderName, Template)>,
+    set: Vec<(HeaderName, Template)>,
+    remove: Vec<HeaderName>,
+}
+
+impl HeaderEdits {
+    pub(crate) fn compile(conf: Option<&Value>) -> Result<Self, CompileError> {
+        let Some(conf) = conf.and_then(Value::as_object) else { return Ok(Self::default()) };
+        let structured = conf.get("add").is_some_and(|v| v.is_object() || v.is_array())
+            || conf.get("set").is_some_and(Value::is_object)
+            || conf.get("remove").is_some_and(Value::is_array);
+        if !structured {
+            return Ok(Self { set: pairs(conf)?, ..Self::default() });
+        }
+        let add = match conf.get("add") {
+            Some(Value::Object(map)) => pairs(map)?,
+            Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).map(line).collect::<Result<_, _>>()?,
+            _ => Vec::new(),
+        };
+        let set = conf.get("set").and_then(Value::as_object).map(pairs).transpose()?.unwrap_or_default();
+        let names = conf.get("remove").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        Ok(Self { add, set, remove: names.map(name).collect::<Result<_, _>>()? })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.set.is_empty() && self.remove.is_empty()
+    }
+
+    /// The changes with variables resolved, so that they can be applied while the variables are borrowed mutably.
+    pub(crate) fn resolve(&self, vars: &dyn Variables) -> ResolvedEdits<'_> {
+        let resolved = |list: &[(HeaderName, Template)]| {
+            list.iter()
+                .filter_map(|(name, value)| Some((name.clone(), HeaderValue::from_str(&value.render(vars)).ok()?)))
+                .collect()
+        };
+        ResolvedEdits { add: resolved(&self.add), set: resolved(&self.set), remove: &self.remove }
+    }
+}
+
+/// See [`HeaderEdits::resolve`].
+pub(crate) struct ResolvedEdits<'a> {
+    add: Vec<(HeaderName, HeaderValue)>,
+    set: Vec<(HeaderName, HeaderValue)>,
+    remove: &'a [HeaderName],
+}
+
+impl ResolvedEdits<'_> {
+    pub(crate) fn apply(self, headers: &mut HeaderMap) {
+        for (name, value) in self.add {
+            headers.append(name, value);
+        }
+        for (name, value) in self.set {
+            headers.insert(name, value);
+        }
+        for name in self.remove {
+            headers.remove(name);
+        }
+    }
+}
+
+fn pairs(map: &Map<String, Value>) -> Result<Vec<(HeaderName, Template)>, CompileError> {
+    map.iter().map(|(key, value)| Ok((name(key)?, Template::parse(&text(value))))).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// `Name: value`
+fn line(line: &str) -> Result<(HeaderName, Template), CompileError> {
+    let (key, value) = line.split_once(':').ok_or_else(|| CompileError(format!("invalid header line {line:?}")))?;
+    Ok((name(key.trim())?, Template::parse(value.trim())))
+}
+
+fn name(text: &str) -> Result<HeaderName, CompileError> {
+    text.parse().map_err(|_| CompileError(format!("invalid header name {text:?}")))
+}

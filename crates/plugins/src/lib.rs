@@ -1,0 +1,22 @@
+//! The plugins, one module each, and their registry.
+//!
+//! Stands beside the proxy and the Admin API, blind to both: a plugin sees a request through
+//! [`sluice_core::Context`] and calls providers through [`sluice_exchange`].
+
+mod ai_proxy;
+mod ai_proxy_multi;
+mod ai_rate_limiting;
+mod consumer_restriction;
+mod cors;
+mod header_edits;
+mod ip_restriction;
+mod key_auth;
+mod limit_count;
+mod number;
+mod proxy_rewrite;
+mod registry;
+mod request_id;
+mod response_rewrite;
+mod window;
+
+pub use self::registry::all;

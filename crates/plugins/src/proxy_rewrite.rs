@@ -1,0 +1,195 @@
+//! `proxy-rewrite`: path, method, host and headers of the upstream request (compat §6.1).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use fancy_regex::Regex;
+use http::{HeaderValue, Method, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::{Value, json};
+use sluice_core::{CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step};
+use sluice_llm::ErrorKind;
+use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError, Template, Variables};
+
+use crate::header_edits::HeaderEdits;
+
+const METHODS: [&str; 14] = [
+    "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "MKCOL", "COPY", "MOVE", "PROPFIND", "LOCK", "UNLOCK", "PATCH",
+    "TRACE",
+];
+
+/// What a path may not hold unescaped (RFC 3986 §3.3); `%` stays, since templates may bring escapes.
+const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
+
+pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
+    let schema = json!({
+        "type": "object",
+        "minProperties": 1,
+        "properties": {
+            "uri": { "type": "string", "minLength": 1, "maxLength": 4096, "pattern": r"^\/.*" },
+            "method": { "type": "string", "enum": METHODS },
+            "regex_uri": { "type": "array", "minItems": 2, "items": { "type": "string", "minLength": 1 } },
+            "host": { "type": "string", "pattern": r"^[0-9a-zA-Z-.]+(:\d{1,5})?$" },
+            "headers": headers_schema(),
+            "use_real_request_uri_unsafe": { "type": "boolean", "default": false },
+        },
+    });
+    let info = PluginInfo::new("proxy-rewrite", 1008, schema)?.with_check(check);
+    Ok(PluginDef { info, compile: ProxyRewrite::compile })
+}
+
+fn headers_schema() -> Value {
+    let value = json!({ "oneOf": [{ "type": "string" }, { "type": "number" }] });
+    let map = json!({ "type": "object", "minProperties": 1, "patternProperties": { "^[^:]+$": value } });
+    json!({
+        "anyOf": [
+            {
+                "type": "object", "minProperties": 1, "additionalProperties": false,
+                "properties": {
+                    "add": map, "set": map,
+                    "remove": { "type": "array", "minItems": 1, "items": { "type": "string", "pattern": "^[^:]+$" } },
+                },
+            },
+            map,
+        ],
+    })
+}
+
+fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
+    let patterns = conf.get("regex_uri").and_then(Value::as_array);
+    let Some(patterns) = patterns.filter(|_| scope == CheckScope::Main) else { return Ok(()) };
+    if patterns.len() % 2 != 0 {
+        return Err("The length of regex_uri should be an even number".to_owned());
+    }
+    for pattern in patterns.iter().step_by(2).filter_map(Value::as_str) {
+        Regex::new(pattern).map_err(|error| format!("invalid regex_uri({pattern}): {error}"))?;
+    }
+    Ok(())
+}
+
+struct ProxyRewrite {
+    path: NewPath,
+    method: Option<Method>,
+    host: Option<HeaderValue>,
+    headers: HeaderEdits,
+    real_uri: bool,
+}
+
+enum NewPath {
+    Same,
+    Fixed(Template),
+    Patterns(Vec<(Regex, Template)>),
+}
+
+impl ProxyRewrite {
+    fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
+        let text = |name: &str| conf.get(name).and_then(Value::as_str);
+        let bad = |what: &str| CompileError(format!("{what} cannot be used"));
+        Ok(Arc::new(Self {
+            path: NewPath::compile(conf)?,
+            method: text("method").map(str::parse).transpose().map_err(|_| bad("method"))?,
+            host: text("host").map(HeaderValue::from_str).transpose().map_err(|_| bad("host"))?,
+            headers: HeaderEdits::compile(conf.get("headers"))?,
+            real_uri: conf.get("use_real_request_uri_unsafe").and_then(Value::as_bool).unwrap_or(false),
+        }))
+    }
+}
+
+impl NewPath {
+    fn compile(conf: &Value) -> Result<Self, CompileError> {
+        if let Some(uri) = conf.get("uri").and_then(Value::as_str) {
+            return Ok(Self::Fixed(Template::parse(uri)));
+        }
+        let Some(list) = conf.get("regex_uri").and_then(Value::as_array) else { return Ok(Self::Same) };
+        let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+        let pairs = texts.chunks_exact(2).map(|pair| {
+            let pattern = Regex::new(pair[0]).map_err(|error| CompileError(error.to_string()))?;
+            Ok((pattern, Template::parse(pair[1])))
+        });
+        Ok(Self::Patterns(pairs.collect::<Result<_, CompileError>>()?))
+    }
+}
+
+/// The request's variables with the captures of a pattern as `$1`, `$2`, …
+struct WithCaptures<'a> {
+    cx: &'a Context,
+    captures: Vec<Option<String>>,
+}
+
+impl Variables for WithCaptures<'_> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        match name.parse::<usize>() {
+            Ok(index) => self.captures.get(index)?.as_deref().map(Cow::Borrowed),
+            Err(_) => self.cx.get(name),
+        }
+    }
+}
+
+impl Plugin for ProxyRewrite {
+    fn phases(&self) -> Phases {
+        Phases::of(&[Phase::Rewrite])
+    }
+
+    fn rewrite<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        let rewritten = match rewritten_path(&self.path, cx) {
+            Ok(rewritten) => rewritten,
+            Err(failure) => return failure.into(),
+        };
+        let captures = rewritten.captures;
+        let edits = self.headers.resolve(&WithCaptures { cx, captures });
+        let target = match rewritten.path {
+            Some(path) => Some(with_query(&path, cx.request.query.as_deref())),
+            None if self.real_uri => cx.request.uri.path_and_query().map(ToString::to_string),
+            None => None,
+        };
+        edits.apply(&mut cx.request.headers);
+        if target.is_some() {
+            cx.overrides.path_and_query = target;
+        }
+        if self.method.is_some() {
+            cx.overrides.method.clone_from(&self.method);
+        }
+        if self.host.is_some() {
+            cx.overrides.host.clone_from(&self.host);
+        }
+        Step::CONTINUE
+    }
+}
+
+struct Rewritten {
+    path: Option<String>,
+    captures: Vec<Option<String>>,
+}
+
+fn rewritten_path(new: &NewPath, cx: &Context) -> Result<Rewritten, Failure> {
+    match new {
+        NewPath::Same => Ok(Rewritten { path: None, captures: Vec::new() }),
+        NewPath::Fixed(template) => Ok(Rewritten { path: Some(template.render(cx).into_owned()), captures: Vec::new() }),
+        NewPath::Patterns(patterns) => {
+            for (pattern, template) in patterns {
+                let found = pattern.captures(&*cx.request.path).map_err(|error| {
+                    let message = format!("failed to substitute the uri {}: {error}", cx.request.path);
+                    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "bad_pattern", message.clone())
+                        .apisix_json(json!({ "error_msg": message }))
+                })?;
+                if let Some(found) = found {
+                    let captures: Vec<_> = found.iter().map(|group| group.map(|g| g.as_str().to_owned())).collect();
+                    let vars = WithCaptures { cx, captures };
+                    let path = template.render(&vars).into_owned();
+                    return Ok(Rewritten { path: Some(path), captures: vars.captures });
+                }
+            }
+            Ok(Rewritten { path: None, captures: Vec::new() })
+        }
+    }
+}
+
+/// The client's query follows the new path; behind a query that the template brought it is appended.
+fn with_query(path: &str, query: Option<&str>) -> String {
+    let escaped = utf8_percent_encode(path, PATH).to_string();
+    match query {
+        None => escaped,
+        Some(query) if escaped.contains('?') => format!("{escaped}&{query}"),
+        Some(query) => format!("{escaped}?{query}"),
+    }
+}

@@ -1,0 +1,182 @@
+//! `response-rewrite`: status, headers and body of the answer (compat §6.2).
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use fancy_regex::Regex;
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+use sluice_core::{CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, ResponseHead};
+use sluice_net::{Body, BodyError};
+use sluice_resource::{CheckScope, Expr, PluginInfo, SchemaCompileError};
+
+use crate::header_edits::HeaderEdits;
+
+pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
+    let value = json!({ "oneOf": [{ "type": "string" }, { "type": "number" }] });
+    let map = json!({ "type": "object", "minProperties": 1, "patternProperties": { "^[^:]+$": value } });
+    let filter = json!({
+        "type": "object",
+        "properties": {
+            "regex": { "type": "string", "minLength": 1 },
+            "scope": { "type": "string", "enum": ["once", "global"], "default": "once" },
+            "replace": { "type": "string" },
+            "options": { "type": "string", "default": "jo" },
+        },
+        "required": ["regex", "replace"],
+    });
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "headers": {
+                "anyOf": [
+                    {
+                        "type": "object", "minProperties": 1, "additionalProperties": false,
+                        "properties": {
+                            "add": { "type": "array", "minItems": 1, "items": { "type": "string", "pattern": "^[^:]+:[^:]*[^/]$" } },
+                            "set": map,
+                            "remove": { "type": "array", "minItems": 1, "items": { "type": "string", "pattern": "^[^:]+$" } },
+                        },
+                    },
+                    map,
+                ],
+            },
+            "body": { "type": "string" },
+            "body_base64": { "type": "boolean", "default": false },
+            "status_code": { "type": "integer", "minimum": 200, "maximum": 598 },
+            "vars": { "type": "array" },
+            "filters": { "type": "array", "minItems": 1, "items": filter },
+            "max_resp_body_size": { "type": "integer", "minimum": 1, "default": 67_108_864 },
+        },
+        "dependencies": { "body": { "not": { "required": ["filters"] } }, "filters": { "not": { "required": ["body"] } } },
+    });
+    let info = PluginInfo::new("response-rewrite", 899, schema)?.with_check(check);
+    Ok(PluginDef { info, compile: ResponseRewrite::compile })
+}
+
+fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
+    if scope != CheckScope::Main {
+        return Ok(());
+    }
+    if let Some(vars) = conf.get("vars") {
+        Expr::parse(vars).map_err(|error| format!("failed to validate the 'vars' expression: {error}"))?;
+    }
+    if conf.get("body_base64").and_then(Value::as_bool) == Some(true) {
+        let body = conf.get("body").and_then(Value::as_str).unwrap_or_default();
+        if body.is_empty() || STANDARD.decode(body).is_err() {
+            return Err("invalid base64 content".to_owned());
+        }
+    }
+    for filter in conf.get("filters").and_then(Value::as_array).into_iter().flatten() {
+        let pattern = filter.get("regex").and_then(Value::as_str).unwrap_or_default();
+        Regex::new(pattern).map_err(|error| format!("regex \"{pattern}\" validation failed: {error}"))?;
+    }
+    Ok(())
+}
+
+struct ResponseRewrite {
+    status: Option<StatusCode>,
+    headers: HeaderEdits,
+    body: Option<Bytes>,
+    filters: Vec<Filter>,
+    max_body: u64,
+    vars: Option<Expr>,
+}
+
+struct Filter {
+    pattern: Regex,
+    replacement: String,
+    everywhere: bool,
+}
+
+impl ResponseRewrite {
+    fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
+        let fail = |error: &dyn std::fmt::Display| CompileError(error.to_string());
+        let status = conf.get("status_code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let encoded = conf.get("body_base64").and_then(Value::as_bool) == Some(true);
+        let body = conf.get("body").and_then(Value::as_str).map(|body| match encoded {
+            true => STANDARD.decode(body).map(Bytes::from).map_err(|e| fail(&e)),
+            false => Ok(Bytes::copy_from_slice(body.as_bytes())),
+        });
+        let filters = conf.get("filters").and_then(Value::as_array).into_iter().flatten().map(Filter::compile);
+        Ok(Arc::new(Self {
+            status: status.map(StatusCode::from_u16).transpose().map_err(|e| fail(&e))?,
+            headers: HeaderEdits::compile(conf.get("headers"))?,
+            body: body.transpose()?,
+            filters: filters.collect::<Result<_, _>>()?,
+            max_body: conf.get("max_resp_body_size").and_then(Value::as_u64).unwrap_or(64 << 20),
+            vars: conf.get("vars").map(Expr::parse).transpose().map_err(|e| fail(&e))?,
+        }))
+    }
+
+    fn applies(&self, cx: &Context) -> bool {
+        self.vars.as_ref().is_none_or(|vars| vars.eval(cx))
+    }
+}
+
+impl Filter {
+    fn compile(conf: &Value) -> Result<Self, CompileError> {
+        let text = |name: &str| conf.get(name).and_then(Value::as_str).unwrap_or_default();
+        // PCRE options that change what matches; `j` and `o` are about speed.
+        let flags: String = text("options").chars().filter(|option| "imsx".contains(*option)).collect();
+        let pattern = if flags.is_empty() { text("regex").to_owned() } else { format!("(?{flags}){}", text("regex")) };
+        Ok(Self {
+            pattern: Regex::new(&pattern).map_err(|error| CompileError(error.to_string()))?,
+            replacement: text("replace").to_owned(),
+            everywhere: text("scope") == "global",
+        })
+    }
+
+    fn apply(&self, text: &str) -> String {
+        let limit = if self.everywhere { 0 } else { 1 };
+        // A pattern that runs out of steps leaves the text as it is.
+        self.pattern.try_replacen(text, limit, self.replacement.as_str()).map_or_else(|_| text.to_owned(), Into::into)
+    }
+}
+
+impl Plugin for ResponseRewrite {
+    fn phases(&self) -> Phases {
+        let with_body: &[Phase] = &[Phase::ResponseHead, Phase::ResponseBody];
+        let changes_body = self.body.is_some() || !self.filters.is_empty();
+        Phases::of(if changes_body { with_body } else { &with_body[..1] })
+    }
+
+    fn response_head(&self, cx: &mut Context, head: &mut ResponseHead) {
+        if !self.applies(cx) {
+            return;
+        }
+        if let Some(status) = self.status {
+            head.status = status;
+        }
+        if self.body.is_some() || !self.filters.is_empty() {
+            for name in [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::ETAG, header::LAST_MODIFIED] {
+                head.headers.remove(name);
+            }
+        }
+        if !self.headers.is_empty() {
+            cx.answer.status = head.status.as_u16();
+            self.headers.resolve(cx).apply(&mut head.headers);
+        }
+    }
+
+    fn response_body(&self, cx: &mut Context, body: Body) -> Body {
+        if !self.applies(cx) {
+            return body;
+        }
+        if let Some(own) = &self.body {
+            return Body::from(own.clone());
+        }
+        let filters: Vec<_> = self.filters.iter().map(|f| (f.pattern.clone(), f.replacement.clone(), f.everywhere)).collect();
+        let limit = self.max_body;
+        Body::boxed(http_body_util::StreamBody::new(futures_util::stream::once(async move {
+            let bytes = body.collect_limited(limit).await?;
+            let mut text = String::from_utf8_lossy(&bytes).into_owned();
+            for (pattern, replacement, everywhere) in filters {
+                text = Filter { pattern, replacement, everywhere }.apply(&text);
+            }
+            Ok::<_, BodyError>(http_body::Frame::data(Bytes::from(text)))
+        })))
+    }
+}

@@ -1,0 +1,115 @@
+//! Building the record of a finished request.
+
+use std::time::Instant;
+
+use sluice_core::{Context, Trial};
+use sluice_record::{AiRecord, Attempt, Cost, Record, Text};
+
+/// Longest request URI that a record keeps, in bytes.
+const URI_MAX: usize = 8192;
+
+/// Query arguments that carry keys in some LLM dialect.
+const SECRET_ARGUMENTS: [&str; 4] = ["key", "api_key", "apikey", "access_token"];
+
+/// The record of the request, as everything stands.
+pub(crate) fn record(cx: &Context) -> Record {
+    let matched = cx.route.as_ref();
+    let route = matched.map(|m| &*m.route);
+    let service = route.and_then(|r| r.service.as_ref());
+    let request = &cx.request;
+    let attempts = attempts(cx);
+    let body_in = request.body.bytes().map_or(0, |bytes| bytes.len() as u64);
+    Record {
+        id: cx.id,
+        started_us: cx.started_us,
+        duration_us: micros_since(cx.started, Instant::now()),
+        upstream_us: attempts.iter().map(|attempt| attempt.time_us).sum(),
+        method: request.method.clone(),
+        scheme: request.scheme,
+        host: request.host.clone(),
+        request_uri: request_uri(cx),
+        uri: request.path.clone(),
+        http_version: sluice_core::version_name(request.version),
+        user_agent: request.header("user-agent").map(Text::from),
+        referer: request.header("referer").map(Text::from),
+        client: request.peer,
+        request_bytes: request.head_bytes + body_in,
+        response_bytes: cx.answer.head_bytes + cx.answer.body_bytes,
+        body_bytes: cx.answer.body_bytes,
+        status: cx.answer.status,
+        source: cx.answer.source,
+        ended: cx.answer.ended,
+        route_id: route.map(|r| r.id.clone()),
+        route_name: route.and_then(|r| r.name.clone()),
+        service_id: service.map(|s| s.id.clone()),
+        service_name: service.and_then(|s| s.name.clone()),
+        matched_uri: matched.map(|m| m.uri.clone()),
+        matched_host: matched.and_then(|m| m.host.clone()),
+        consumer: cx.consumer_name().cloned(),
+        consumer_group: cx.caller.as_ref().and_then(|c| c.consumer.group_id.clone()),
+        credential: cx.caller.as_ref().and_then(|c| c.credential.clone()),
+        node: cx.node.clone(),
+        attempts,
+        prometheus: cx.prometheus,
+        ai: ai_record(cx).map(Box::new),
+        error: cx.answer.error,
+    }
+}
+
+fn attempts(cx: &Context) -> Vec<Attempt> {
+    let finished = cx.ai.as_ref().and_then(|ai| ai.progress.read(|state| state.finished));
+    let micros = |trial: &Trial| micros_since(trial.started, trial.ended.or(finished).unwrap_or_else(Instant::now));
+    cx.attempts.iter().map(|t| Attempt { addr: t.addr.clone(), status: t.status, time_us: micros(t) }).collect()
+}
+
+fn ai_record(cx: &Context) -> Option<AiRecord> {
+    let ai = cx.ai.as_deref()?;
+    ai.progress.read(|state| {
+        let model_sent = ai.model_sent.clone().unwrap_or_else(|| Text::from(""));
+        let priced = state.model_answered.as_deref().unwrap_or(&model_sent);
+        let price = cx.services.prices.find(ai.picked.provider, priced);
+        let price = price.or_else(|| cx.services.prices.find(ai.picked.provider, &model_sent));
+        Some(AiRecord {
+            protocol: ai.protocol.name(),
+            provider: ai.picked.provider,
+            instance: ai.picked.name.clone(),
+            model_asked: ai.model_asked.clone(),
+            model_sent,
+            model_answered: state.model_answered.clone(),
+            stream: ai.stream,
+            ttft_us: state.first_token.map(|at| micros_since(cx.started, at)),
+            usage: state.usage,
+            provenance: state.provenance,
+            counts: state.counts,
+            cost: price.map_or(Cost::Unpriced, |price| Cost::MicroUsd(price.cost(&state.usage))),
+            tool_count: ai.tool_count,
+            has_tool_calls: state.has_tool_calls,
+            end_user: ai.end_user.clone(),
+        })
+    })
+}
+
+/// The request target for logs: bounded, and without keys in the query.
+fn request_uri(cx: &Context) -> Text {
+    let target = cx.request.uri.path_and_query().map_or("/", |target| target.as_str());
+    let Some((path, query)) = target.split_once('?') else { return Text::from(clip(target)) };
+    let is_secret = |pair: &str| {
+        pair.split_once('=').is_some_and(|(name, _)| SECRET_ARGUMENTS.iter().any(|s| name.eq_ignore_ascii_case(s)))
+    };
+    if !query.split('&').any(is_secret) {
+        return Text::from(clip(target));
+    }
+    let masked: Vec<_> = query
+        .split('&')
+        .map(|pair| if is_secret(pair) { format!("{}=***", pair.split('=').next().unwrap_or_default()) } else { pair.to_owned() })
+        .collect();
+    Text::from(clip(&format!("{path}?{}", masked.join("&"))))
+}
+
+fn clip(text: &str) -> &str {
+    text.get(..URI_MAX).unwrap_or(text)
+}
+
+fn micros_since(start: Instant, end: Instant) -> u64 {
+    u64::try_from(end.saturating_duration_since(start).as_micros()).unwrap_or(u64::MAX)
+}

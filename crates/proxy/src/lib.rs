@@ -1,0 +1,18 @@
+//! Listeners, the phase loop, plain upstreams, and the edge where failures become answers.
+//!
+//! Stands beside plugins and admin, blind to both: it runs whatever plugins a snapshot brings. It knows no store and
+//! no provider.
+
+mod edge;
+mod finish;
+mod forward;
+mod handler;
+mod in_flight;
+mod listener;
+mod matching;
+mod options;
+mod phases;
+mod upgrade;
+
+pub use self::listener::{Proxy, ProxyError, RunningProxy};
+pub use self::options::{Behaviour, ListenerOptions, ProxyOptions};

@@ -1,0 +1,255 @@
+//! Threads that accept connections and serve them.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use sluice_core::{Services, SnapshotCell, Worker};
+use sluice_net::Pool;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::handler::{Connection, Handler};
+use crate::options::{ListenerOptions, ProxyOptions};
+
+/// Why the proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {addr}: {source}")]
+    Bind {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A thread or its runtime cannot be made.
+    #[error("cannot start a data-plane thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Sockets that are bound and not yet served.
+pub struct Proxy {
+    options: ProxyOptions,
+    sockets: Vec<Vec<StdListener>>,
+    addrs: Vec<SocketAddr>,
+}
+
+impl Proxy {
+    /// Binds every listener for every thread.
+    ///
+    /// # Errors
+    /// When an address is taken or not ours.
+    pub fn bind(options: ProxyOptions) -> Result<Self, ProxyError> {
+        let mut sockets: Vec<Vec<StdListener>> = (0..options.workers).map(|_| Vec::new()).collect();
+        let mut addrs = Vec::new();
+        for listener in &options.listeners {
+            let fail = |source| ProxyError::Bind { addr: listener.addr, source };
+            // A plain bind first: sharing the port with a stranger would succeed silently.
+            let probe = bind(listener.addr, false).map_err(fail)?;
+            let addr = probe.local_addr().map_err(fail)?;
+            addrs.push(addr);
+            if options.workers == 1 {
+                sockets[0].push(probe);
+                continue;
+            }
+            drop(probe);
+            for worker in &mut sockets {
+                worker.push(bind(addr, true).map_err(fail)?);
+            }
+        }
+        Ok(Self { options, sockets, addrs })
+    }
+
+    /// The addresses that were bound, in the order of the options.
+    #[must_use]
+    pub fn addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+
+    /// Starts the threads. `pool` makes each thread's upstream connections.
+    ///
+    /// # Errors
+    /// When a thread cannot be made.
+    pub fn start(
+        self,
+        services: Arc<Services>,
+        snapshots: Arc<SnapshotCell>,
+        pool: impl Fn() -> Pool,
+    ) -> Result<RunningProxy, ProxyError> {
+        let (stop, _) = watch::channel(false);
+        let behaviour = Arc::new(self.options.behaviour.clone());
+        let mut threads = Vec::new();
+        for (index, sockets) in self.sockets.into_iter().enumerate() {
+            let handler = Handler {
+                services: services.clone(),
+                worker: Arc::new(Worker::new(pool())),
+                snapshots: snapshots.clone(),
+                behaviour: behaviour.clone(),
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let listeners: Vec<_> = sockets.into_iter().zip(self.options.listeners.clone()).collect();
+            let (options, stop) = (self.options.clone(), stop.subscribe());
+            let thread = std::thread::Builder::new().name(format!("sluice-proxy-{index}"));
+            threads.push(thread.spawn(move || runtime.block_on(work(Arc::new(handler), listeners, options, stop)))?);
+        }
+        Ok(RunningProxy { stop, threads })
+    }
+}
+
+/// A proxy that serves.
+pub struct RunningProxy {
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl RunningProxy {
+    /// Stops accepting, lets running requests finish for up to `drain`, and ends the threads. Returns whether all
+    /// requests finished.
+    pub async fn shutdown(self, drain: Duration) -> bool {
+        self.stop.send_replace(true);
+        let done = tokio::time::timeout(drain, self.stop.closed()).await.is_ok();
+        if done {
+            let joined = tokio::task::spawn_blocking(|| self.threads.into_iter().all(|t| t.join().is_ok()));
+            return joined.await.unwrap_or(false);
+        }
+        false
+    }
+}
+
+fn bind(addr: SocketAddr, shared: bool) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&addr.into())?;
+    socket.listen(4096)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// One thread: accepts on all listeners until told to stop, then waits for its connections.
+async fn work(
+    handler: Arc<Handler>,
+    listeners: Vec<(StdListener, ListenerOptions)>,
+    options: ProxyOptions,
+    stop: watch::Receiver<bool>,
+) {
+    let builder = Arc::new(connection_builder(&options));
+    let (alive, mut ended) = mpsc::channel::<Infallible>(1);
+    for (socket, listener) in listeners {
+        let Ok(socket) = TcpListener::from_std(socket) else { continue };
+        let tls = listener.tls.map(TlsAcceptor::from);
+        let acceptor = Acceptor {
+            handler: handler.clone(),
+            builder: builder.clone(),
+            tls,
+            stop: stop.clone(),
+            _alive: alive.clone(),
+            handshake: options.head_timeout,
+        };
+        tokio::spawn(acceptor.accept(socket));
+    }
+    drop((alive, handler));
+    // Ends when every acceptor and connection has dropped its sender.
+    ended.recv().await;
+    drop(stop);
+}
+
+/// Waits for the signal to stop; whoever sends it is gone only after it was sent.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopped| *stopped).await;
+}
+
+fn connection_builder(options: &ProxyOptions) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.head_timeout)
+        .max_buf_size(options.max_head_bytes)
+        .max_headers(options.max_headers)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(options.max_head_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(256)
+        .keep_alive_interval(Duration::from_secs(30));
+    builder
+}
+
+#[derive(Clone)]
+struct Acceptor {
+    handler: Arc<Handler>,
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    tls: Option<TlsAcceptor>,
+    stop: watch::Receiver<bool>,
+    _alive: mpsc::Sender<Infallible>,
+    handshake: Duration,
+}
+
+impl Acceptor {
+    async fn accept(mut self, socket: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = socket.accept() => accepted,
+                () = stopped(&mut self.stop) => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    tokio::spawn(self.clone().serve(stream, peer));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Out of file descriptors: leave the processor to those who may free some.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+        let _gauge = self.handler.services.metrics.server().connection();
+        let Ok(local) = stream.local_addr() else { return };
+        let _ = stream.set_nodelay(true);
+        match self.tls.clone() {
+            None => self.drive(stream, Connection { peer, local, scheme: "http" }).await,
+            Some(tls) => match tokio::time::timeout(self.handshake, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.drive(stream, Connection { peer, local, scheme: "https" }).await,
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+                Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+            },
+        }
+    }
+
+    async fn drive(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, connection: Connection) {
+        let handler = self.handler;
+        let service = service_fn(move |request| {
+            let handler = handler.clone();
+            async move { Ok::<_, Infallible>(handler.serve(connection, request).await) }
+        });
+        let mut serving = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+        let served = tokio::select! {
+            served = serving.as_mut() => served,
+            () = stopped(&mut self.stop) => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!(peer = %connection.peer, error, "connection ended");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The standard LLM endpoints, which exist without anybody having stored a route (DESIGN §1).
+
+use serde_json::json;
+use sluice_core::BuiltinRoute;
+
+use crate::config::BuiltinRoutesConfig;
+
+/// Name, path patterns and methods of each.
+const ENDPOINTS: [(&str, &[&str], &[&str]); 8] = [
+    ("chat_completions", &["/v1/chat/completions"], &["POST"]),
+    ("completions", &["/v1/completions"], &["POST"]),
+    ("responses", &["/v1/responses"], &["POST"]),
+    ("embeddings", &["/v1/embeddings"], &["POST"]),
+    ("moderations", &["/v1/moderations"], &["POST"]),
+    ("models", &["/v1/models", "/v1/models/*"], &["GET"]),
+    ("messages", &["/v1/messages"], &["POST"]),
+    ("count_tokens", &["/v1/messages/count_tokens"], &["POST"]),
+];
+
+/// The built-in routes that the configuration leaves on. Names in `disabled` that no route has come back as the error.
+pub(crate) fn routes(config: &BuiltinRoutesConfig) -> Result<Vec<BuiltinRoute>, String> {
+    if let Some(unknown) = config.disabled.iter().find(|name| !ENDPOINTS.iter().any(|(known, ..)| known == name)) {
+        let known: Vec<_> = ENDPOINTS.iter().map(|(name, ..)| *name).collect();
+        return Err(format!("builtin_routes.disabled: `{unknown}` is none of {}", known.join(", ")));
+    }
+    let on = ENDPOINTS.iter().filter(|(name, ..)| config.enabled && !config.disabled.iter().any(|off| off == name));
+    Ok(on
+        .map(|(name, uris, methods)| BuiltinRoute {
+            name,
+            value: json!({ "uris": uris, "methods": methods, "plugins": { "key-auth": {}, "prometheus": {} } }),
+        })
+        .collect())
+}

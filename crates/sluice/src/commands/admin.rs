@@ -1,0 +1,42 @@
+//! `sluice admin`: access for whoever owns the data folder.
+
+use anyhow::bail;
+use sluice_store::{Database, Role};
+
+use crate::cli::{AdminArgs, AdminCommand};
+use crate::console::say;
+use crate::{first_run, gateway, random};
+
+/// Changes users and keys; a running gateway follows at once.
+pub(crate) fn admin(args: AdminArgs) -> anyhow::Result<()> {
+    if !args.data_dir.join("sluice.db").exists() {
+        bail!("{} holds no gateway's data (--data-dir names the folder)", args.data_dir.display());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let database = gateway::open_database(&args.data_dir).await?;
+        let done = change(&database, args.command).await;
+        database.close().await;
+        done
+    })
+}
+
+async fn change(database: &Database, command: AdminCommand) -> anyhow::Result<()> {
+    match command {
+        AdminCommand::ResetPassword { user } => {
+            let password = random::secret(20);
+            if !database.admin_users().set_password(&user, &first_run::hash(&password)?).await? {
+                let names: Vec<_> = database.admin_users().list().await?.into_iter().map(|user| user.name).collect();
+                bail!("there is no admin user `{user}`; there is {}", names.join(", "));
+            }
+            say(format_args!("new password of {user}: {password}"));
+        }
+        AdminCommand::NewKey { name, role } => {
+            let key = random::secret(32);
+            let role = if role == "viewer" { Role::Viewer } else { Role::Admin };
+            first_run::store_key(database, &name, &key, role).await?;
+            say(format_args!("new {} key: {key}", role.as_str()));
+        }
+    }
+    Ok(())
+}

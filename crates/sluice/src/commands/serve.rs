@@ -1,0 +1,164 @@
+//! `sluice serve`.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::ServeArgs;
+use crate::config::{self, Config};
+use crate::console::say;
+use crate::gateway::{Gateway, GatewayOptions};
+use crate::plugins::Plugins;
+use crate::{logging, ready, version};
+
+/// Serves until told to stop.
+pub(crate) fn serve(args: ServeArgs, plugins: Plugins) -> anyhow::Result<()> {
+    let (config, warnings) = configuration(&args)?;
+    logging::start(&config.log)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    // The control side: Admin API, compilation, background work. The data plane has threads of its own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("sluice-control")
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    runtime.block_on(run(config, &args, plugins))
+}
+
+async fn run(config: Config, args: &ServeArgs, plugins: Plugins) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let gateway = Gateway::start(GatewayOptions { config, plugins, demo: args.demo }).await?;
+    greet(&gateway);
+    if let Some(path) = &args.ready_file {
+        let addresses = gateway.addresses();
+        ready::write(
+            path,
+            &serde_json::json!({
+                "proxy": addresses.proxy.first().map(|(addr, _)| addr),
+                "proxies": addresses.proxy.iter().map(|(addr, _)| addr).collect::<Vec<_>>(),
+                "admin": addresses.admin.0,
+                "control": addresses.control,
+                "metrics": addresses.metrics,
+            }),
+        )?;
+    }
+    signals.wait_for_stop(&gateway).await;
+    tracing::info!("stopping: running requests may finish; a second signal stops at once");
+    tokio::select! {
+        () = gateway.shutdown() => tracing::info!("stopped"),
+        () = signals.stopped() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}
+
+/// The configuration from file, environment and options, with what has to be said about it.
+fn configuration(args: &ServeArgs) -> anyhow::Result<(Config, Vec<String>)> {
+    let (mut config, warnings) = match (&args.apisix_config, &args.config) {
+        (Some(path), _) => config::from_apisix(path)?,
+        (None, Some(path)) => (config::load(Some(path), std::env::vars())?, Vec::new()),
+        (None, None) => {
+            let usual = Path::new("config.yaml");
+            (config::load(usual.exists().then_some(usual), std::env::vars())?, Vec::new())
+        }
+    };
+    if let Some(folder) = &args.data_dir {
+        config.data_dir.clone_from(folder);
+    }
+    if let Some(addr) = args.proxy_listen {
+        config.proxy.listen = addr;
+    }
+    if let Some(addr) = args.admin_listen {
+        config.admin.listen = addr;
+    }
+    if let Some(addr) = args.control_listen {
+        config.control.listen = addr;
+    }
+    if let Some(level) = &args.log_level {
+        config.log.level.clone_from(level);
+    }
+    config.admin.allow_default_key |= args.allow_default_admin_key;
+    if config.admin.allow_default_key && !config.admin.listen.ip().is_loopback() {
+        bail!(
+            "APISIX's default admin key is known to everybody: it is accepted only while the Admin API listens on a \
+             loopback address, not on {}",
+            config.admin.listen
+        );
+    }
+    Ok((config, warnings))
+}
+
+/// Tells the person at the terminal where everything is.
+fn greet(gateway: &Gateway) {
+    let addresses = gateway.addresses();
+    say(version::long());
+    for (addr, scheme) in &addresses.proxy {
+        say(format_args!("  proxy     {scheme}://{addr}"));
+    }
+    say(format_args!("  admin     {}://{}/apisix/admin", addresses.admin.1, addresses.admin.0));
+    say(format_args!("  metrics   {}://{}/metrics", addresses.admin.1, addresses.admin.0));
+    if let Some(control) = addresses.control {
+        say(format_args!("  control   http://{control}"));
+    }
+    if let Some(credentials) = gateway.credentials() {
+        say("\nFirst run. These are shown once:");
+        say(format_args!("  admin user      {}", crate::first_run::USER));
+        match &credentials.password {
+            Some(password) => say(format_args!("  admin password  {password}")),
+            None => say("  admin password  as given"),
+        }
+        say(format_args!("  admin key       {}", credentials.key));
+    }
+    if let Some(key) = gateway.demo_key() {
+        let (addr, scheme) = addresses.proxy.first().copied().unwrap_or((addresses.admin.0, "http"));
+        let host = if addr.ip().is_unspecified() { "127.0.0.1".to_owned() } else { addr.ip().to_string() };
+        say("\nDemo client. Paste this:");
+        say(format_args!(
+            "  curl {scheme}://{host}:{}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n    \
+             -H 'Content-Type: application/json' \\\n    \
+             -d '{{\"model\":\"echo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, Sluice\"}}]}}'",
+            addr.port()
+        ));
+    }
+}
+
+/// The signals that a gateway listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    reopen: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen to signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+            reopen: listen(SignalKind::user_defined1())?,
+        })
+    }
+
+    async fn wait_for_stop(&mut self, gateway: &Gateway) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => gateway.reopen_logs(),
+                _ = self.reopen.recv() => gateway.reopen_logs(),
+            }
+        }
+    }
+
+    async fn stopped(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

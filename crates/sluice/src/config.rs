@@ -1,0 +1,311 @@
+//! The gateway's own configuration: file, environment, command line.
+
+mod apisix;
+mod keys;
+mod load;
+mod template;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use self::apisix::from_apisix;
+pub use self::load::{ConfigError, load, validate_file};
+pub use self::template::TEMPLATE;
+
+/// Everything that can be set. Each member can also be given as an environment variable: `SLUICE_` and its path in
+/// upper case, dots as underscores (`proxy.max_head_bytes` is `SLUICE_PROXY_MAX_HEAD_BYTES`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Folder of everything that the gateway keeps.
+    pub data_dir: PathBuf,
+    /// The data plane.
+    pub proxy: ProxyConfig,
+    /// The Admin API.
+    pub admin: AdminConfig,
+    /// The control API.
+    pub control: ControlConfig,
+    /// Prometheus metrics.
+    pub metrics: MetricsConfig,
+    /// The gateway's own log, on standard error.
+    pub log: LogConfig,
+    /// One line per request.
+    pub access_log: AccessLogConfig,
+    /// The request ledger.
+    pub ledger: LedgerSection,
+    /// The standard LLM endpoints that exist without a stored route.
+    pub builtin_routes: BuiltinRoutesConfig,
+    /// Names of the plugins that exist; all when absent.
+    pub plugins: Option<Vec<String>>,
+    /// Per plugin, settings of this machine (`plugin_attr` of APISIX).
+    pub plugin_attr: Map<String, Value>,
+    /// What APISIX's configuration calls `apisix`.
+    pub apisix: ApisixConfig,
+}
+
+/// The data plane.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProxyConfig {
+    /// Address of the proxy.
+    pub listen: SocketAddr,
+    /// More addresses without TLS.
+    pub also_listen: Vec<SocketAddr>,
+    /// Address of the proxy over TLS, beside `listen`.
+    pub tls_listen: Option<SocketAddr>,
+    /// Certificate chain of `tls_listen`, or of `listen` when that is absent: a PEM file.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key: a PEM file.
+    pub tls_key: Option<PathBuf>,
+    /// Data-plane threads; 0 means one per core.
+    pub workers: usize,
+    /// Largest request head, in bytes.
+    pub max_head_bytes: usize,
+    /// Most header fields of a request.
+    pub max_headers: usize,
+    /// Largest request body that is passed to a plain upstream, in bytes; 0 means no limit.
+    pub max_body_bytes: u64,
+    /// Seconds that a client may take for its request head or TLS handshake.
+    pub head_timeout: u64,
+    /// Seconds that a client may pause inside a request body.
+    pub body_timeout: u64,
+    /// Seconds that running requests get to finish at shutdown.
+    pub drain: u64,
+}
+
+/// The Admin API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// Certificate chain: a PEM file. With `tls_key` the listener speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// Key: a PEM file.
+    pub tls_key: Option<PathBuf>,
+    /// Addresses and networks that may connect.
+    pub allow: Vec<String>,
+    /// Whether calls need a key.
+    pub key_required: bool,
+    /// Admin key of the first run, instead of a generated one.
+    pub key: Option<String>,
+    /// Password of the first run's admin user, instead of a generated one.
+    pub password: Option<String>,
+    /// More keys, with their roles.
+    pub keys: Vec<AdminKeyConfig>,
+    /// Accepts APISIX's published default key, on a loopback listener only.
+    pub allow_default_key: bool,
+    /// Answers CORS requests of browsers.
+    pub cors: bool,
+}
+
+/// An admin key of the configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminKeyConfig {
+    /// What it is for.
+    #[serde(default)]
+    pub name: String,
+    /// The key.
+    pub key: String,
+    /// `admin` or `viewer`.
+    pub role: String,
+}
+
+/// The control API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ControlConfig {
+    /// Whether it exists.
+    pub enabled: bool,
+    /// Its address. It has no authentication: keep it on loopback.
+    pub listen: SocketAddr,
+}
+
+/// Prometheus metrics.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// A listener of their own for `/metrics` and `/apisix/prometheus/metrics`; they are always on the admin listener.
+    pub listen: Option<SocketAddr>,
+    /// With `password`: basic authentication on every metrics address.
+    pub username: Option<String>,
+    /// See `username`.
+    pub password: Option<String>,
+}
+
+/// The gateway's own log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,sluice_proxy=debug`.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: String,
+}
+
+/// One line per request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessLogConfig {
+    /// `stdout`, `off`, or a file.
+    pub target: String,
+    /// Text with `$variables`; JSON lines when absent.
+    pub format: Option<String>,
+    /// How values in `format` are escaped: `default` or `json`.
+    pub escape: String,
+}
+
+/// The request ledger.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LedgerSection {
+    /// Whether requests are recorded.
+    pub enabled: bool,
+    /// Days that records are kept.
+    pub retention_days: u32,
+}
+
+/// The standard LLM endpoints.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BuiltinRoutesConfig {
+    /// Whether they exist.
+    pub enabled: bool,
+    /// Names of those that do not.
+    pub disabled: Vec<String>,
+}
+
+/// What APISIX's configuration calls `apisix`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApisixConfig {
+    /// How routes are matched: `radixtree_host_uri`, `radixtree_uri` or `radixtree_uri_with_parameter`.
+    pub router: String,
+    /// Drops one trailing slash before matching.
+    pub delete_uri_tail_slash: bool,
+    /// Whether `Server` names a version.
+    pub enable_server_tokens: bool,
+    /// Sends `X-APISIX-Upstream-Status` with every proxied answer.
+    pub show_upstream_status_in_response_header: bool,
+    /// Prefix of keys in Admin API answers.
+    pub key_prefix: String,
+    /// Keys that secrets in Admin API write replies are encrypted with; the first encrypts. Empty: shown plain.
+    pub keyring: Vec<String>,
+}
+
+fn any(port: u16) -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], port))
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./data"),
+            proxy: ProxyConfig::default(),
+            admin: AdminConfig::default(),
+            control: ControlConfig::default(),
+            metrics: MetricsConfig::default(),
+            log: LogConfig::default(),
+            access_log: AccessLogConfig::default(),
+            ledger: LedgerSection::default(),
+            builtin_routes: BuiltinRoutesConfig::default(),
+            plugins: None,
+            plugin_attr: Map::new(),
+            apisix: ApisixConfig::default(),
+        }
+    }
+}
+
+impl Default for ProxyConfig {
+    fn default() -> Self {
+        Self {
+            listen: any(9080),
+            also_listen: Vec::new(),
+            tls_listen: None,
+            tls_cert: None,
+            tls_key: None,
+            workers: 0,
+            max_head_bytes: 64 << 10,
+            max_headers: 128,
+            max_body_bytes: 32 << 20,
+            head_timeout: 60,
+            body_timeout: 60,
+            drain: 600,
+        }
+    }
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            listen: loopback(9180),
+            tls_cert: None,
+            tls_key: None,
+            allow: vec!["127.0.0.0/24".to_owned(), "::1".to_owned()],
+            key_required: true,
+            key: None,
+            password: None,
+            keys: Vec::new(),
+            allow_default_key: false,
+            cors: true,
+        }
+    }
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self { enabled: true, listen: loopback(9090) }
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "stands with its siblings")]
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { listen: None, username: None, password: None }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: "text".to_owned() }
+    }
+}
+
+impl Default for AccessLogConfig {
+    fn default() -> Self {
+        Self { target: "stdout".to_owned(), format: None, escape: "default".to_owned() }
+    }
+}
+
+impl Default for LedgerSection {
+    fn default() -> Self {
+        Self { enabled: true, retention_days: 90 }
+    }
+}
+
+impl Default for BuiltinRoutesConfig {
+    fn default() -> Self {
+        Self { enabled: true, disabled: Vec::new() }
+    }
+}
+
+impl Default for ApisixConfig {
+    fn default() -> Self {
+        Self {
+            router: "radixtree_host_uri".to_owned(),
+            delete_uri_tail_slash: false,
+            enable_server_tokens: true,
+            show_upstream_status_in_response_header: false,
+            key_prefix: "/apisix".to_owned(),
+            keyring: vec!["qeddd145sfvddff3".to_owned(), "edd1c9f0985e76a2".to_owned()],
+        }
+    }
+}

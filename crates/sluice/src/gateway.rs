@@ -1,0 +1,256 @@
+//! Boot and shutdown: every part is made here, and handed what it needs.
+
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use sluice_core::{CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
+use sluice_limit::{SlidingCounters, WindowCounters};
+use sluice_llm::{PriceTable, TokenCounter};
+use sluice_net::{Origins, Pool, Resolver, TlsClients};
+use sluice_observe::{BatchGauges, FileSinks};
+use sluice_proxy::{Behaviour, ListenerOptions, Proxy, ProxyOptions, RunningProxy};
+use sluice_store::{Database, KeySource, Store, Vault};
+use sluice_upstream::BalancerStates;
+
+use crate::admin::AdminSide;
+use crate::config::Config;
+use crate::first_run::{self, Credentials};
+use crate::measuring::Measuring;
+use crate::plugins::Plugins;
+use crate::sync::Sync;
+use crate::{builtin, demo};
+
+/// Live counters of each kind that are kept at most.
+const COUNTERS: usize = 1 << 20;
+
+/// What a gateway is made of.
+pub struct GatewayOptions {
+    /// Its configuration.
+    pub config: Config,
+    /// Its plugins.
+    pub plugins: Plugins,
+    /// Whether it gets a demo client.
+    pub demo: bool,
+}
+
+/// A gateway that serves.
+pub struct Gateway {
+    config: Config,
+    database: Database,
+    store: Store,
+    proxy: RunningProxy,
+    admin: AdminSide,
+    measuring: Measuring,
+    services: Arc<Services>,
+    addresses: Addresses,
+    credentials: Option<Credentials>,
+    demo_key: Option<String>,
+    /// Keeps a second gateway from the same folder.
+    _lock: File,
+}
+
+/// Where a gateway listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) proxy: Vec<(SocketAddr, &'static str)>,
+    pub(crate) admin: (SocketAddr, &'static str),
+    pub(crate) control: Option<SocketAddr>,
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+impl Gateway {
+    /// Opens the data folder, binds every address and serves.
+    ///
+    /// # Errors
+    /// One that says what is wrong and what to do: a taken port, an unreadable folder, a damaged database, a wrong
+    /// secret key, a bad certificate.
+    pub async fn start(options: GatewayOptions) -> anyhow::Result<Self> {
+        let GatewayOptions { config, plugins, demo: wants_demo } = options;
+        let lock = open_folder(&config.data_dir)?;
+        // Addresses first: a taken port must not leave a half-made data folder looking used.
+        let proxy = bind_proxy(&config)?;
+        let admin_sockets = crate::admin::bind(&config)?;
+        let database = open_database(&config.data_dir).await?;
+        let key_file = config.data_dir.join("secret.key");
+        let vault = Vault::unlock(&database, KeySource::File(key_file)).await?;
+        let registry = Arc::new(Registry::new(plugins.into_definitions()?, config.plugins.as_deref()));
+        for unknown in registry.catalogue().unknown_names() {
+            tracing::warn!(plugin = unknown, "`plugins` names a plugin that does not exist here");
+        }
+        let secrets = |_: &str, _: &serde_json::Value| Vec::new();
+        let store = Store::open(&database, vault, secrets).await?;
+        let credentials = first_run::prepare(&database, &config.admin, &config.data_dir).await?;
+        let demo_key = if wants_demo { Some(demo::prepare(&store).await?) } else { None };
+        let hostname = hostname();
+        let measuring = Measuring::start(&config, &hostname).await?;
+        let services = Arc::new(services(&measuring, &hostname)?);
+        let builtin = builtin::routes(&config.builtin_routes).map_err(|error| anyhow::anyhow!(error))?;
+        let router = router_kind(&config.apisix.router);
+        let compiling = CompilerOptions { prefix: config.apisix.key_prefix.clone(), router };
+        let (sync, snapshots) =
+            Sync::start(store.clone(), registry.clone(), services.clone(), compiling, builtin).await?;
+        tokio::spawn(sync.run(snapshots.clone()));
+        let addresses = Addresses {
+            proxy: proxy.addrs().iter().copied().zip(proxy_schemes(&config)).collect(),
+            admin: admin_sockets.admin_addr()?,
+            control: admin_sockets.control_addr()?,
+            metrics: admin_sockets.metrics_addr()?,
+        };
+        let running = start_proxy(proxy, &services, &snapshots)?;
+        let admin = AdminSide::start(admin_sockets, &config, &registry, &database, &store, &snapshots, &measuring)?;
+        Ok(Self {
+            config,
+            database,
+            store,
+            proxy: running,
+            admin,
+            measuring,
+            services,
+            addresses,
+            credentials,
+            demo_key,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What the first run made, if this is the first run.
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// Key of the demo client, if there is one.
+    pub(crate) fn demo_key(&self) -> Option<&str> {
+        self.demo_key.as_deref()
+    }
+
+    /// Opens log files anew, for rotation.
+    pub(crate) fn reopen_logs(&self) {
+        self.measuring.reopen_logs();
+    }
+
+    /// Stops accepting, lets running requests finish, writes everything that is held.
+    pub async fn shutdown(self) {
+        self.admin.not_ready();
+        let drain = Duration::from_secs(self.config.proxy.drain);
+        if !self.proxy.shutdown(drain).await {
+            tracing::warn!(seconds = self.config.proxy.drain, "requests were still running at the end of the drain");
+        }
+        self.admin.stop().await;
+        self.measuring.close().await;
+        let services = self.services;
+        // Files of loggers are written by a thread of their own.
+        let _ = tokio::task::spawn_blocking(move || services.files.flush(Duration::from_secs(5))).await;
+        self.store.close().await;
+        self.database.close().await;
+    }
+}
+
+/// Makes the folder if need be, and takes its lock.
+fn open_folder(path: &Path) -> anyhow::Result<File> {
+    use std::os::unix::fs::DirBuilderExt;
+    let shown = path.display();
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("cannot make the data folder {shown}"))?;
+    let lock = File::create(path.join("lock")).with_context(|| format!("cannot write to the data folder {shown}"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!("another sluice is running on the data folder {shown}"),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock the data folder {shown}")),
+    }
+}
+
+/// Opens the configuration database of a data folder.
+pub(crate) async fn open_database(folder: &Path) -> anyhow::Result<Database> {
+    let path: PathBuf = folder.join("sluice.db");
+    Database::open(&path).await.with_context(|| format!("cannot open the configuration {}", path.display()))
+}
+
+fn bind_proxy(config: &Config) -> anyhow::Result<Proxy> {
+    let proxy = &config.proxy;
+    let tls = match (&proxy.tls_cert, &proxy.tls_key) {
+        (Some(cert), Some(key)) => Some(sluice_net::server_config_from_files(cert, key)?),
+        _ => None,
+    };
+    let plain_tls = if proxy.tls_listen.is_none() { tls.clone() } else { None };
+    let mut listeners = vec![ListenerOptions { addr: proxy.listen, tls: plain_tls }];
+    listeners.extend(proxy.also_listen.iter().map(|addr| ListenerOptions { addr: *addr, tls: None }));
+    listeners.extend(proxy.tls_listen.map(|addr| ListenerOptions { addr, tls }));
+    let workers = match proxy.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    let server_apisix = if config.apisix.enable_server_tokens { "APISIX/3.18.0" } else { "APISIX" };
+    let options = ProxyOptions {
+        listeners,
+        workers,
+        max_head_bytes: proxy.max_head_bytes,
+        max_headers: proxy.max_headers,
+        head_timeout: Duration::from_secs(proxy.head_timeout),
+        behaviour: Behaviour {
+            delete_uri_tail_slash: config.apisix.delete_uri_tail_slash,
+            always_show_upstream_status: config.apisix.show_upstream_status_in_response_header,
+            body_timeout: Duration::from_secs(proxy.body_timeout),
+            max_body_bytes: (proxy.max_body_bytes > 0).then_some(proxy.max_body_bytes),
+            server_apisix: http::HeaderValue::from_static(server_apisix),
+            ..Behaviour::default()
+        },
+    };
+    Ok(Proxy::bind(options)?)
+}
+
+fn proxy_schemes(config: &Config) -> impl Iterator<Item = &'static str> + use<> {
+    let first = if config.proxy.tls_cert.is_some() && config.proxy.tls_listen.is_none() { "https" } else { "http" };
+    let others = config.proxy.also_listen.len();
+    std::iter::once(first).chain(std::iter::repeat_n("http", others)).chain(std::iter::once("https"))
+}
+
+fn services(measuring: &Measuring, hostname: &str) -> anyhow::Result<Services> {
+    let epoch = Instant::now();
+    Ok(Services {
+        uids: Uids::default(),
+        counters: WindowCounters::new(COUNTERS, epoch),
+        sliding: SlidingCounters::new(COUNTERS, epoch),
+        balancers: BalancerStates::default(),
+        records: measuring.queue.clone(),
+        metrics: measuring.metrics.clone(),
+        files: FileSinks::start().context("cannot start a thread")?,
+        background: tokio::runtime::Handle::current(),
+        batches: BatchGauges::default(),
+        tokens: TokenCounter::default(),
+        prices: PriceTable::shipped()?,
+        origins: Origins::new(TlsClients::new()),
+        hostname: hostname.into(),
+    })
+}
+
+fn start_proxy(
+    proxy: Proxy,
+    services: &Arc<Services>,
+    snapshots: &Arc<SnapshotCell>,
+) -> anyhow::Result<RunningProxy> {
+    let resolver = Resolver::system(tokio::runtime::Handle::current())?;
+    Ok(proxy.start(services.clone(), snapshots.clone(), || Pool::new(resolver.clone()))?)
+}
+
+fn router_kind(name: &str) -> RouterKind {
+    match name {
+        "radixtree_uri" => RouterKind::Uri,
+        "radixtree_uri_with_parameter" => RouterKind::UriWithParameter,
+        _ => RouterKind::HostUri,
+    }
+}
+
+fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}

@@ -1,0 +1,36 @@
+//! The gateway as a library: command line, configuration, boot and wiring.
+//!
+//! On top of all other crates, the only one that knows them all. A binary of one's own adds plugins and hands them to
+//! [`run`]:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! fn main() -> ExitCode {
+//!     let plugins = sluice::Plugins::shipped();
+//!     // plugins.add(my_plugin::definition());
+//!     sluice::run(std::env::args_os(), plugins)
+//! }
+//! ```
+
+mod admin;
+mod builtin;
+mod cli;
+mod commands;
+mod config;
+mod console;
+mod demo;
+mod first_run;
+mod gateway;
+mod logging;
+mod measuring;
+mod plugins;
+mod random;
+mod ready;
+mod sync;
+mod version;
+
+pub use self::cli::run;
+pub use self::config::{Config, ConfigError, TEMPLATE, from_apisix, load, validate_file};
+pub use self::gateway::{Gateway, GatewayOptions};
+pub use self::plugins::Plugins;

@@ -1,0 +1,196 @@
+//! Wires finished records to metrics, access log and ledger.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::Value;
+use sluice_ledger::{Ledger, LedgerConfig, LedgerHandle};
+use sluice_observe::{
+    AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, Drain, Escape, Kind, Metrics, MetricsConfig,
+    RecordQueue, RecordSink,
+};
+use sluice_record::Record;
+
+use crate::config::Config;
+
+/// How long the ends of the chain get to write what they hold.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// Everything that measures.
+pub(crate) struct Measuring {
+    pub(crate) queue: Arc<RecordQueue>,
+    pub(crate) metrics: Arc<Metrics>,
+    drain: Arc<Drain>,
+    access_log: Option<AccessLogHandle>,
+    ledger: Option<Ledger>,
+}
+
+/// Hands records on to the ledger.
+struct LedgerSink(LedgerHandle);
+
+impl RecordSink for LedgerSink {
+    fn name(&self) -> &'static str {
+        "ledger"
+    }
+
+    fn write(&mut self, batch: &[Arc<Record>]) {
+        self.0.submit(batch);
+    }
+}
+
+impl Measuring {
+    /// Opens the ledger and starts the threads that measure.
+    pub(crate) async fn start(config: &Config, hostname: &str) -> anyhow::Result<Self> {
+        let queue = Arc::new(RecordQueue::new(RecordQueue::DEFAULT_CAPACITY));
+        let metrics = Arc::new(Metrics::new(metrics_config(config, hostname)?)?);
+        let mut sinks: Vec<Box<dyn RecordSink>> = vec![metrics.sink()];
+        let target: AccessLogTarget = match config.access_log.target.parse() {
+            Ok(target) => target,
+            Err(never) => match never {},
+        };
+        let started = AccessLog::start(target, format(config))
+            .with_context(|| format!("cannot open the access log {}", config.access_log.target))?;
+        let access_log = started.map(|(log, handle)| {
+            sinks.push(Box::new(log));
+            handle
+        });
+        let ledger = match config.ledger.enabled {
+            true => Some(open_ledger(config).await?),
+            false => None,
+        };
+        if let Some(ledger) = &ledger {
+            sinks.push(Box::new(LedgerSink(ledger.handle())));
+        }
+        let drain = Drain::start(queue.clone(), sinks, Drain::DEFAULT_TICK).context("cannot start a thread")?;
+        let measuring = Self { queue, metrics, drain: Arc::new(drain), access_log, ledger };
+        measuring.collect();
+        Ok(measuring)
+    }
+
+    /// Shows queue, access log and ledger among the metrics.
+    fn collect(&self) {
+        let queue = self.queue.clone();
+        self.metrics.register_collector(move |out| queue.collect(out));
+        if let Some(log) = self.access_log.clone() {
+            self.metrics.register_collector(move |out| log.collect(out));
+        }
+        let Some(ledger) = self.ledger.as_ref().map(Ledger::handle) else { return };
+        self.metrics.register_collector(move |out| {
+            let stats = ledger.stats();
+            for (name, help, kind, value) in [
+                ("sluice_ledger_written_total", "Records written to the ledger.", Kind::Counter, stats.written),
+                ("sluice_ledger_spilled_total", "Records written to the spill file.", Kind::Counter, stats.spilled),
+                ("sluice_ledger_replayed_total", "Spilled records that reached the ledger.", Kind::Counter, stats.replayed),
+                ("sluice_ledger_dropped_total", "Records that are lost.", Kind::Counter, stats.dropped),
+                ("sluice_ledger_queue", "Records that wait in memory.", Kind::Gauge, stats.queue_len),
+                ("sluice_ledger_degraded", "Whether records cannot be stored.", Kind::Gauge, stats.degraded.into()),
+            ] {
+                out.family(name, kind, help).sample(&[], value);
+            }
+        });
+    }
+
+    /// A scrape that includes everything pushed before it.
+    pub(crate) fn scrape(&self) -> impl Fn() -> String + Send + Sync + 'static + use<> {
+        let (drain, metrics) = (self.drain.clone(), self.metrics.clone());
+        move || {
+            drain.flush(Duration::from_secs(1));
+            metrics.encode()
+        }
+    }
+
+    /// State of queue and ledger, for `/status`.
+    pub(crate) fn health(&self) -> impl Fn() -> Health + Send + Sync + 'static + use<> {
+        let (queue, ledger) = (self.queue.clone(), self.ledger.as_ref().map(Ledger::handle));
+        move || {
+            let stats = ledger.as_ref().map(LedgerHandle::stats);
+            Health {
+                degraded: stats.is_some_and(|stats| stats.degraded),
+                details: serde_json::json!({
+                    "records": { "waiting": queue.len(), "dropped": queue.dropped() },
+                    "ledger": stats.map(|stats| serde_json::json!({
+                        "written": stats.written, "spilled": stats.spilled, "dropped": stats.dropped,
+                        "degraded": stats.degraded,
+                    })),
+                }),
+            }
+        }
+    }
+
+    /// Opens the access log anew, for log rotation.
+    pub(crate) fn reopen_logs(&self) {
+        if let Some(log) = &self.access_log {
+            log.reopen();
+        }
+    }
+
+    /// Writes everything that is held, and ends.
+    pub(crate) async fn close(self) {
+        let drain = self.drain;
+        let drained = tokio::task::spawn_blocking(move || drain.flush(FLUSH)).await.unwrap_or(false);
+        if !drained {
+            tracing::error!("records of the last requests could not be handed over in time");
+        }
+        if let Some(ledger) = self.ledger
+            && let Err(error) = ledger.close(FLUSH).await
+        {
+            tracing::error!(%error, "the ledger could not be closed in time");
+        }
+        if let Some(log) = self.access_log {
+            // Blocks for a disk at most.
+            let _ = tokio::task::spawn_blocking(move || log.flush(FLUSH)).await;
+        }
+    }
+}
+
+/// See [`Measuring::health`].
+pub(crate) struct Health {
+    pub(crate) degraded: bool,
+    pub(crate) details: Value,
+}
+
+async fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {
+    let path = config.data_dir.join("ledger.db");
+    let days = config.ledger.retention_days;
+    let settings = LedgerConfig { record_days: days, ..LedgerConfig::new(&path) };
+    Ledger::open(settings).await.with_context(|| format!("cannot open the ledger {}", path.display()))
+}
+
+fn format(config: &Config) -> AccessLogFormat {
+    let Some(template) = &config.access_log.format else { return AccessLogFormat::json() };
+    let escape = if config.access_log.escape == "json" { Escape::Json } else { Escape::Default };
+    let format = AccessLogFormat::template(template, escape);
+    for unknown in format.unknown() {
+        tracing::warn!(variable = unknown, "access_log.format names an unknown variable, it prints as -");
+    }
+    format
+}
+
+/// `plugin_attr.prometheus` (compat §7).
+fn metrics_config(config: &Config, hostname: &str) -> anyhow::Result<MetricsConfig> {
+    let mut metrics =
+        MetricsConfig { hostname: hostname.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), ..Default::default() };
+    let Some(attributes) = config.plugin_attr.get("prometheus") else { return Ok(metrics) };
+    if let Some(prefix) = attributes.get("metric_prefix").and_then(Value::as_str) {
+        metrics.prefix = prefix.to_owned();
+    }
+    for (name, buckets) in [
+        ("default_buckets", &mut metrics.latency_buckets),
+        ("llm_latency_buckets", &mut metrics.llm_latency_buckets),
+        ("llm_prompt_tokens_buckets", &mut metrics.prompt_token_buckets),
+        ("llm_completion_tokens_buckets", &mut metrics.completion_token_buckets),
+    ] {
+        if let Some(given) = attributes.get(name) {
+            *buckets = serde_json::from_value(given.clone())
+                .with_context(|| format!("plugin_attr.prometheus.{name}: expected a list of numbers"))?;
+        }
+    }
+    let expire = |metric: &Value| metric.get("expire").and_then(Value::as_u64).filter(|seconds| *seconds > 0);
+    let named = attributes.get("metrics").and_then(Value::as_object).into_iter().flatten();
+    metrics.expire = named
+        .filter_map(|(name, metric)| Some((name.clone(), Duration::from_secs(expire(metric)?))))
+        .collect::<BTreeMap<_, _>>();
+    Ok(metrics)
+}
