@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
-use sluice_core::{Context, Failure, Profile, Reply, ReplyBody, Retry, Trial};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Trial};
 use sluice_llm::{AnthropicToChat, Carriage, ErrorKind, RequestView};
 use sluice_net::{Body, SendError, SendErrorKind};
+use sluice_observe::ActiveLabels;
 use sluice_record::{ResponseSource, Text};
 
 use crate::config::CallConfig;
@@ -50,16 +51,46 @@ struct Outbound {
     carriage: Carriage,
     conversion: Option<AnthropicToChat>,
     body: Bytes,
-    path_and_query: String,
+    uri: Uri,
 }
 
 /// Calls a target for the request's AI call and waits until its answer can begin.
 pub async fn perform(cx: &mut Context, target: &Target, call: &CallConfig) -> Attempt {
     cx.node = Some(target.name.clone());
-    match encode(cx, target) {
+    let encoded = encode(cx, target);
+    count_active(cx);
+    match encoded {
         Err(failure) => (*failure).into(),
         Ok(Encoded::Local { provided, body }) => local::answer(cx, target, call, provided, body).await,
         Ok(Encoded::Remote(outbound)) => send(cx, target, call, outbound).await,
+    }
+}
+
+/// Counts the attempt as active until the next one or the end of the request; only where metrics are on.
+fn count_active(cx: &mut Context) {
+    let has = |pipeline: &Pipeline| pipeline.plugins().get("prometheus").is_some();
+    if !has(&cx.pipeline) && !has(&cx.snapshot.global) {
+        return;
+    }
+    let matched = cx.route.as_ref();
+    let route = matched.map_or("", |m| &*m.route.id);
+    let service = matched.and_then(|m| m.route.service.as_ref()).map_or("", |service| &*service.id);
+    let Some(ai) = cx.ai.as_deref() else { return };
+    let guard = cx.services.metrics.llm_active(&ActiveLabels {
+        route,
+        route_id: route,
+        matched_uri: matched.map_or("", |m| &*m.uri),
+        matched_host: matched.and_then(|m| m.host.as_deref()).unwrap_or_default(),
+        service,
+        service_id: service,
+        consumer: cx.consumer_name().map_or("", |name| &**name),
+        node: &ai.picked.name,
+        request_type: if ai.stream { "ai_stream" } else { "ai_chat" },
+        request_llm_model: &ai.model_asked,
+        llm_model: ai.model_sent.as_deref().unwrap_or_default(),
+    });
+    if let Some(ai) = cx.ai.as_deref_mut() {
+        ai.active = Some(guard);
     }
 }
 
@@ -96,38 +127,35 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
             }
         }
     };
-    let stream = ai.stream;
+    let (stream, protocol) = (ai.stream, ai.protocol);
     ai.model_sent = Some(model.clone().unwrap_or_else(|| Text::from("")));
     if let Place::BuiltIn = target.place {
         return Ok(Encoded::Local { provided: Provided { carriage, conversion }, body });
     }
     let client = ClientTarget { path: &cx.request.path, query: cx.request.query.as_deref() };
-    let path = target.path_and_query(&carriage, model.as_deref(), stream, client).ok_or_else(|| {
+    let uri = target.uri(&carriage, protocol, model.as_deref(), stream, client).ok_or_else(|| {
         let text = "could not resolve upstream path: ensure the route or request body specifies a model, or that \
                     override.endpoint includes a path";
         Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "no_upstream_path", text)
             .apisix_json(serde_json::json!({ "error_msg": text }))
     })?;
-    Ok(Encoded::Remote(Outbound { carriage, conversion, body, path_and_query: path }))
+    Ok(Encoded::Remote(Outbound { carriage, conversion, body, uri }))
 }
 
 async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Outbound) -> Attempt {
     let Place::Remote { origin, address, .. } = &target.place else { return defect("target has no origin").into() };
-    let Outbound { carriage, conversion, body, path_and_query } = outbound;
-    let headers = headers::for_provider(cx, target, &carriage);
+    let Outbound { carriage, conversion, body, uri } = outbound;
     let method = if carriage == Carriage::Passthrough { cx.request.method.clone() } else { Method::POST };
-    let Ok(uri) = path_and_query.parse::<http::Uri>() else {
-        return defect("the target's path is not a valid request target").into();
-    };
+    let cx_ref = &*cx;
     let make = || {
         let mut request = Request::new(Body::from(body.clone()));
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri.clone();
-        *request.headers_mut() = HeaderMap::clone(&headers);
+        *request.headers_mut() = headers::for_provider(cx_ref, target, &carriage);
         request
     };
     let started = Instant::now();
-    let sent = cx.worker.pool.send_with(origin, make, call.timeouts()).await;
+    let sent = cx_ref.worker.pool.send_with(origin, make, call.timeouts()).await;
     match sent {
         Err(error) => {
             let failure = unanswered(cx.profile, &error);

@@ -59,6 +59,7 @@ impl Prepared {
             picked,
             model_sent: None,
             keeps_raw_usage: false,
+            active: None,
             logging: AiLogging::default(),
             progress: Arc::new(Progress::default()),
             request: self.request,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sluice_core::{Profile, Services};
 use sluice_llm::{BodyEdits, BodyPlan, Carriage, Protocol, Provider, ProviderConf, StreamUsage};
@@ -47,7 +47,16 @@ pub struct Target {
     pub(crate) conf: ProviderConf,
     pub(crate) auth_headers: Vec<(HeaderName, HeaderValue)>,
     auth_query: Vec<(String, String)>,
-    plans: Vec<(Protocol, BodyPlan, BodyPlan)>,
+    ways: Vec<Way>,
+}
+
+/// What is the same for all calls in one protocol.
+struct Way {
+    protocol: Protocol,
+    forced: BodyPlan,
+    when_missing: BodyPlan,
+    /// The request target, where neither model nor client has a part in it.
+    uri: Option<Uri>,
 }
 
 /// Where a target is.
@@ -98,11 +107,13 @@ impl Target {
             value.set_sensitive(true);
             auth_headers.push((header, value));
         }
-        let plans = Protocol::ALL.into_iter().map(|protocol| {
-            let plan = |usage| plan(provider, protocol, config, usage);
-            (protocol, plan(StreamUsage::Forced), plan(StreamUsage::WhenMissing))
+        let ways = Protocol::ALL.into_iter().map(|protocol| Way {
+            protocol,
+            forced: plan(provider, protocol, config, StreamUsage::Forced),
+            when_missing: plan(provider, protocol, config, StreamUsage::WhenMissing),
+            uri: None,
         });
-        Ok(Self {
+        let mut target = Self {
             name: name.map_or_else(|| Text::from(format!("ai-proxy-{}", provider.name())), Text::from),
             provider,
             model: config.options.as_ref().and_then(|o| o.get("model")?.as_str()).map(Text::from),
@@ -110,18 +121,49 @@ impl Target {
             conf: config.provider_conf.clone(),
             auth_headers,
             auth_query: config.auth.query.iter().map(|(name, value)| (name.clone(), escape(value))).collect(),
-            plans: plans.collect(),
-        })
+            ways: ways.collect(),
+        };
+        target.fix_uris();
+        Ok(target)
     }
 
     /// The edits for bodies in that protocol.
     pub(crate) fn plan(&self, protocol: Protocol, profile: Profile) -> Option<&BodyPlan> {
-        let (_, forced, when_missing) = self.plans.iter().find(|(known, ..)| *known == protocol)?;
-        Some(if profile == Profile::Native { when_missing } else { forced })
+        let way = self.ways.iter().find(|way| way.protocol == protocol)?;
+        Some(if profile == Profile::Native { &way.when_missing } else { &way.forced })
+    }
+
+    /// Finds the request targets that no request has a part in.
+    fn fix_uris(&mut self) {
+        let nobody = ClientTarget { path: "/", query: None };
+        for index in 0..self.ways.len() {
+            let Ok(carriage) = self.provider.carriage(self.ways[index].protocol) else { continue };
+            if carriage == Carriage::Passthrough {
+                continue;
+            }
+            let of = |model, stream| self.path_and_query(&carriage, model, stream, nobody);
+            let plain = of(None, false);
+            if plain.is_some() && plain == of(Some("m"), true) {
+                self.ways[index].uri = plain.and_then(|path| path.parse().ok());
+            }
+        }
+    }
+
+    /// The request target of a call; `None` when neither configuration nor request names the path (compat §4.1.4).
+    pub(crate) fn uri(
+        &self,
+        carriage: &Carriage,
+        protocol: Protocol,
+        model: Option<&str>,
+        stream: bool,
+        client: ClientTarget<'_>,
+    ) -> Option<Uri> {
+        let fixed = self.ways.iter().find(|way| way.protocol == protocol).and_then(|way| way.uri.clone());
+        fixed.or_else(|| self.path_and_query(carriage, model, stream, client)?.parse().ok())
     }
 
     /// Path and query to call; `None` when neither configuration nor request names the path (compat §4.1.4).
-    pub(crate) fn path_and_query(
+    fn path_and_query(
         &self,
         carriage: &Carriage,
         model: Option<&str>,

@@ -3,12 +3,13 @@
 mod cost;
 mod schema;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use sluice_core::{CompileEnv, CompileError, Context, InstanceQuota, Phase, Phases, Plugin, PluginDef, Step};
 use sluice_limit::CounterKey;
 use sluice_llm::ReportedCounts;
+use sluice_record::Text;
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
 use self::cost::CostExpr;
@@ -25,9 +26,14 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
 /// The counter of a plain `limit`.
 const GLOBAL: &str = "ai-rate-limiting#global";
 
+/// Instances whose header names are kept.
+const HEADERS_MAX: usize = 64;
+
 struct AiRateLimiting {
     base: CounterKey,
     scope: Scope,
+    /// Header names of the instances seen so far: making them costs more than a look at a counter.
+    headers: Mutex<Vec<(Text, Arc<QuotaHeaders>)>>,
     strategy: Strategy,
     rejected_code: u16,
     rejected_msg: Option<String>,
@@ -71,6 +77,7 @@ impl AiRateLimiting {
         Ok(Arc::new(Self {
             base: window::base_key(&format!("ai-rate-limiting:{}", env.owner), conf),
             scope: Scope::parse(conf)?,
+            headers: Mutex::default(),
             strategy,
             rejected_code: code.map_or(503, crate::limit_count::clamp_status),
             rejected_msg: text("rejected_msg").map(str::to_owned),
@@ -92,6 +99,24 @@ impl AiRateLimiting {
             (Some(count), Some(window)) => Ok(Limit::new(self.base, &key, count, window)),
             _ => Err("limit or time_window is not a positive integer for this request"),
         })
+    }
+
+    /// The names of an instance's headers; `None` when its name cannot be part of one, or headers are off.
+    fn headers_of(&self, instance: &str) -> Option<Arc<QuotaHeaders>> {
+        if !self.show_headers {
+            return None;
+        }
+        let mut known = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, headers)) = known.iter().find(|(name, _)| &**name == instance) {
+            return Some(headers.clone());
+        }
+        let headers = Arc::new(instance_headers(instance)?);
+        // A consumer's limit meets the instances of every route that the consumer calls.
+        if known.len() >= HEADERS_MAX {
+            known.clear();
+        }
+        known.push((Text::from(instance), headers.clone()));
+        Some(headers)
     }
 
     /// The rules that apply: those of whose key something was resolved.
@@ -190,8 +215,8 @@ impl Plugin for AiRateLimiting {
             None => Step::CONTINUE,
             Some(Err(reason)) => self.unresolved(reason),
             Some(Ok(limit)) => {
-                let headers = instance_headers(&instance);
-                self.meet(cx, limit, &instance, headers.as_ref()).unwrap_or(Step::CONTINUE)
+                let headers = self.headers_of(&instance);
+                self.meet(cx, limit, &instance, headers.as_deref()).unwrap_or(Step::CONTINUE)
             }
         }
     }
@@ -234,7 +259,7 @@ impl Plugin for AiRateLimiting {
 impl InstanceQuota for AiRateLimiting {
     fn has_quota(&self, cx: &mut Context, instance: &str) -> bool {
         let Some(Ok(limit)) = self.limit_of(cx, instance) else { return true };
-        self.meet(cx, limit, instance, instance_headers(instance).as_ref()).is_none()
+        self.meet(cx, limit, instance, self.headers_of(instance).as_deref()).is_none()
     }
 }
 

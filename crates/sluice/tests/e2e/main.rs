@@ -1,0 +1,7 @@
+//! The real binary from outside: its ports, its command line, its files.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod ai_proxy;
+mod demo;
+mod support;

@@ -1,0 +1,44 @@
+//! What the tests share: a gateway, and the resources that most of them need.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sluice_testkit::{FakeProvider, Gateway};
+
+/// The binary under test.
+pub(crate) fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_sluice"))
+}
+
+/// A gateway with an empty configuration.
+pub(crate) async fn gateway() -> Gateway {
+    Gateway::start(binary()).await
+}
+
+/// An `ai-proxy` configuration that calls the fake provider as OpenAI.
+pub(crate) fn openai(provider: &FakeProvider) -> Value {
+    json!({
+        "provider": "openai",
+        "auth": { "header": { "Authorization": "Bearer upstream-key" } },
+        "override": { "endpoint": format!("http://{}", provider.addr()) },
+    })
+}
+
+/// A chat request body.
+pub(crate) fn chat(text: &str) -> Value {
+    json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": text }] })
+}
+
+/// A gateway with one stored route, `/v1/chat/completions`, that carries these plugins.
+pub(crate) async fn with_route(plugins: Value) -> Gateway {
+    let gateway = gateway().await;
+    put_route(&gateway, "1", "/v1/chat/completions", plugins).await;
+    gateway
+}
+
+/// Stores a route with these plugins.
+pub(crate) async fn put_route(gateway: &Gateway, id: &str, uri: &str, plugins: Value) {
+    let route = json!({ "uri": uri, "plugins": plugins });
+    let answer = gateway.admin().put(&format!("/routes/{id}"), route).await;
+    assert!(matches!(answer.status, 200 | 201), "{}: {}", answer.status, answer.text());
+}
