@@ -1,25 +1,150 @@
-//! Sockets of the control side.
+//! The control side: Admin API, control API, status and metrics on their listeners.
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use anyhow::Context;
+use http::HeaderValue;
+use sluice_admin::{AdminOptions, AdminServer, AdminState, BasicAuth, ConfiguredKey, Health};
 use sluice_core::{Registry, SnapshotCell};
-use sluice_store::{Database, Store};
+use sluice_resource::{Schemas, parse_ip_net};
+use sluice_store::{Database, Keyring, Role, Store};
+
 use crate::config::Config;
 use crate::measuring::Measuring;
 
-pub(crate) struct Sockets { admin: TcpListener, control: Option<TcpListener> }
+/// Calls that are running when the gateway stops get this long.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Bound sockets of the control side.
+pub(crate) struct Sockets {
+    admin: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    control: Option<TcpListener>,
+    metrics: Option<TcpListener>,
+}
+
+/// Binds the addresses of the control side.
 pub(crate) fn bind(config: &Config) -> anyhow::Result<Sockets> {
     let listen = |addr: SocketAddr| TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr}"));
-    Ok(Sockets { admin: listen(config.admin.listen)?, control: config.control.enabled.then(|| listen(config.control.listen)).transpose()? })
+    let tls = match (&config.admin.tls_cert, &config.admin.tls_key) {
+        (Some(cert), Some(key)) => Some(sluice_net::server_config_from_files(cert, key)?),
+        _ => None,
+    };
+    Ok(Sockets {
+        admin: listen(config.admin.listen)?,
+        tls,
+        control: config.control.enabled.then(|| listen(config.control.listen)).transpose()?,
+        metrics: config.metrics.listen.map(listen).transpose()?,
+    })
 }
+
 impl Sockets {
-    pub(crate) fn admin_addr(&self) -> anyhow::Result<(SocketAddr, &'static str)> { Ok((self.admin.local_addr()?, "http")) }
-    pub(crate) fn control_addr(&self) -> anyhow::Result<Option<SocketAddr>> { Ok(self.control.as_ref().map(|c| c.local_addr()).transpose()?) }
-    pub(crate) fn metrics_addr(&self) -> anyhow::Result<Option<SocketAddr>> { Ok(None) }
+    /// Address and scheme of the Admin API.
+    pub(crate) fn admin_addr(&self) -> anyhow::Result<(SocketAddr, &'static str)> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok((self.admin.local_addr()?, scheme))
+    }
+
+    /// Address of the control API.
+    pub(crate) fn control_addr(&self) -> anyhow::Result<Option<SocketAddr>> {
+        Ok(self.control.as_ref().map(TcpListener::local_addr).transpose()?)
+    }
+
+    /// Address of the listener for metrics alone.
+    pub(crate) fn metrics_addr(&self) -> anyhow::Result<Option<SocketAddr>> {
+        Ok(self.metrics.as_ref().map(TcpListener::local_addr).transpose()?)
+    }
 }
-pub(crate) struct AdminSide;
+
+/// What the control side works with.
+pub(crate) struct Parts<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) registry: &'a Registry,
+    pub(crate) database: &'a Database,
+    pub(crate) store: &'a Store,
+    pub(crate) snapshots: &'a Arc<SnapshotCell>,
+    pub(crate) measuring: &'a Measuring,
+}
+
+/// The control side while it serves.
+pub(crate) struct AdminSide {
+    server: AdminServer,
+    stopping: Arc<AtomicBool>,
+}
+
 impl AdminSide {
-    pub(crate) fn start(_s: Sockets, _c: &Config, _r: &Arc<Registry>, _d: &Database, _st: &Store, _sn: &Arc<SnapshotCell>, _m: &Measuring) -> anyhow::Result<Self> { Ok(Self) }
-    pub(crate) fn not_ready(&self) {}
-    pub(crate) async fn stop(self) {}
+    /// Serves on all sockets.
+    pub(crate) fn start(sockets: Sockets, parts: &Parts<'_>) -> anyhow::Result<Self> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let server = AdminServer::new(AdminState {
+            store: parts.store.clone(),
+            database: parts.database.clone(),
+            schemas: Arc::new(Schemas::compile()?),
+            catalogue: parts.registry.catalogue().clone(),
+            keyring: Keyring::new(&parts.config.apisix.keyring),
+            data_plane: parts.snapshots.clone(),
+            metrics: parts.measuring.metrics.clone(),
+            health: health(parts.measuring, stopping.clone()),
+            options: options(parts.config)?,
+        });
+        server.serve_admin(sockets.admin, sockets.tls).context("cannot serve the Admin API")?;
+        if let Some(control) = sockets.control {
+            server.serve_control(control).context("cannot serve the control API")?;
+        }
+        if let Some(metrics) = sockets.metrics {
+            server.serve_metrics(metrics).context("cannot serve metrics")?;
+        }
+        Ok(Self { server, stopping })
+    }
+
+    /// Tells load balancers to send nothing more.
+    pub(crate) fn not_ready(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops serving.
+    pub(crate) async fn stop(self) {
+        self.server.shutdown(DRAIN).await;
+    }
+}
+
+fn health(measuring: &Measuring, stopping: Arc<AtomicBool>) -> Box<dyn Fn() -> Health + Send + Sync> {
+    let measured = measuring.health();
+    Box::new(move || {
+        let (degraded, details) = measured();
+        let unready = if stopping.load(Ordering::Relaxed) {
+            Some("the gateway is stopping".to_owned())
+        } else {
+            degraded.then(|| "requests cannot be recorded: neither ledger nor spill file takes them".to_owned())
+        };
+        Health { unready, details }
+    })
+}
+
+fn options(config: &Config) -> anyhow::Result<AdminOptions> {
+    let admin = &config.admin;
+    let tokens = config.apisix.enable_server_tokens;
+    let configured = admin.keys.iter().map(|key| {
+        let role = Role::from_name(&key.role).with_context(|| format!("admin.keys: unknown role `{}`", key.role))?;
+        ConfiguredKey::new(&key.name, &key.key, role).with_context(|| format!("admin.keys: the key `{}` is empty", key.name))
+    });
+    let metrics_auth = match (&config.metrics.username, &config.metrics.password) {
+        (Some(user), Some(password)) => Some(BasicAuth::new(user, password)),
+        (None, None) => None,
+        _ => anyhow::bail!("metrics: username and password go together"),
+    };
+    Ok(AdminOptions {
+        allow: admin.allow.iter().filter_map(|network| parse_ip_net(network)).collect(),
+        key_required: admin.key_required,
+        keys: configured.collect::<anyhow::Result<_>>()?,
+        allow_default_key: admin.allow_default_key,
+        cors: admin.cors,
+        key_prefix: config.apisix.key_prefix.clone(),
+        server: HeaderValue::from_static(if tokens { "APISIX/3.18.0" } else { "APISIX" }),
+        metrics_auth,
+        ..AdminOptions::default()
+    })
 }

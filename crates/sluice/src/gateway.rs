@@ -16,7 +16,7 @@ use sluice_proxy::{Behaviour, ListenerOptions, Proxy, ProxyOptions, RunningProxy
 use sluice_store::{Database, KeySource, Store, Vault};
 use sluice_upstream::BalancerStates;
 
-use crate::admin::AdminSide;
+use crate::admin::{AdminSide, Parts};
 use crate::config::Config;
 use crate::first_run::{self, Credentials};
 use crate::measuring::Measuring;
@@ -81,7 +81,7 @@ impl Gateway {
         for unknown in registry.catalogue().unknown_names() {
             tracing::warn!(plugin = unknown, "`plugins` names a plugin that does not exist here");
         }
-        let secrets = |_: &str, _: &serde_json::Value| Vec::new();
+        let secrets = sluice_admin::SecretPaths::new(registry.catalogue().clone());
         let store = Store::open(&database, vault, secrets).await?;
         let credentials = first_run::prepare(&database, &config.admin, &config.data_dir).await?;
         let demo_key = if wants_demo { Some(demo::prepare(&store).await?) } else { None };
@@ -94,6 +94,7 @@ impl Gateway {
         let (sync, snapshots) =
             Sync::start(store.clone(), registry.clone(), services.clone(), compiling, builtin).await?;
         tokio::spawn(sync.run(snapshots.clone()));
+        measuring.collect_from(&services, &snapshots);
         let addresses = Addresses {
             proxy: proxy.addrs().iter().copied().zip(proxy_schemes(&config)).collect(),
             admin: admin_sockets.admin_addr()?,
@@ -101,7 +102,15 @@ impl Gateway {
             metrics: admin_sockets.metrics_addr()?,
         };
         let running = start_proxy(proxy, &services, &snapshots)?;
-        let admin = AdminSide::start(admin_sockets, &config, &registry, &database, &store, &snapshots, &measuring)?;
+        let parts = Parts {
+            config: &config,
+            registry: &registry,
+            database: &database,
+            store: &store,
+            snapshots: &snapshots,
+            measuring: &measuring,
+        };
+        let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {
             config,
             database,

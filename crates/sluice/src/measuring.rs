@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+use sluice_core::{Services, SnapshotCell};
 use sluice_ledger::{Ledger, LedgerConfig, LedgerHandle};
 use sluice_observe::{
     AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, Drain, Escape, Kind, Metrics, MetricsConfig,
@@ -92,30 +93,39 @@ impl Measuring {
         });
     }
 
-    /// A scrape that includes everything pushed before it.
-    pub(crate) fn scrape(&self) -> impl Fn() -> String + Send + Sync + 'static + use<> {
-        let (drain, metrics) = (self.drain.clone(), self.metrics.clone());
-        move || {
-            drain.flush(Duration::from_secs(1));
-            metrics.encode()
-        }
+    /// Shows what the data plane holds and how far its configuration is.
+    pub(crate) fn collect_from(&self, services: &Arc<Services>, snapshots: &Arc<SnapshotCell>) {
+        let services = services.clone();
+        self.metrics.register_collector(move |out| {
+            services.batches.collect(out);
+            services.files.collect(out);
+        });
+        let snapshots = snapshots.clone();
+        self.metrics.register_collector(move |out| {
+            let snapshot = snapshots.load();
+            let (revision, problems) = (snapshot.revision, snapshot.problems.len() as u64);
+            out.family("sluice_config_revision", Kind::Gauge, "Revision of the configuration in force.")
+                .sample(&[], revision);
+            out.family("sluice_config_problems", Kind::Gauge, "Resources whose latest version is not in force.")
+                .sample(&[], problems);
+        });
     }
 
-    /// State of queue and ledger, for `/status`.
-    pub(crate) fn health(&self) -> impl Fn() -> Health + Send + Sync + 'static + use<> {
+    /// State of queue and ledger, for `/status`: whether records cannot be stored, and details.
+    pub(crate) fn health(&self) -> impl Fn() -> (bool, Map<String, Value>) + Send + Sync + 'static + use<> {
         let (queue, ledger) = (self.queue.clone(), self.ledger.as_ref().map(Ledger::handle));
         move || {
             let stats = ledger.as_ref().map(LedgerHandle::stats);
-            Health {
-                degraded: stats.is_some_and(|stats| stats.degraded),
-                details: serde_json::json!({
-                    "records": { "waiting": queue.len(), "dropped": queue.dropped() },
-                    "ledger": stats.map(|stats| serde_json::json!({
-                        "written": stats.written, "spilled": stats.spilled, "dropped": stats.dropped,
-                        "degraded": stats.degraded,
-                    })),
-                }),
+            let mut details = Map::new();
+            details.insert("records".to_owned(), json!({ "waiting": queue.len(), "dropped": queue.dropped() }));
+            if let Some(stats) = stats {
+                let shown = json!({
+                    "written": stats.written, "spilled": stats.spilled, "replayed": stats.replayed,
+                    "dropped": stats.dropped, "waiting": stats.queue_len, "degraded": stats.degraded,
+                });
+                details.insert("ledger".to_owned(), shown);
             }
+            (stats.is_some_and(|stats| stats.degraded), details)
         }
     }
 
@@ -143,12 +153,6 @@ impl Measuring {
             let _ = tokio::task::spawn_blocking(move || log.flush(FLUSH)).await;
         }
     }
-}
-
-/// See [`Measuring::health`].
-pub(crate) struct Health {
-    pub(crate) degraded: bool,
-    pub(crate) details: Value,
 }
 
 async fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {

@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod ai_proxy;
+mod ai_rate_limiting;
 mod demo;
+mod smoke;
 mod support;

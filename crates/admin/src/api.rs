@@ -1,0 +1,228 @@
+//! The admin listener: every request comes through here.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method as HttpMethod, StatusCode, header};
+use serde_json::{Map, Value};
+use sluice_observe::Metrics;
+use sluice_resource::{Checker, PluginCatalogue, Schemas, UnknownPlugins};
+use sluice_store::{Database, Keyring, Store};
+use tokio::sync::Mutex;
+
+use crate::auth::Auth;
+use crate::body;
+use crate::path::{self, Endpoint};
+use crate::query::Query;
+use crate::reply::Reply;
+use crate::resources::{AuthKeyIndex, Call};
+use crate::{AdminOptions, DataPlane, allow};
+
+const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
+
+/// What the Admin API works with.
+pub struct AdminState {
+    /// The configuration.
+    pub store: Store,
+    /// The database of the admin keys.
+    pub database: Database,
+    /// The schemas of the resource kinds.
+    pub schemas: Arc<Schemas>,
+    /// The plugins.
+    pub catalogue: Arc<dyn PluginCatalogue>,
+    /// What secrets in write replies are encrypted with; an empty one shows them as they are.
+    pub keyring: Keyring,
+    /// Who puts the configuration in force.
+    pub data_plane: Arc<dyn DataPlane>,
+    /// What `/metrics` shows.
+    pub metrics: Arc<Metrics>,
+    /// How the parts that the Admin API does not know are doing. Asked for every look at `/status`.
+    pub health: Box<dyn Fn() -> Health + Send + Sync>,
+    /// Everything else.
+    pub options: AdminOptions,
+}
+
+/// How the gateway is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    /// Why the gateway should get no traffic, if it should not.
+    pub unready: Option<String>,
+    /// More members for `/status`: queues, ledger, ….
+    pub details: Map<String, Value>,
+}
+
+impl Health {
+    /// Ready, and nothing more to say.
+    pub fn ready() -> Self {
+        Self {
+            unready: None,
+            details: Map::new(),
+        }
+    }
+}
+
+/// The Admin API with what it needs at run time.
+pub(crate) struct Api {
+    pub(crate) state: AdminState,
+    pub(crate) checker: Checker,
+    auth: Auth,
+    /// Held from the checks of a write to its commit, so that what was checked still holds then.
+    pub(crate) writing: Mutex<AuthKeyIndex>,
+}
+
+impl Api {
+    pub(crate) fn new(state: AdminState) -> Self {
+        let schemas = Arc::clone(&state.schemas);
+        let catalogue = Arc::clone(&state.catalogue);
+        Self {
+            checker: Checker::new(schemas, catalogue, UnknownPlugins::Refuse),
+            auth: Auth::new(&state.options),
+            writing: Mutex::default(),
+            state,
+        }
+    }
+
+    /// What the admin listener serves.
+    pub(crate) fn router(self: &Arc<Self>) -> Router {
+        Router::new().fallback(answer).with_state(Arc::clone(self))
+    }
+
+    async fn reply(&self, request: Request) -> Reply {
+        if !allow::admits(&self.state.options.allow, allow::peer(request.extensions())) {
+            return Reply::empty(StatusCode::FORBIDDEN);
+        }
+        let (parts, body) = request.into_parts();
+        let Ok(path) = sluice_core::normalize_path(parts.uri.path()) else {
+            return Reply::empty(StatusCode::BAD_REQUEST);
+        };
+        match self.open_endpoint(&parts, &path) {
+            Some(reply) => reply,
+            None => self.cors(parts.method == HttpMethod::OPTIONS, self.guarded(&parts, &path, body)).await,
+        }
+    }
+
+    /// What needs no key.
+    fn open_endpoint(&self, parts: &Parts, path: &str) -> Option<Reply> {
+        if parts.method != HttpMethod::GET && parts.method != HttpMethod::HEAD {
+            return None;
+        }
+        match path {
+            "/status" => Some(self.status()),
+            "/status/ready" => Some(self.readiness()),
+            "/metrics" | "/apisix/prometheus/metrics" => Some(self.metrics(&parts.headers)),
+            _ => None,
+        }
+    }
+
+    /// Lets browsers call from other origins (compat §1.1). Their preflight needs no key.
+    async fn cors(&self, preflight: bool, reply: impl Future<Output = Reply>) -> Reply {
+        if !self.state.options.cors {
+            return reply.await;
+        }
+        let value = HeaderValue::from_static;
+        let reply = if preflight {
+            Reply::empty(StatusCode::OK)
+                .with_header(
+                    header::ACCESS_CONTROL_ALLOW_METHODS,
+                    value("POST, GET, PUT, OPTIONS, DELETE, PATCH"),
+                )
+                .with_header(header::ACCESS_CONTROL_ALLOW_HEADERS, value("*"))
+                .with_header(header::CONTENT_TYPE, value("text/plain"))
+        } else {
+            reply.await
+        };
+        reply
+            .with_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, value("*"))
+            .with_header(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, value("true"))
+            .with_header(header::ACCESS_CONTROL_EXPOSE_HEADERS, value("*"))
+            .with_header(header::ACCESS_CONTROL_MAX_AGE, value("3600"))
+    }
+
+    /// The Admin API proper.
+    async fn guarded(&self, parts: &Parts, path: &str, body: Body) -> Reply {
+        if parts.method == HttpMethod::HEAD && path == path::BASE {
+            return Reply::empty(StatusCode::OK);
+        }
+        match path::endpoint(&parts.method, path) {
+            Some(endpoint) => self.serve(endpoint, parts, body).await.unwrap_or_else(|reply| reply),
+            None => Reply::empty(StatusCode::NOT_FOUND),
+        }
+    }
+
+    /// The error is a reply, too: one that ends the work early.
+    async fn serve(&self, endpoint: Endpoint, parts: &Parts, body: Body) -> Result<Reply, Reply> {
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let caller = self.auth.check(&self.state.database, parts, &query).await?;
+        Ok(match endpoint {
+            Endpoint::PluginList => self.plugin_list(&query),
+            Endpoint::PluginReload => plugin_reload(&parts.method),
+            Endpoint::SchemaValidation(segment) => {
+                let value = body::read_json(body).await?;
+                self.validate_schema(&segment, value.as_ref())
+            }
+            Endpoint::BulkValidation => {
+                let bytes = body::read(body).await?;
+                self.validate_configs(&parts.headers, &bytes)
+            }
+            Endpoint::Unknown(segment) => {
+                let message = format!("Unsupported resource type: {segment}");
+                Reply::error(StatusCode::NOT_FOUND, message)
+            }
+            Endpoint::StreamRoutes => {
+                let message = "stream mode is disabled, can not add stream routes";
+                Reply::error(StatusCode::BAD_REQUEST, message)
+            }
+            Endpoint::NoMethod => Reply::error(StatusCode::NOT_FOUND, "not found"),
+            Endpoint::Plugin(name) => {
+                body::read_payload(body, &query).await?;
+                versioned(self.plugin(name.as_deref(), &query))
+            }
+            Endpoint::Schema(name) => {
+                body::read_payload(body, &query).await?;
+                versioned(self.schema(name.as_deref()))
+            }
+            Endpoint::Stored(method, address) => {
+                let call = Call {
+                    method,
+                    address: &address,
+                    query: &query,
+                    caller: &caller,
+                    payload: body::read_payload(body, &query).await?,
+                };
+                versioned(self.call(call).await.unwrap_or_else(Reply::from))
+            }
+        })
+    }
+}
+
+async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let mut response = api.reply(request).await.into_response();
+    let server = api.state.options.server.clone();
+    response.headers_mut().insert(header::SERVER, server);
+    response
+}
+
+/// What APISIX's main handler adds once it has handed a call on.
+fn versioned(reply: Reply) -> Reply {
+    reply.with_header(API_VERSION, HeaderValue::from_static("v3"))
+}
+
+/// The set of plugins is that of the binary: there is nothing to reload.
+fn plugin_reload(method: &HttpMethod) -> Reply {
+    if method == HttpMethod::PUT {
+        return Reply::text(StatusCode::OK, "done");
+    }
+    let message = format!("please use PUT method to reload the plugins, {method} method is not allowed.");
+    Reply::error(StatusCode::METHOD_NOT_ALLOWED, message)
+}
+
+/// Unix seconds.
+pub(crate) fn unix_now() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |time| time.as_secs())
+}

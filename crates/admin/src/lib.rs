@@ -1,0 +1,71 @@
+//! The Admin API, the control API, status and metrics: everything that an operator talks to over HTTP.
+//!
+//! Stands beside `proxy` and `plugins`, above the store. It sees plugins only through the catalogue of
+//! `sluice-resource`, and of the data plane only what [`DataPlane`] tells: which revision is in force and what
+//! could not be compiled. Behaviour is that of APISIX 3.18 ("compat" in the comments), with the security
+//! exceptions of DESIGN §4: APISIX's published keys are refused, and what needs no key shows no secret.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use sluice_admin::{AdminOptions, AdminServer, AdminState, CompileReport, DataPlane, Health, SecretPaths};
+//! # use sluice_observe::{Metrics, MetricsConfig};
+//! # use sluice_resource::{Catalogue, Schemas};
+//! # use sluice_store::{Database, KeySource, Keyring, Store, Vault};
+//! # struct Idle;
+//! # impl DataPlane for Idle {
+//! #     fn reached(&self, _: u64) -> futures_util::future::BoxFuture<'_, ()> { Box::pin(async {}) }
+//! #     fn report(&self) -> CompileReport { CompileReport::default() }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let database = Database::open(folder.path().join("sluice.db")).await?;
+//! # let vault = Vault::unlock(&database, KeySource::File(folder.path().join("secret.key"))).await?;
+//! let catalogue = Arc::new(Catalogue::new(vec![], None));
+//! let store = Store::open(&database, vault, SecretPaths::new(catalogue.clone())).await?;
+//! let server = AdminServer::new(AdminState {
+//!     store,
+//!     database,
+//!     schemas: Arc::new(Schemas::compile()?),
+//!     catalogue,
+//!     keyring: Keyring::default(),
+//!     data_plane: Arc::new(Idle),
+//!     metrics: Arc::new(Metrics::new(MetricsConfig::default())?),
+//!     health: Box::new(Health::ready),
+//!     options: AdminOptions::default(),
+//! });
+//! server.serve_admin(std::net::TcpListener::bind("127.0.0.1:0")?, None)?;
+//! server.serve_control(std::net::TcpListener::bind("127.0.0.1:0")?)?;
+//! assert!(server.shutdown(std::time::Duration::from_secs(5)).await);
+//! # Ok(())
+//! # }
+//! ```
+
+mod allow;
+mod api;
+mod auth;
+mod body;
+mod bulk;
+mod control;
+mod data_plane;
+mod metrics;
+mod options;
+mod path;
+mod plugins;
+mod query;
+mod reply;
+mod resources;
+mod secrets;
+mod server;
+mod status;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+pub use self::api::{AdminState, Health};
+pub use self::auth::ConfiguredKey;
+pub use self::data_plane::{CompileReport, DataPlane};
+pub use self::metrics::BasicAuth;
+pub use self::options::AdminOptions;
+pub use self::secrets::SecretPaths;
+pub use self::server::AdminServer;

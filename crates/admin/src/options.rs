@@ -1,0 +1,54 @@
+//! What the binary decides about the Admin API.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use http::HeaderValue;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::auth::ConfiguredKey;
+use crate::metrics::BasicAuth;
+
+/// The settings of the Admin API.
+#[derive(Clone, Debug)]
+pub struct AdminOptions {
+    /// Networks that may talk to the admin listener. An empty list admits nobody.
+    pub allow: Vec<IpNet>,
+    /// Whether calls need a key.
+    pub key_required: bool,
+    /// The keys of the configuration; those of the store come on top.
+    pub keys: Vec<ConfiguredKey>,
+    /// Accepts the keys that APISIX publishes. The caller sees to it that the listener is loopback.
+    pub allow_default_key: bool,
+    /// Whether browsers may call from other origins (compat §1.1).
+    pub cors: bool,
+    /// What stands before resource keys in replies: `/apisix`.
+    pub key_prefix: String,
+    /// `Server` of every reply.
+    pub server: HeaderValue,
+    /// The gateway's version, as `/status` shows it.
+    pub version: String,
+    /// What `/metrics` asks for, if anything.
+    pub metrics_auth: Option<BasicAuth>,
+    /// How long a write waits for the data plane to follow it.
+    pub follow_wait: Duration,
+}
+
+impl Default for AdminOptions {
+    fn default() -> Self {
+        let loopback_v4 = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 24);
+        let loopback_v6 = Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128);
+        Self {
+            allow: vec![loopback_v4.into(), loopback_v6.into()],
+            key_required: true,
+            keys: Vec::new(),
+            allow_default_key: false,
+            cors: true,
+            key_prefix: "/apisix".to_owned(),
+            server: HeaderValue::from_static("APISIX/3.18.0"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            metrics_auth: None,
+            follow_wait: Duration::from_millis(200),
+        }
+    }
+}

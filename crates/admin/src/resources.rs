@@ -1,0 +1,109 @@
+//! The stored resources: one implementation for all kinds (compat §1.2–1.7).
+
+mod auth_keys;
+mod checks;
+mod delete;
+mod read;
+mod selection;
+mod write;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sluice_resource::{CheckError, Key, Kind, Method};
+use sluice_store::{Item, StoreError};
+
+pub(crate) use self::auth_keys::AuthKeyIndex;
+use crate::api::Api;
+use crate::auth::Caller;
+use crate::body::Payload;
+use crate::path::Address;
+use crate::query::Query;
+use crate::reply::{Refusal, Reply, object};
+
+/// Longest life that etcd gives to a lease, in seconds.
+const MAX_TTL: f64 = 9e9;
+
+/// A call on a stored resource.
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    pub(crate) address: &'a Address,
+    pub(crate) query: &'a Query,
+    pub(crate) caller: &'a Caller,
+    pub(crate) payload: Payload,
+}
+
+impl Call<'_> {
+    /// How long what is written shall live.
+    fn ttl(&self) -> Result<Option<Duration>, Refusal> {
+        match self.payload.ttl {
+            None => Ok(None),
+            Some(seconds) if seconds > 0.0 => Ok(Some(Duration::from_secs_f64(seconds.min(MAX_TTL)))),
+            Some(_) => Err(CheckError::refused("invalid argument ttl: should be positive").into()),
+        }
+    }
+}
+
+impl Api {
+    /// Answers a call whose body and query are read.
+    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Reply, Refusal> {
+        let kind = call.address.kind;
+        if !kind.allows(call.method) {
+            return Err(CheckError::method(kind, call.method).into());
+        }
+        match call.method {
+            Method::Get => self.read(&call).await,
+            Method::Put => self.put(call).await,
+            Method::Post => self.post(call).await,
+            Method::Patch => self.patch(call).await,
+            Method::Delete => self.delete(&call).await,
+        }
+    }
+
+    /// All readable resources of a kind, oldest first.
+    pub(crate) async fn all(&self, kind: Kind) -> Result<Vec<(Key, Item)>, StoreError> {
+        self.below(&format!("/{}/", kind.info().directory), kind).await
+    }
+
+    /// The readable resources of a kind whose keys begin so, oldest first.
+    async fn below(&self, prefix: &str, kind: Kind) -> Result<Vec<(Key, Item)>, StoreError> {
+        let listing = self.state.store.list(prefix).await?;
+        for damaged in &listing.damaged {
+            tracing::warn!(%damaged, "left out of a listing");
+        }
+        let keyed = listing
+            .items
+            .into_iter()
+            .filter_map(|item| Some((Key::parse(&item.key)?, item)));
+        Ok(keyed.filter(|(key, _)| key.kind() == kind).collect())
+    }
+
+    /// An item as GET shows it.
+    pub(crate) fn entry(&self, key: &Key, item: Item) -> Value {
+        object([
+            ("key", self.path_of(key).into()),
+            ("value", item.value),
+            ("createdIndex", item.create_revision.into()),
+            ("modifiedIndex", item.mod_revision.into()),
+        ])
+    }
+
+    /// The key as replies show it: with the prefix that it would have in etcd.
+    fn path_of(&self, key: &Key) -> String {
+        format!("{}{key}", self.state.options.key_prefix)
+    }
+
+    /// Waits until requests feel a write, but not for long: a data plane that lags is no reason to fail.
+    async fn followed(&self, revision: u64) {
+        let reached = self.state.data_plane.reached(revision);
+        if tokio::time::timeout(self.state.options.follow_wait, reached).await.is_err() {
+            tracing::warn!(revision, "the data plane has not taken over a change yet");
+        }
+    }
+
+    /// The audit log.
+    fn note(&self, call: &Call<'_>, key: &Key, revision: u64) {
+        let (method, caller) = (call.method.name(), call.caller.name());
+        tracing::info!(%key, method, caller, revision, "configuration changed");
+    }
+}

@@ -1,0 +1,40 @@
+//! The checks of a write that need the store.
+
+use serde_json::Value;
+use sluice_resource::{Key, Kind, Target, check_global_rule_overlap, references};
+
+use super::AuthKeyIndex;
+use crate::api::Api;
+use crate::reply::Refusal;
+
+impl Api {
+    /// Everything that a resource must hold to be stored, in the order of the messages.
+    pub(super) async fn check(
+        &self,
+        target: &Target<'_>,
+        value: &Value,
+        index: &mut AuthKeyIndex,
+    ) -> Result<(), Refusal> {
+        self.checker.check_before_references(target, value)?;
+        for reference in references(target, value) {
+            let found = self.state.store.get(&reference.key.to_string()).await?;
+            reference.check(found.as_ref().map(|item| &item.value))?;
+        }
+        self.checker.check_after_references(target, value)?;
+        match target.kind {
+            Kind::Consumer | Kind::Credential => {
+                let catalogue = &*self.state.catalogue;
+                index.refresh(&self.state.store, catalogue).await?;
+                index.check(&target.key(value)?, value, catalogue)
+            }
+            Kind::GlobalRule => self.check_overlap(&target.key(value)?, value).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn check_overlap(&self, key: &Key, rule: &Value) -> Result<(), Refusal> {
+        let stored = self.all(Kind::GlobalRule).await?;
+        let others = stored.iter().map(|(key, item)| (key, &item.value));
+        Ok(check_global_rule_overlap(key, rule, others)?)
+    }
+}

@@ -1,0 +1,58 @@
+//! DELETE.
+
+use http::StatusCode;
+use serde_json::json;
+use sluice_resource::{Key, Kind, delete_checks};
+use sluice_store::{Item, Write};
+
+use super::Call;
+use crate::api::Api;
+use crate::reply::{Refusal, Reply};
+
+impl Api {
+    pub(super) async fn delete(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+        let key = call.address.target().existing()?.ok_or(Refusal::Absent)?;
+        // APISIX would delete what stands in front of the segments that it ignores: the consumer, for
+        // `consumers/jack/credential/1`.
+        if !call.address.sub_path.is_empty() {
+            return Err(Refusal::Absent);
+        }
+
+        let writing = self.writing.lock().await;
+        if call.query.get("force") != Some("true") {
+            self.check_unused(&key).await?;
+        }
+        let path = key.to_string();
+        let mut writes = Vec::new();
+        if key.kind() == Kind::Consumer {
+            let prefix = format!("{path}/credentials/");
+            writes.push(Write::DeletePrefix { prefix });
+        }
+        writes.push(Write::Delete { key: path });
+        let committed = self.state.store.batch(writes).await?;
+        drop(writing);
+
+        if committed.existed.last() != Some(&true) {
+            return Err(Refusal::Absent);
+        }
+        self.note(call, &key, committed.revision);
+        self.followed(committed.revision).await;
+        Ok(Reply::json(StatusCode::OK, json!({"key": self.path_of(&key), "deleted": "1"})))
+    }
+
+    /// Refuses if something stored refers to the resource.
+    async fn check_unused(&self, key: &Key) -> Result<(), Refusal> {
+        let mut scanned: Vec<(Kind, Vec<(Key, Item)>)> = Vec::new();
+        for check in delete_checks(key.kind()) {
+            if !scanned.iter().any(|(kind, _)| *kind == check.scan) {
+                scanned.push((check.scan, self.all(check.scan).await?));
+            }
+            let users = scanned.iter().filter(|(kind, _)| *kind == check.scan);
+            let mut users = users.flat_map(|(_, items)| items);
+            if let Some((user, _)) = users.find(|(_, item)| check.refers(&item.value, key.id())) {
+                return Err(check.refusal(user).into());
+            }
+        }
+        Ok(())
+    }
+}
