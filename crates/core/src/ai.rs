@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde::Deserialize;
 use sluice_llm::{Protocol, Provenance, ReportedCounts, RequestView, Usage};
+use sluice_observe::LlmActiveGuard;
 use sluice_record::{Ended, Text};
 
 /// An AI call of a request: set when a terminal AI plugin has picked a target.
@@ -31,6 +32,8 @@ pub struct AiCall {
     pub keeps_raw_usage: bool,
     /// What loggers write of the call.
     pub logging: AiLogging,
+    /// Counts the attempt under way in `llm_active_connections`.
+    pub active: Option<LlmActiveGuard>,
     /// What the relay has seen so far; shared with the body that is being sent.
     pub progress: Arc<Progress>,
 }

@@ -30,8 +30,14 @@ impl BodyCopy {
     /// Copies up to `limit` bytes of `body`, which is to be passed on in the form returned.
     #[must_use]
     pub fn of(body: Body, limit: usize) -> (Self, Body) {
-        let copy = Self(Arc::new(Mutex::new(Prefix { bytes: Vec::new(), limit })));
-        let body = Body::boxed(CopiedBody { inner: body, copy: copy.clone() });
+        let copy = Self(Arc::new(Mutex::new(Prefix {
+            bytes: Vec::new(),
+            limit,
+        })));
+        let body = Body::boxed(CopiedBody {
+            inner: body,
+            copy: copy.clone(),
+        });
         (copy, body)
     }
 
@@ -67,7 +73,10 @@ impl http_body::Body for CopiedBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let polled = ready!(Pin::new(&mut this.inner).poll_frame(task));
         if let Some(Ok(frame)) = &polled
@@ -99,7 +108,10 @@ mod tests {
     use super::*;
 
     fn chunks(parts: &[&'static str]) -> Body {
-        let parts: VecDeque<_> = parts.iter().map(|part| Ok::<_, Infallible>(Frame::data(Bytes::from(*part)))).collect();
+        let parts: VecDeque<_> = parts
+            .iter()
+            .map(|part| Ok::<_, Infallible>(Frame::data(Bytes::from(*part))))
+            .collect();
         Body::boxed(StreamBody::new(futures_util::stream::iter(parts)))
     }
 

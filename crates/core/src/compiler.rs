@@ -1,24 +1,33 @@
 //! From stored resources to a snapshot.
 //!
-//! The compiler keeps every resource and its compiled form. A change recompiles that resource and those that refer to
-//! it; everything else is shared with the generation before. A resource that cannot be compiled keeps its previous
-//! form and is named in [`Snapshot::problems`].
+//! Every resource is compiled on its own. That may fail: then its previous form stays in force, and
+//! [`Snapshot::problems`] names it. Then routes are joined with what they refer to, which cannot fail. A change costs
+//! the compiling of what changed and the joining of the routes that refer to it; all else is shared with the
+//! generation before. Only a change of routes builds the router again.
 
+mod builtin;
 mod consumers;
+mod global_rules;
 mod plugins;
 mod routes;
+mod services;
 mod upstreams;
+mod warnings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use imbl::OrdMap;
 use serde_json::Value;
 use sluice_record::Text;
-use sluice_resource::{Key, Kind};
+use sluice_resource::{Key, Kind, Schemas, secret_fields};
 
+use self::routes::OwnRoute;
+use self::services::Service;
 use crate::consumer::Consumers;
 use crate::pipeline::{Pipeline, PluginSet};
+use crate::redact::MASK;
 use crate::registry::Registry;
 use crate::route::Route;
 use crate::router::{Router, RouterKind};
@@ -26,10 +35,10 @@ use crate::services::Services;
 use crate::snapshot::Snapshot;
 use crate::upstream::Upstream;
 
-pub use self::routes::BuiltinRoute;
+pub use self::builtin::BuiltinRoute;
 
 /// One change of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Change {
     /// Key without the store's prefix, for example `/routes/1`.
     pub key: String,
@@ -37,6 +46,14 @@ pub struct Change {
     pub value: Option<Arc<Value>>,
     /// Revision of its creation: the order among equals.
     pub created: u64,
+}
+
+impl fmt::Debug for Change {
+    /// Without the resource, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.value.is_some() { "put" } else { "delete" };
+        write!(f, "Change({what} {}, created {})", self.key, self.created)
+    }
 }
 
 /// What the compiler needs to know of the gateway's own configuration.
@@ -48,32 +65,20 @@ pub struct CompilerOptions {
     pub router: RouterKind,
 }
 
-/// A resource as stored.
-struct Stored {
-    value: Arc<Value>,
-    created: u64,
-}
-
-/// A compiled service: what routes take from it.
-struct Service {
-    value: Arc<Value>,
-    plugins: Arc<PluginSet>,
-}
-
 /// See the [module documentation](self).
 pub struct Compiler {
     registry: Arc<Registry>,
     services: Arc<Services>,
     options: CompilerOptions,
-    stored: BTreeMap<Key, Stored>,
-    upstreams: BTreeMap<Text, Arc<Upstream>>,
-    shared: BTreeMap<Text, Service>,
-    plugin_configs: BTreeMap<Text, Arc<PluginSet>>,
-    routes: BTreeMap<Text, CompiledRoute>,
-    global_rules: BTreeMap<Text, PluginSet>,
+    schemas: Option<Arc<Schemas>>,
+    /// The resources that may have to be compiled again: those that carry plugins, which have metadata.
+    sources: HashMap<Key, Source>,
+    compiled: Compiled,
     consumers: Consumers,
-    identities: BTreeMap<Text, Vec<IdentityPlace>>,
+    /// What each consumer and credential has in the table of consumers: plugin and key.
+    identities: HashMap<Key, Vec<(&'static str, Text)>>,
     router: Arc<Router<Arc<Route>>>,
+    builtin_routes: Vec<BuiltinRoute>,
     builtin: Arc<Router<Arc<Route>>>,
     global: Arc<Pipeline>,
     empty: Arc<Pipeline>,
@@ -82,24 +87,46 @@ pub struct Compiler {
     warnings: OrdMap<Text, Text>,
 }
 
-/// Where an identity stands in the consumer table: plugin, key, consumer, credential.
-type IdentityPlace = (&'static str, Text, Text, Option<Text>);
-
-/// A route with what the router needs of it.
-struct CompiledRoute {
-    entry: crate::router::RouteEntry<Arc<Route>>,
-    matches_body: bool,
+/// A resource as stored.
+#[derive(Clone)]
+struct Source {
+    value: Arc<Value>,
+    created: u64,
 }
 
-/// Keys of resources to compile again, by what depends on what.
+/// A resource while it is compiled.
+struct Item<'a> {
+    key: &'a Key,
+    /// Its key as plugins and counters see it.
+    owner: &'a Text,
+    value: &'a Value,
+    created: u64,
+}
+
+/// What resources are compiled to, apart from consumers.
 #[derive(Default)]
-struct Dirty {
-    keys: BTreeSet<Key>,
-    upstreams: BTreeSet<Text>,
-    services: BTreeSet<Text>,
-    plugin_configs: BTreeSet<Text>,
-    plugins: BTreeSet<String>,
+struct Compiled {
+    metadata: BTreeMap<Key, Value>,
+    upstreams: BTreeMap<Key, Arc<Upstream>>,
+    services: BTreeMap<Key, Service>,
+    plugin_configs: BTreeMap<Key, PluginSet>,
+    routes: BTreeMap<Key, OwnRoute>,
+    global_rules: BTreeMap<Key, PluginSet>,
 }
+
+/// What came of compiling a resource.
+enum Outcome<T> {
+    /// The resource does not exist.
+    Gone,
+    /// Its compiled form.
+    Ready(T),
+    /// It does not compile: whatever it was before stays.
+    Invalid,
+}
+
+/// The resources to compile, kind by kind: whoever looks for routes does not meet consumers.
+#[derive(Default)]
+struct Dirty(BTreeMap<Kind, BTreeSet<Key>>);
 
 impl Compiler {
     /// A compiler with nothing stored.
@@ -109,15 +136,13 @@ impl Compiler {
         Self {
             registry,
             services,
-            stored: BTreeMap::new(),
-            upstreams: BTreeMap::new(),
-            shared: BTreeMap::new(),
-            plugin_configs: BTreeMap::new(),
-            routes: BTreeMap::new(),
-            global_rules: BTreeMap::new(),
+            schemas: None,
+            sources: HashMap::new(),
+            compiled: Compiled::default(),
             consumers: Consumers::default(),
-            identities: BTreeMap::new(),
+            identities: HashMap::new(),
             router: Arc::new(Router::build(options.router, Vec::new())),
+            builtin_routes: Vec::new(),
             builtin: Arc::new(Router::build(options.router, Vec::new())),
             global: empty.clone(),
             empty,
@@ -128,23 +153,34 @@ impl Compiler {
         }
     }
 
+    /// Holds every resource against the schema of its kind: for stores that others write to (compat §9.1). Plugin
+    /// configurations are always checked.
+    #[must_use]
+    pub fn with_schemas(mut self, schemas: Arc<Schemas>) -> Self {
+        self.schemas = Some(schemas);
+        self
+    }
+
     /// Takes in changes, in the order they happened, and compiles what they touch.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) {
         let mut dirty = Dirty::default();
         for change in changes {
             self.take_in(change, &mut dirty);
         }
-        self.spread_metadata(&mut dirty);
-        for kind in [Kind::Upstream, Kind::PluginConfig, Kind::Service, Kind::ConsumerGroup, Kind::Consumer, Kind::Credential]
-        {
-            for key in dirty.of(kind) {
-                self.compile_one(&key, &mut dirty);
-            }
-        }
-        self.compile_routes(&dirty);
-        if dirty.has(Kind::GlobalRule) {
-            self.compile_global_rules(&dirty);
-        }
+        self.compile_metadata(&mut dirty);
+        let mut changed = BTreeSet::new();
+        changed.extend(self.compile_kind(Kind::Upstream, &dirty, |c| &mut c.upstreams, Self::compile_upstream));
+        changed.extend(self.compile_kind(Kind::Service, &dirty, |c| &mut c.services, Self::compile_service));
+        changed.extend(self.compile_kind(
+            Kind::PluginConfig,
+            &dirty,
+            |c| &mut c.plugin_configs,
+            |this, item| this.compile_plugins(item).map(Some),
+        ));
+        self.compile_callers(&dirty);
+        self.compile_routes(&dirty, &changed);
+        self.compile_global_rules(&dirty);
+        self.forget_sources(&dirty);
     }
 
     /// The configuration in its compiled form, as of `revision`.
@@ -165,106 +201,129 @@ impl Compiler {
 
     fn take_in(&mut self, change: Change, dirty: &mut Dirty) {
         let Some(key) = Key::parse(&change.key) else { return };
-        match change.value {
-            Some(value) => {
-                self.stored.insert(key.clone(), Stored { value, created: change.created });
-            }
-            None => {
-                self.stored.remove(&key);
-            }
-        }
-        if key.kind() == Kind::PluginMetadata {
-            dirty.plugins.insert(key.id().to_owned());
-        }
-        dirty.keys.insert(key);
-    }
-
-    /// Resources that carry a plugin whose metadata changed compile again.
-    fn spread_metadata(&self, dirty: &mut Dirty) {
-        if dirty.plugins.is_empty() {
+        if matches!(key.kind(), Kind::Ssl | Kind::Secret | Kind::Proto | Kind::StreamRoute) {
             return;
         }
-        let carries = |value: &Value| {
-            value.get("plugins").and_then(Value::as_object).is_some_and(|p| p.keys().any(|k| dirty.plugins.contains(k)))
-        };
-        let touched: Vec<Key> = self.stored.iter().filter(|(_, s)| carries(&s.value)).map(|(k, _)| k.clone()).collect();
-        dirty.keys.extend(touched);
+        match change.value {
+            Some(value) => {
+                let source = Source { value, created: change.created };
+                self.sources.insert(key.clone(), source);
+            }
+            None => {
+                self.sources.remove(&key);
+            }
+        }
+        dirty.add(key);
     }
 
-    fn compile_one(&mut self, key: &Key, dirty: &mut Dirty) {
-        let id = Text::from(key.id());
-        match key.kind() {
-            Kind::Upstream => {
-                dirty.upstreams.insert(id.clone());
-                let compiled = self.value(key).map(|value| self.compile_upstream(&self.owner(key), &value));
-                let done = settle(&mut self.upstreams, id, compiled.map(|c| c.map(Arc::new)));
-                self.note(key, done);
+    /// Nothing makes a resource without plugins compile again: its JSON would only take up memory, and most of a
+    /// hundred thousand consumers have none but auth plugins.
+    fn forget_sources(&mut self, dirty: &Dirty) {
+        for key in dirty.0.values().flatten() {
+            let carries = self.sources.get(key).is_some_and(|source| self.carries(key, &source.value, |_| true));
+            if !carries {
+                self.sources.remove(key);
             }
-            Kind::PluginConfig => {
-                dirty.plugin_configs.insert(id.clone());
-                let compiled = self.value(key).map(|value| self.compile_plugins(&self.owner(key), &value));
-                let done = settle(&mut self.plugin_configs, id, compiled.map(|c| c.map(Arc::new)));
-                self.note(key, done);
-            }
-            Kind::Service => {
-                dirty.services.insert(id.clone());
-                let compiled = self.value(key).map(|value| {
-                    let plugins = Arc::new(self.compile_plugins(&self.owner(key), &value)?);
-                    Ok(Service { value, plugins })
-                });
-                let done = settle(&mut self.shared, id, compiled);
-                self.note(key, done);
-            }
-            Kind::ConsumerGroup => self.compile_group(key),
-            Kind::Consumer => self.compile_consumer(key),
-            Kind::Credential => self.compile_credential(key),
-            _ => {}
         }
     }
 
-    fn value(&self, key: &Key) -> Option<Arc<Value>> {
-        self.stored.get(key).map(|stored| stored.value.clone())
+    /// Compiles the resources of a kind that are dirty, and returns those whose compiled form changed. What compiles
+    /// to `None` is as good as gone.
+    fn compile_kind<T>(
+        &mut self,
+        kind: Kind,
+        dirty: &Dirty,
+        place: fn(&mut Compiled) -> &mut BTreeMap<Key, T>,
+        compile: impl Fn(&Self, &Item<'_>) -> Result<Option<T>, String>,
+    ) -> Vec<Key> {
+        let mut changed = Vec::new();
+        for key in dirty.of(kind) {
+            let outcome = self.attempt(key, &compile);
+            let place = place(&mut self.compiled);
+            let has_changed = match outcome {
+                Outcome::Invalid => false,
+                Outcome::Gone | Outcome::Ready(None) => place.remove(key).is_some(),
+                Outcome::Ready(Some(compiled)) => {
+                    place.insert(key.clone(), compiled);
+                    true
+                }
+            };
+            if has_changed {
+                changed.push(key.clone());
+            }
+        }
+        changed
     }
 
-    /// The key as plugins and counters see it.
-    fn owner(&self, key: &Key) -> Text {
-        Text::from(format!("{}{key}", self.options.prefix))
-    }
-
-    /// Notes how compiling `key` went.
-    fn note(&mut self, key: &Key, done: Result<(), String>) {
-        let owner = self.owner(key);
-        match done {
-            Ok(()) => {
+    /// Compiles the resource at `key` and notes how it went.
+    fn attempt<T>(
+        &mut self,
+        key: &Key,
+        compile: impl FnOnce(&Self, &Item<'_>) -> Result<T, String>,
+    ) -> Outcome<T> {
+        let owner = Text::from(format!("{}{key}", self.options.prefix));
+        let Some(Source { value, created }) = self.sources.get(key).cloned() else {
+            self.problems.remove(&owner);
+            self.warnings.remove(&owner);
+            return Outcome::Gone;
+        };
+        let item = Item { key, owner: &owner, value: &value, created };
+        match self.hold(&item).and_then(|()| compile(self, &item)) {
+            Ok(compiled) => {
                 self.problems.remove(&owner);
+                Outcome::Ready(compiled)
             }
             Err(problem) => {
+                let problem = self.without_secrets(&item, problem);
                 tracing::error!(key = %owner, problem, "configuration ignored, the previous one stays in force");
                 self.problems.insert(owner, Text::from(problem));
+                Outcome::Invalid
             }
         }
+    }
+
+    fn hold(&self, item: &Item<'_>) -> Result<(), String> {
+        let schema = self.schemas.as_ref().and_then(|schemas| schemas.of_kind(item.key.kind()));
+        schema.map_or(Ok(()), |schema| schema.check(item.value).map_err(|error| error.to_string()))
+    }
+
+    /// Some texts quote the value that does not hold: nobody but its author may see it if it is a secret.
+    fn without_secrets(&self, item: &Item<'_>, mut problem: String) -> String {
+        for field in secret_fields(&**self.registry.catalogue(), item.key, item.value) {
+            let Some(secret) = item.value.pointer(&field.pointer) else { continue };
+            for text in texts_in(secret).filter(|text| !text.is_empty()) {
+                problem = problem.replace(text, MASK);
+            }
+        }
+        problem
     }
 }
 
-/// Puts a compiled object in its place: absent removes it, an error leaves the previous one.
-fn settle<T>(map: &mut BTreeMap<Text, T>, id: Text, compiled: Option<Result<T, String>>) -> Result<(), String> {
-    match compiled {
-        None => {
-            map.remove(&id);
-        }
-        Some(result) => {
-            map.insert(id, result?);
-        }
+/// The strings of a secret member: itself, or what it is made of.
+fn texts_in(secret: &Value) -> impl Iterator<Item = &str> {
+    let items = secret.as_array().into_iter().flatten();
+    let members = secret.as_object().into_iter().flat_map(|members| members.values());
+    std::iter::once(secret).chain(items).chain(members).filter_map(Value::as_str)
+}
+
+/// An id as JSON holds it: text or a number.
+fn key_of(kind: Kind, id: Option<&Value>) -> Option<Key> {
+    match id? {
+        Value::String(text) => Some(Key::new(kind, text)),
+        Value::Number(number) => Some(Key::new(kind, &number.to_string())),
+        _ => None,
     }
-    Ok(())
 }
 
 impl Dirty {
-    fn of(&self, kind: Kind) -> Vec<Key> {
-        self.keys.iter().filter(|key| key.kind() == kind).cloned().collect()
+    fn add(&mut self, key: Key) {
+        self.0.entry(key.kind()).or_default().insert(key);
     }
 
-    fn has(&self, kind: Kind) -> bool {
-        self.keys.iter().any(|key| key.kind() == kind)
+    fn of(&self, kind: Kind) -> impl Iterator<Item = &Key> {
+        self.0.get(&kind).into_iter().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,11 +79,12 @@ impl Consumers {
         self.groups.get(id)
     }
 
-    /// The identity that `plugin` knows under `key`, with its consumer.
+    /// The identity that `plugin` knows under `key`, with its consumer. Identities whose consumer does not exist, yet
+    /// or any more, do not count.
     #[must_use]
     pub fn find(&self, plugin: &str, key: &str) -> Option<(&Arc<Consumer>, &Arc<Identity>)> {
-        let identity = self.by_key.get(plugin)?.get(key)?.last()?;
-        Some((self.by_name.get(&identity.username)?, identity))
+        let entries = self.by_key.get(plugin)?.get(key)?;
+        entries.iter().rev().find_map(|identity| Some((self.by_name.get(&identity.username)?, identity)))
     }
 
     /// How many consumers there are.

@@ -2,7 +2,47 @@
 //! from stored resources to a snapshot.
 //!
 //! Stands above the measuring, limiting and networking crates and below everything that runs requests. It knows no
-//! concrete plugin, no listener and no store.
+//! listener, no store and no running plugin: of APISIX's plugins the compiler knows by name those that have a rule of
+//! their own.
+//!
+//! A plugin, and the registry through which the compiler finds it:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use http::HeaderValue;
+//! use serde_json::{Value, json};
+//! use sluice_core::{
+//!     CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Registry, Step,
+//! };
+//! use sluice_resource::{PluginCatalogue, PluginInfo};
+//!
+//! /// Puts a header on every answer.
+//! struct Greeting(HeaderValue);
+//!
+//! fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
+//!     let text = conf["text"].as_str().unwrap_or_default();
+//!     let value = HeaderValue::from_str(text).map_err(|error| CompileError(error.to_string()))?;
+//!     Ok(Arc::new(Greeting(value)))
+//! }
+//!
+//! impl Plugin for Greeting {
+//!     fn phases(&self) -> Phases {
+//!         Phases::of(&[Phase::Access])
+//!     }
+//!
+//!     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+//!         cx.response_headers.insert("x-greeting", self.0.clone());
+//!         Step::CONTINUE
+//!     }
+//! }
+//!
+//! let schema = json!({"type": "object", "properties": {"text": {"type": "string", "default": "hello"}}});
+//! let info = PluginInfo::new("greeting", 100, schema)?;
+//! let registry = Registry::new(vec![PluginDef { info, compile }], None);
+//! assert_eq!(registry.catalogue().names_by_priority(), ["greeting"]);
+//! # Ok::<(), sluice_resource::SchemaCompileError>(())
+//! ```
 
 mod ai;
 mod capture;
@@ -20,6 +60,8 @@ mod route;
 mod router;
 mod services;
 mod snapshot;
+#[cfg(test)]
+mod testing;
 mod upstream;
 mod vars;
 

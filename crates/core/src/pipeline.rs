@@ -13,7 +13,6 @@ use crate::plugin::{Phase, Plugin};
 #[derive(Debug, Default)]
 pub struct Uids(AtomicU64);
 
-
 impl Uids {
     /// A number above zero that was not handed out before.
     pub fn next(&self) -> u64 {
@@ -31,6 +30,8 @@ pub struct PluginEntry {
     pub is_auth: bool,
     /// Whether the route's own instance replaces the global rule's (compat §3.1).
     pub prefers_route: bool,
+    /// Whether its configuration asks for the native profile (DESIGN §4).
+    pub native: bool,
     /// `_meta.filter`.
     pub filter: Option<Expr>,
     /// `_meta.error_response`.
@@ -40,35 +41,52 @@ pub struct PluginEntry {
 }
 
 /// The plugins of a resource, by name.
+///
+/// One that is switched off (`_meta.disable`) does not run, but keeps its place: it hides what resources of lower
+/// precedence say under its name, as it does in APISIX.
 #[derive(Clone, Default)]
-pub struct PluginSet(BTreeMap<&'static str, Arc<PluginEntry>>);
+pub struct PluginSet(BTreeMap<&'static str, Option<Arc<PluginEntry>>>);
 
 impl PluginSet {
     /// Adds an entry; one of the same name is replaced.
     pub fn put(&mut self, entry: Arc<PluginEntry>) {
-        self.0.insert(entry.name, entry);
+        self.0.insert(entry.name, Some(entry));
     }
 
-    /// Takes over all entries of `other`; same-named ones are replaced whole (compat §2.5).
+    /// Adds a plugin that is switched off.
+    pub fn put_disabled(&mut self, name: &'static str) {
+        self.0.insert(name, None);
+    }
+
+    /// Takes over everything of `other`; what has the same name is replaced whole (compat §2.5).
     pub fn overlay(&mut self, other: &Self) {
         self.0.extend(other.0.iter().map(|(name, entry)| (*name, entry.clone())));
     }
 
-    /// The entry of that name.
+    /// The entry of that name, unless it is switched off.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<PluginEntry>> {
-        self.0.get(name)
+        self.0.get(name)?.as_ref()
     }
 
-    /// Whether the set has no plugin.
+    /// Whether the set names no plugin, not even one that is switched off.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All entries, by name.
+    /// The entries that run, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<PluginEntry>> {
-        self.0.values()
+        self.0.values().flatten()
+    }
+
+    /// All names, also of plugins that are switched off.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.keys().copied()
+    }
+
+    fn has_name(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
@@ -114,7 +132,7 @@ impl Pipeline {
     }
 
     /// The pipeline after authentication: group and consumer plugins replace those of the route, and those that the
-    /// route lacks get their rewrite phase late (compat §3.1 step 5).
+    /// route does not name get their rewrite phase late (compat §3.1 step 5).
     #[must_use]
     pub fn with_caller(&self, group: Option<&PluginSet>, consumer: &PluginSet) -> Self {
         let mut set = self.set.clone();
@@ -122,7 +140,7 @@ impl Pipeline {
             set.overlay(added);
         }
         let merged = Self::new(set);
-        let late = |e: &&Arc<PluginEntry>| self.set.get(e.name).is_none() && !e.is_auth;
+        let late = |e: &&Arc<PluginEntry>| !self.set.has_name(e.name) && !e.is_auth;
         let late_rewrite = merged.rewrite.iter().filter(late).cloned().collect();
         Self { late_rewrite, ..merged }
     }
@@ -159,3 +177,6 @@ impl Pipeline {
         self.quota.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,14 @@ use crate::request::decode;
 pub const MASK: &str = "***";
 
 /// Headers that carry keys, whatever plugin reads them.
-const SECRET_HEADERS: [&str; 6] =
-    ["authorization", "proxy-authorization", "apikey", "api-key", "x-api-key", "x-goog-api-key"];
+const SECRET_HEADERS: [&str; 6] = [
+    "authorization",
+    "proxy-authorization",
+    "apikey",
+    "api-key",
+    "x-api-key",
+    "x-goog-api-key",
+];
 
 /// Query arguments that carry keys, whatever plugin reads them.
 const SECRET_ARGUMENTS: [&str; 4] = ["key", "api_key", "apikey", "access_token"];
@@ -38,13 +44,19 @@ impl Context {
     #[must_use]
     pub fn hides_argument(&self, name: &str) -> bool {
         let carried_key = matches!(&self.key_place, Some(KeyPlace::Argument(argument)) if argument == name);
-        carried_key || SECRET_ARGUMENTS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+        carried_key
+            || SECRET_ARGUMENTS
+                .iter()
+                .any(|secret| name.eq_ignore_ascii_case(secret))
     }
 
     /// A query as logs may show it: secret arguments keep their names only.
     #[must_use]
     pub fn masked_query<'q>(&self, query: &'q str) -> Cow<'q, str> {
-        let is_secret = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| self.hides_argument(&decode(name)));
+        let is_secret = |pair: &str| {
+            pair.split_once('=')
+                .is_some_and(|(name, _)| self.hides_argument(&decode(name)))
+        };
         if !query.split('&').any(is_secret) {
             return Cow::Borrowed(query);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sluice_resource::Catalogue;
+use sluice_resource::{Catalogue, PluginCatalogue, PluginInfo};
 
 use crate::plugin::{CompileFn, PluginDef};
 
@@ -14,10 +14,11 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry of the given plugins. With `enabled`, plugins that it does not name do not exist.
+    /// A registry of the given plugins; of two with one name the first counts. With `enabled`, plugins that it does
+    /// not name do not exist.
     #[must_use]
     pub fn new(plugins: Vec<PluginDef>, enabled: Option<&[String]>) -> Self {
-        let compile = plugins.iter().map(|def| (def.info.name, def.compile)).collect();
+        let compile = plugins.iter().rev().map(|def| (def.info.name, def.compile)).collect();
         let catalogue = Catalogue::new(plugins.into_iter().map(|def| def.info).collect(), enabled);
         Self { catalogue: Arc::new(catalogue), compile }
     }
@@ -28,7 +29,8 @@ impl Registry {
         &self.catalogue
     }
 
-    pub(crate) fn compiler_of(&self, name: &str) -> Option<CompileFn> {
-        self.compile.get(name).copied()
+    /// What is known of a plugin, and how it is compiled.
+    pub(crate) fn get(&self, name: &str) -> Option<(&PluginInfo, CompileFn)> {
+        Some((self.catalogue.get(name)?, *self.compile.get(name)?))
     }
 }

@@ -1,11 +1,16 @@
 //! The request as plugins see it.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use sluice_net::{Body, BodyError};
 use sluice_record::Text;
+use sluice_wire::JsonView;
 
 /// What the client sent, and what plugins made of it.
 pub struct Request {
@@ -47,7 +52,7 @@ impl Request {
     /// The first value of a query argument, percent-decoded.
     #[must_use]
     pub fn query_arg(&self, name: &str) -> Option<String> {
-        query_pairs(self.query.as_deref()?).find(|(key, _)| decode(key) == name).map(|(_, value)| decode(value))
+        form_field(self.query.as_deref()?, name)
     }
 
     /// Removes every occurrence of a query argument.
@@ -62,8 +67,8 @@ impl Request {
     pub fn query_args(&self) -> impl Iterator<Item = (String, Option<String>)> + '_ {
         let pairs = self.query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         pairs.map(|pair| match pair.split_once('=') {
-            Some((name, value)) => (decode(name), Some(decode(value))),
-            None => (decode(pair), None),
+            Some((name, value)) => (decode(name).into_owned(), Some(decode(value).into_owned())),
+            None => (decode(pair).into_owned(), None),
         })
     }
 
@@ -76,18 +81,22 @@ impl Request {
     }
 }
 
-/// The first field of that name in a form-encoded body.
+/// The first field of that name in a form-encoded text, such as a query.
 pub(crate) fn form_field(form: &str, name: &str) -> Option<String> {
-    query_pairs(form).find(|(key, _)| decode(key) == name).map(|(_, value)| decode(value))
+    query_pairs(form).find(|(key, _)| decode(key) == name).map(|(_, value)| decode(value).into_owned())
 }
 
 fn query_pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-pub(crate) fn decode(text: &str) -> String {
+/// Form decoding. Borrowed when there is nothing to decode, as in nearly all names.
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Cow::Borrowed(text);
+    }
     let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    Cow::Owned(percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
 
 /// What plugins want of the upstream request instead of the client's own (`proxy-rewrite`).
@@ -105,12 +114,15 @@ pub struct UpstreamOverrides {
 pub struct RequestBody {
     state: BodyState,
     changed: bool,
+    /// Of the bytes at hand, once somebody looked into them.
+    json: OnceLock<Option<Box<JsonView>>>,
 }
 
 enum BodyState {
     Pending(Body),
     Ready(Bytes),
-    Taken,
+    /// Given away, or lost while it was read.
+    Gone,
 }
 
 /// Why a request body could not be read.
@@ -127,42 +139,44 @@ pub enum ReadBodyError {
     /// The client broke off or sent a malformed body.
     #[error("request body could not be read: {0}")]
     Broken(#[from] BodyError),
-    /// Somebody else took the body: a defect of the gateway.
-    #[error("request body was already forwarded")]
-    Taken,
+    /// It was forwarded, or an earlier attempt to read it failed halfway.
+    #[error("request body is not there any more")]
+    Gone,
 }
 
 impl RequestBody {
     /// A body that has not been read.
     #[must_use]
     pub fn new(body: Body) -> Self {
-        Self { state: BodyState::Pending(body), changed: false }
+        Self { state: BodyState::Pending(body), changed: false, json: OnceLock::new() }
     }
 
     /// Reads the body whole; later calls return the same bytes.
     ///
     /// # Errors
-    /// When it is larger than `limit` bytes, or the client does not send it whole.
+    /// When it is larger than `limit` bytes, or the client does not send it whole. A body that announced its size
+    /// stays there to be read with a higher limit.
     pub async fn read(&mut self, limit: u64) -> Result<Bytes, ReadBodyError> {
-        match std::mem::replace(&mut self.state, BodyState::Taken) {
+        match &self.state {
             BodyState::Ready(bytes) => {
-                self.state = BodyState::Ready(bytes.clone());
                 check_size(bytes.len() as u64, limit)?;
-                Ok(bytes)
+                return Ok(bytes.clone());
             }
-            BodyState::Taken => Err(ReadBodyError::Taken),
             BodyState::Pending(body) => {
-                if let Some(announced) = http_body::Body::size_hint(&body).exact() {
-                    check_size(announced, limit)?;
-                }
-                let bytes = body.collect_limited(limit).await.map_err(|error| match error {
-                    BodyError::TooLarge { read, limit } => ReadBodyError::TooLarge { size: read, limit },
-                    other => ReadBodyError::Broken(other),
-                })?;
-                self.state = BodyState::Ready(bytes.clone());
-                Ok(bytes)
+                let announced = http_body::Body::size_hint(body).exact();
+                announced.map_or(Ok(()), |size| check_size(size, limit))?;
             }
+            BodyState::Gone => {}
         }
+        let BodyState::Pending(body) = std::mem::replace(&mut self.state, BodyState::Gone) else {
+            return Err(ReadBodyError::Gone);
+        };
+        let bytes = body.collect_limited(limit).await.map_err(|error| match error {
+            BodyError::TooLarge { read, limit } => ReadBodyError::TooLarge { size: read, limit },
+            other => ReadBodyError::Broken(other),
+        })?;
+        self.state = BodyState::Ready(bytes.clone());
+        Ok(bytes)
     }
 
     /// The body, if it has been read.
@@ -174,10 +188,17 @@ impl RequestBody {
         }
     }
 
+    /// The body as JSON, if it has been read and is JSON. Scanned once, whoever asks.
+    pub(crate) fn json(&self) -> Option<&JsonView> {
+        let bytes = self.bytes()?;
+        self.json.get_or_init(|| JsonView::parse(bytes.clone()).ok().map(Box::new)).as_deref()
+    }
+
     /// Replaces the body with what a plugin made of it.
     pub fn replace(&mut self, bytes: Bytes) {
         self.state = BodyState::Ready(bytes);
         self.changed = true;
+        self.json = OnceLock::new();
     }
 
     /// Puts something between the client and whoever reads the body. A body that was read already stays as it is.
@@ -193,19 +214,27 @@ impl RequestBody {
         self.changed
     }
 
-    /// Takes the body to send it upstream; what was read stays readable.
+    /// Takes the body to send it upstream; what was read stays readable. A body that is not there any more comes as one
+    /// that fails: to send nothing in its place would change the request.
     pub fn take(&mut self) -> Body {
-        match std::mem::replace(&mut self.state, BodyState::Taken) {
+        if let BodyState::Ready(bytes) = &self.state {
+            return Body::from(bytes.clone());
+        }
+        match std::mem::replace(&mut self.state, BodyState::Gone) {
             BodyState::Pending(body) => body,
-            BodyState::Ready(bytes) => {
-                self.state = BodyState::Ready(bytes.clone());
-                Body::from(bytes)
-            }
-            BodyState::Taken => Body::empty(),
+            _ => failing_body(),
         }
     }
+}
+
+fn failing_body() -> Body {
+    let failure = Err::<Frame<Bytes>, _>(BodyError::other(ReadBodyError::Gone));
+    Body::boxed(StreamBody::new(futures_util::stream::iter([failure])))
 }
 
 fn check_size(size: u64, limit: u64) -> Result<(), ReadBodyError> {
     if size > limit { Err(ReadBodyError::TooLarge { size, limit }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,9 @@
 //! The variables of a request (compat §2.4, §4.1.6).
 
+mod json_path;
+mod multipart;
+mod post_arg;
+
 use std::borrow::Cow;
 
 use serde_json::Value;
@@ -22,8 +26,11 @@ impl Variables for Context {
             let params = &self.route.as_ref()?.params;
             return params.iter().find(|(key, _)| &**key == param).map(|(_, value)| Cow::Borrowed(value.as_str()));
         }
-        if name.starts_with("post_arg") {
-            return post_argument(self, name);
+        if let Some(path) = name.strip_prefix("post_arg.") {
+            return post_arg::text(&self.request, path);
+        }
+        if let Some(field) = name.strip_prefix("post_arg_") {
+            return post_arg::form_argument(&self.request, field);
         }
         request_variable(self, name)
             .or_else(|| matched_variable(self, name))
@@ -32,9 +39,7 @@ impl Variables for Context {
     }
 
     fn get_json(&self, name: &str) -> Option<Value> {
-        let path = name.strip_prefix("post_arg.")?;
-        let body: Value = serde_json::from_slice(self.request.body.bytes()?).ok()?;
-        body.pointer(&format!("/{}", path.replace('.', "/"))).cloned()
+        post_arg::json(&self.request, name.strip_prefix("post_arg.")?)
     }
 }
 
@@ -46,24 +51,12 @@ fn header_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
     }
 }
 
-fn post_argument<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
-    if let Some(field) = name.strip_prefix("post_arg_") {
-        let form = cx.request.header("content-type")?.starts_with("application/x-www-form-urlencoded");
-        let text = std::str::from_utf8(cx.request.body.bytes()?).ok().filter(|_| form)?;
-        return crate::request::form_field(text, field).map(Cow::Owned);
-    }
-    match cx.get_json(name)? {
-        Value::String(text) => Some(Cow::Owned(text)),
-        Value::Null => None,
-        other => Some(Cow::Owned(other.to_string())),
-    }
-}
-
 fn request_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
     let request = &cx.request;
     let text: Cow<'_, str> = match name {
         "uri" => Cow::Borrowed(&*request.path),
-        "request_uri" => match &request.query {
+        // As the client asked: edits of the query do not show.
+        "request_uri" => match request.uri.query() {
             Some(query) => Cow::Owned(format!("{}?{query}", request.path)),
             None => Cow::Borrowed(&*request.path),
         },
@@ -84,7 +77,10 @@ fn request_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
             let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
             Cow::Owned(format!("{} {target} {}", request.method, version_name(request.version)))
         }
-        "request_length" => Cow::Owned(request.head_bytes.to_string()),
+        "request_length" => {
+            let body = request.body.bytes().map_or(0, |bytes| bytes.len() as u64);
+            Cow::Owned((request.head_bytes + body).to_string())
+        }
         "content_length" => Cow::Borrowed(request.header("content-length")?),
         "content_type" => Cow::Borrowed(request.header("content-type")?),
         "request_body" => String::from_utf8_lossy(request.body.bytes()?),
@@ -93,8 +89,8 @@ fn request_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
             Some(id) => Cow::Borrowed(&**id),
             None => Cow::Owned(format!("{:032x}", cx.id.0)),
         },
-        "time_iso8601" => Cow::Owned(iso8601(cx.started_us)),
-        "msec" => Cow::Owned(format!("{:.3}", cx.started_us as f64 / 1e6)),
+        "time_iso8601" => Cow::Owned(iso8601(now_us(cx))),
+        "msec" => Cow::Owned(format!("{:.3}", now_us(cx) as f64 / 1e6)),
         _ => return None,
     };
     Some(text)
@@ -128,8 +124,10 @@ fn answer_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         "request_time" => Cow::Owned(format!("{:.3}", cx.elapsed_seconds())),
         "upstream_addr" => join(attempts.iter().map(|a| a.addr.to_string()))?,
         "upstream_status" => join(attempts.iter().map(|a| a.status.to_string()))?,
-        "upstream_response_time" => join(attempts.iter().map(|a| format!("{:.3}", a.elapsed().as_secs_f64())))?,
-        "upstream_host" => Cow::Borrowed(attempts.last()?.addr.rsplit_once(':').map_or("", |(host, _)| host)),
+        "upstream_response_time" => upstream_response_time(cx)?,
+        // Without an AI call it is what nginx measured.
+        "apisix_upstream_response_time" if cx.ai.is_none() => upstream_response_time(cx)?,
+        "upstream_host" | "upstream_unresolved_host" => Cow::Borrowed(attempts.last()?.addr.rsplit_once(':').map_or("", |(host, _)| host)),
         "balancer_ip" => Cow::Borrowed(cx.node.as_deref()?),
         "balancer_port" => Cow::Borrowed(attempts.last()?.addr.rsplit_once(':')?.1),
         "rate_limiting_info" => {
@@ -157,7 +155,7 @@ fn llm_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         "llm_stream" => Cow::Borrowed(if ai.stream { "true" } else { "false" }),
         "llm_tool_count" => Cow::Owned(ai.tool_count.to_string()),
         "llm_end_user_id" => Cow::Borrowed(ai.end_user.as_deref().unwrap_or_default()),
-        "llm_request_body" => String::from_utf8_lossy(cx.request.body.bytes()?),
+        "llm_request_body" => String::from_utf8_lossy(ai.request.as_ref()?.bytes()),
         _ => return ai.progress.read(|state| progress_variable(cx, state, name)).map(Cow::Owned),
     };
     Some(text)
@@ -199,6 +197,10 @@ fn default_llm_variable(name: &str) -> Option<&'static str> {
     })
 }
 
+fn upstream_response_time(cx: &Context) -> Option<Cow<'static, str>> {
+    join(cx.attempts.iter().map(|attempt| format!("{:.3}", attempt.elapsed().as_secs_f64())))
+}
+
 fn join(parts: impl Iterator<Item = String>) -> Option<Cow<'static, str>> {
     let joined = parts.collect::<Vec<_>>().join(", ");
     (!joined.is_empty()).then_some(Cow::Owned(joined))
@@ -216,9 +218,17 @@ pub fn version_name(version: http::Version) -> &'static str {
     }
 }
 
+/// Microseconds since the Unix epoch, by the clock that the request goes by.
+fn now_us(cx: &Context) -> i64 {
+    cx.started_us.saturating_add(i64::try_from(cx.started.elapsed().as_micros()).unwrap_or(i64::MAX))
+}
+
 fn iso8601(unix_us: i64) -> String {
     time::OffsetDateTime::from_unix_timestamp(unix_us / 1_000_000)
         .ok()
         .and_then(|at| at.format(time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+00:00")).ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,18 +41,35 @@ pub(crate) async fn relay(
     }
     measure(cx, provided.carriage.target(), status, &bytes, &out);
     let body = Body::from(out);
-    let body = if cx.profile == Profile::Apisix { body.into_chunked() } else { body };
+    let body = if cx.profile == Profile::Apisix {
+        body.into_chunked()
+    } else {
+        body
+    };
     upstream_reply(status, headers, body).into()
 }
 
 /// The answer in the client's protocol.
-fn convert(cx: &Context, provided: &Provided, status: StatusCode, bytes: &Bytes) -> Result<Bytes, Box<Failure>> {
-    let Some(conversion) = &provided.conversion else { return Ok(bytes.clone()) };
+fn convert(
+    cx: &Context,
+    provided: &Provided,
+    status: StatusCode,
+    bytes: &Bytes,
+) -> Result<Bytes, Box<Failure>> {
+    let Some(conversion) = &provided.conversion else {
+        return Ok(bytes.clone());
+    };
     if !status.is_success() && cx.profile == Profile::Native {
         let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
-        return Ok(PublicError::from_upstream(status, bytes).body(dialect, Some(&format!("{:032x}", cx.id.0))));
+        return Ok(
+            PublicError::from_upstream(status, bytes).body(dialect, Some(&format!("{:032x}", cx.id.0)))
+        );
     }
-    let model = cx.ai.as_ref().and_then(|ai| ai.model_sent.as_deref()).filter(|model| !model.is_empty());
+    let model = cx
+        .ai
+        .as_ref()
+        .and_then(|ai| ai.model_sent.as_deref())
+        .filter(|model| !model.is_empty());
     conversion.answer(status, model, bytes).map_err(|error| {
         let text = error.to_string();
         let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -64,7 +81,7 @@ fn convert(cx: &Context, provided: &Provided, status: StatusCode, bytes: &Bytes)
 fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &Bytes, client: &Bytes) {
     let now = Instant::now();
     let Some(ai) = cx.ai.as_deref() else { return };
-    let facts = AnswerFacts::read(spoken, upstream, false).unwrap_or_default();
+    let facts = AnswerFacts::read(spoken, upstream, ai.logging.payloads).unwrap_or_default();
     let shown = match upstream.as_ptr() == client.as_ptr() {
         true => None,
         false => AnswerFacts::read(ai.protocol, client, false).and_then(|facts| facts.usage),
@@ -72,11 +89,16 @@ fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &By
     let estimated = (facts.usage.is_none() && status.is_success() && estimate::generates(spoken))
         .then(|| estimate::whole(cx, spoken, upstream))
         .flatten();
-    let raw_usage = if ai.keeps_raw_usage { raw_usage(client) } else { None };
+    let raw_usage = if ai.keeps_raw_usage {
+        raw_usage(client)
+    } else {
+        None
+    };
     ai.progress.update(|state| {
         state.first_token = Some(now);
         state.has_tool_calls = facts.has_tool_calls;
         state.model_answered = facts.model.as_deref().map(Into::into);
+        state.response_text = facts.text;
         if let Some(usage) = &facts.usage {
             state.counts = shown.as_ref().unwrap_or(usage).counts;
             state.usage = usage.usage;
@@ -94,10 +116,18 @@ fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &By
 /// The usage object of an answer as it stands.
 fn raw_usage(answer: &Bytes) -> Option<Box<str>> {
     let object = ObjectView::parse(answer.clone()).ok()?;
-    std::str::from_utf8(object.get("usage")?.raw()).ok().map(Into::into)
+    std::str::from_utf8(object.get("usage")?.raw())
+        .ok()
+        .map(Into::into)
 }
 
 fn too_large() -> Failure {
     let text = "max_response_bytes exceeded";
-    Failure::new(StatusCode::BAD_GATEWAY, ErrorKind::Upstream, "response_too_large", text).apisix_text(text)
+    Failure::new(
+        StatusCode::BAD_GATEWAY,
+        ErrorKind::Upstream,
+        "response_too_large",
+        text,
+    )
+    .apisix_text(text)
 }

@@ -110,6 +110,10 @@ impl Default for CallConfig {
 impl CallConfig {
     pub(crate) fn timeouts(&self) -> sluice_net::Timeouts {
         let limit = Duration::from_millis(self.timeout);
-        sluice_net::Timeouts { connect: limit, send: limit, read: limit }
+        sluice_net::Timeouts {
+            connect: limit,
+            send: limit,
+            read: limit,
+        }
     }
 }

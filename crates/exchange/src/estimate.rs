@@ -21,16 +21,22 @@ impl Input {
 
     /// The usage of a call that generated so many tokens; `None` for calls that no model answers.
     pub(crate) fn with_output(&self, output: u64) -> Option<Usage> {
-        self.generates.then(|| Usage { input: self.tokens(), output, ..Usage::default() })
+        self.generates.then(|| Usage {
+            input: self.tokens(),
+            output,
+            ..Usage::default()
+        })
     }
 
     fn tokens(&self) -> u64 {
-        let Some(object) = self.request.as_ref().and_then(RequestView::object) else { return 0 };
+        let Some(object) = self.request.as_ref().and_then(RequestView::object) else {
+            return 0;
+        };
         ["messages", "input", "system", "instructions", "tools"]
             .iter()
             .filter_map(|name| object.get(name))
             .filter_map(|member| std::str::from_utf8(member.raw()).ok())
-            .map(|text| TokenCounter::estimate(text))
+            .map(TokenCounter::estimate)
             .sum()
     }
 }
@@ -39,7 +45,10 @@ impl Input {
 pub(crate) fn generates(protocol: Protocol) -> bool {
     matches!(
         protocol,
-        Protocol::OpenAiChat | Protocol::OpenAiResponses | Protocol::AnthropicMessages | Protocol::BedrockConverse
+        Protocol::OpenAiChat
+            | Protocol::OpenAiResponses
+            | Protocol::AnthropicMessages
+            | Protocol::BedrockConverse
     )
 }
 

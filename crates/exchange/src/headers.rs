@@ -42,7 +42,9 @@ pub(crate) fn for_provider(cx: &Context, target: &Target, carriage: &Carriage) -
         Profile::Apisix => set_forwarded(cx, &mut headers),
         Profile::Native => {
             for (name, value) in target.provider.fixed_headers() {
-                headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+                headers
+                    .entry(HeaderName::from_static(name))
+                    .or_insert(HeaderValue::from_static(value));
             }
         }
     }
@@ -61,8 +63,14 @@ pub(crate) fn for_provider(cx: &Context, target: &Target, carriage: &Carriage) -
 /// What the gateway tells about the client's connection.
 fn set_forwarded(cx: &Context, headers: &mut HeaderMap) {
     let host = HeaderValue::from_str(&cx.request.host);
-    headers.insert(HeaderName::from_static("x-forwarded-proto"), HeaderValue::from_static(cx.request.scheme));
-    headers.insert(HeaderName::from_static("x-forwarded-port"), HeaderValue::from(cx.request.local.port()));
+    headers.insert(
+        HeaderName::from_static("x-forwarded-proto"),
+        HeaderValue::from_static(cx.request.scheme),
+    );
+    headers.insert(
+        HeaderName::from_static("x-forwarded-port"),
+        HeaderValue::from(cx.request.local.port()),
+    );
     if let Ok(host) = host {
         headers.insert(HeaderName::from_static("x-forwarded-host"), host);
     }

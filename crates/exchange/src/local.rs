@@ -28,16 +28,25 @@ pub(crate) async fn answer(
     provided: Provided,
     body: Bytes,
 ) -> Attempt {
-    let Some(ai) = cx.ai.as_deref() else { return refused("no AI call was prepared".to_owned()).into() };
+    let Some(ai) = cx.ai.as_deref() else {
+        return refused("no AI call was prepared".to_owned()).into();
+    };
     if ai.request.is_none() {
         return models(cx, target);
     }
     let id = format!("{:032x}", cx.id.0);
-    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let stamp = EchoStamp { id: &id, created: i64::try_from(created).unwrap_or(i64::MAX) };
+    let created = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let stamp = EchoStamp {
+        id: &id,
+        created: i64::try_from(created).unwrap_or(i64::MAX),
+    };
     let model = ai.model_sent.clone().unwrap_or_else(|| "echo".into());
     let tokens = &cx.services.tokens;
-    let replied = echo(provided.carriage.target(), &body, stamp, &|text| tokens.count(&model, text));
+    let replied = echo(provided.carriage.target(), &body, stamp, &|text| {
+        tokens.count(&model, text)
+    });
     let mut headers = HeaderMap::new();
     match replied {
         Err(error) => refused(error.to_string()).into(),
@@ -61,16 +70,27 @@ fn models(cx: &Context, target: &Target) -> Attempt {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, JSON);
     let body = Body::from(echo_models());
-    let body = if cx.profile == Profile::Apisix { body.into_chunked() } else { body };
+    let body = if cx.profile == Profile::Apisix {
+        body.into_chunked()
+    } else {
+        body
+    };
     upstream_reply(StatusCode::OK, headers, body).into()
 }
 
 fn chunks(frames: Vec<Bytes>) -> Body {
-    let frames = VecDeque::from(frames).into_iter().map(|frame| Ok::<_, Infallible>(Frame::data(frame)));
+    let frames = VecDeque::from(frames)
+        .into_iter()
+        .map(|frame| Ok::<_, Infallible>(Frame::data(frame)));
     Body::boxed(StreamBody::new(futures_util::stream::iter(frames)))
 }
 
 fn refused(message: String) -> Failure {
-    Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "not_echoable", message.clone())
-        .apisix_json(serde_json::json!({ "error_msg": message }))
+    Failure::new(
+        StatusCode::BAD_REQUEST,
+        ErrorKind::InvalidRequest,
+        "not_echoable",
+        message.clone(),
+    )
+    .apisix_json(serde_json::json!({ "error_msg": message }))
 }

@@ -74,7 +74,9 @@ fn count_active(cx: &mut Context) {
     }
     let matched = cx.route.as_ref();
     let route = matched.map_or("", |m| &*m.route.id);
-    let service = matched.and_then(|m| m.route.service.as_ref()).map_or("", |service| &*service.id);
+    let service = matched
+        .and_then(|m| m.route.service.as_ref())
+        .map_or("", |service| &*service.id);
     let Some(ai) = cx.ai.as_deref() else { return };
     let guard = cx.services.metrics.llm_active(&ActiveLabels {
         route,
@@ -102,13 +104,23 @@ enum Encoded {
 /// The body and path of the call. Each attempt starts from the client's body.
 fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     let profile = cx.profile;
-    let Some(ai) = cx.ai.as_deref_mut() else { return Err(Box::new(defect("no AI call was prepared"))) };
+    let Some(ai) = cx.ai.as_deref_mut() else {
+        return Err(Box::new(defect("no AI call was prepared")));
+    };
     let carriage = target.provider.carriage(ai.protocol).map_err(|error| {
         let text = error.to_string();
-        Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "unsupported_protocol", text.clone())
-            .apisix_text(text)
+        Failure::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::InvalidRequest,
+            "unsupported_protocol",
+            text.clone(),
+        )
+        .apisix_text(text)
     })?;
-    let model = target.model.clone().or_else(|| (!ai.model_asked.is_empty()).then(|| ai.model_asked.clone()));
+    let model = target
+        .model
+        .clone()
+        .or_else(|| (!ai.model_asked.is_empty()).then(|| ai.model_asked.clone()));
     let mut conversion = None;
     let body = match &ai.request {
         None => Bytes::new(),
@@ -120,8 +132,13 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
             match target.plan(carriage.target(), profile) {
                 Some(plan) => plan.apply(json).map_err(|error| {
                     let text = format!("could not parse JSON request body: {error}");
-                    Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "invalid_json", text.clone())
-                        .apisix_json(serde_json::json!({ "message": text }))
+                    Failure::new(
+                        StatusCode::BAD_REQUEST,
+                        ErrorKind::InvalidRequest,
+                        "invalid_json",
+                        text.clone(),
+                    )
+                    .apisix_json(serde_json::json!({ "message": text }))
                 })?,
                 None => json.bytes().clone(),
             }
@@ -130,22 +147,44 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     let (stream, protocol) = (ai.stream, ai.protocol);
     ai.model_sent = Some(model.clone().unwrap_or_else(|| Text::from("")));
     if let Place::BuiltIn = target.place {
-        return Ok(Encoded::Local { provided: Provided { carriage, conversion }, body });
+        return Ok(Encoded::Local {
+            provided: Provided { carriage, conversion },
+            body,
+        });
     }
-    let client = ClientTarget { path: &cx.request.path, query: cx.request.query.as_deref() };
+    let client = ClientTarget {
+        path: &cx.request.path,
+        query: cx.request.query.as_deref(),
+    };
     let uri = target.uri(&carriage, protocol, model.as_deref(), stream, client).ok_or_else(|| {
         let text = "could not resolve upstream path: ensure the route or request body specifies a model, or that \
                     override.endpoint includes a path";
         Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "no_upstream_path", text)
             .apisix_json(serde_json::json!({ "error_msg": text }))
     })?;
-    Ok(Encoded::Remote(Outbound { carriage, conversion, body, uri }))
+    Ok(Encoded::Remote(Outbound {
+        carriage,
+        conversion,
+        body,
+        uri,
+    }))
 }
 
 async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Outbound) -> Attempt {
-    let Place::Remote { origin, address, .. } = &target.place else { return defect("target has no origin").into() };
-    let Outbound { carriage, conversion, body, uri } = outbound;
-    let method = if carriage == Carriage::Passthrough { cx.request.method.clone() } else { Method::POST };
+    let Place::Remote { origin, address, .. } = &target.place else {
+        return defect("target has no origin").into();
+    };
+    let Outbound {
+        carriage,
+        conversion,
+        body,
+        uri,
+    } = outbound;
+    let method = if carriage == Carriage::Passthrough {
+        cx.request.method.clone()
+    } else {
+        Method::POST
+    };
     let cx_ref = &*cx;
     let make = || {
         let mut request = Request::new(Body::from(body.clone()));
@@ -160,13 +199,23 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
         Err(error) => {
             let failure = unanswered(cx.profile, &error);
             let status = if is_timeout(&error) { 504 } else { 502 };
-            cx.attempts.push(Trial { addr: address.clone(), status, started, ended: Some(Instant::now()) });
+            cx.attempts.push(Trial {
+                addr: address.clone(),
+                status,
+                started,
+                ended: Some(Instant::now()),
+            });
             tracing::warn!(target = %target.name, upstream = %address, %error, "provider did not answer");
             failure.caused_by(error).into()
         }
         Ok(got) => {
             let status = got.response.status();
-            cx.attempts.push(Trial { addr: address.clone(), status: status.as_u16(), started, ended: None });
+            cx.attempts.push(Trial {
+                addr: address.clone(),
+                status: status.as_u16(),
+                started,
+                ended: None,
+            });
             receive(cx, target, call, Provided { carriage, conversion }, got.response).await
         }
     }
@@ -182,10 +231,17 @@ type Converted = Option<(RequestView, AnthropicToChat)>;
 
 /// The body in the provider's protocol, where that is not the client's.
 fn convert(carriage: &Carriage, request: &RequestView) -> Result<Converted, Box<Failure>> {
-    let Carriage::AnthropicToChat(_) = carriage else { return Ok(None) };
+    let Carriage::AnthropicToChat(_) = carriage else {
+        return Ok(None);
+    };
     let refused = |reason: String| {
-        Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "not_convertible", reason.clone())
-            .apisix_json(serde_json::json!({ "error_msg": reason }))
+        Failure::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::InvalidRequest,
+            "not_convertible",
+            reason.clone(),
+        )
+        .apisix_json(serde_json::json!({ "error_msg": reason }))
     };
     let (body, conversion) = AnthropicToChat::convert(request).map_err(|error| refused(error.to_string()))?;
     let view = RequestView::parse(body).map_err(|error| refused(error.to_string()))?;
@@ -205,7 +261,8 @@ async fn receive(
     let busy = head.status == StatusCode::TOO_MANY_REQUESTS || head.status.is_server_error();
     if busy && (provided.conversion.is_none() || cx.profile == Profile::Apisix) {
         if let Some(ai) = &cx.ai {
-            ai.progress.update(|state| state.first_token = Some(Instant::now()));
+            ai.progress
+                .update(|state| state.first_token = Some(Instant::now()));
         }
         return upstream_reply(head.status, headers, body.into_chunked()).into();
     }
@@ -217,7 +274,12 @@ async fn receive(
 
 /// An answer of the upstream.
 pub(crate) fn upstream_reply(status: StatusCode, headers: HeaderMap, body: Body) -> Reply {
-    Reply { status, headers, body: ReplyBody::Raw(body), source: ResponseSource::Upstream }
+    Reply {
+        status,
+        headers,
+        body: ReplyBody::Raw(body),
+        source: ResponseSource::Upstream,
+    }
 }
 
 fn is_timeout(error: &SendError) -> bool {
@@ -234,8 +296,13 @@ fn unanswered(profile: Profile, error: &SendError) -> Failure {
 
 pub(crate) fn timed_out() -> Failure {
     let message = "the provider did not answer in time";
-    Failure::new(StatusCode::GATEWAY_TIMEOUT, ErrorKind::Timeout, "provider_timeout", message)
-        .upstream(Retry::NextTarget)
+    Failure::new(
+        StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::Timeout,
+        "provider_timeout",
+        message,
+    )
+    .upstream(Retry::NextTarget)
 }
 
 pub(crate) fn network_error(profile: Profile) -> Failure {
@@ -243,12 +310,22 @@ pub(crate) fn network_error(profile: Profile) -> Failure {
         Profile::Apisix => StatusCode::INTERNAL_SERVER_ERROR,
         Profile::Native => StatusCode::BAD_GATEWAY,
     };
-    Failure::new(status, ErrorKind::Upstream, "provider_unreachable", "the provider could not be reached")
-        .upstream(Retry::NextTarget)
+    Failure::new(
+        status,
+        ErrorKind::Upstream,
+        "provider_unreachable",
+        "the provider could not be reached",
+    )
+    .upstream(Retry::NextTarget)
 }
 
 fn defect(message: &'static str) -> Failure {
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "defect", message)
+    Failure::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Internal,
+        "defect",
+        message,
+    )
 }
 
 /// How long an answer may take altogether.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use serde_json::json;
-use sluice_core::{AiCall, AiLogging, Context, Failure, Picked, Profile, Progress, ReadBodyError};
+use sluice_core::{AiCall, AiLogging, Context, Failure, Picked, Profile, Progress, ReadBodyError, is_llm_path};
 use sluice_llm::{ErrorKind, Protocol, RequestView};
 use sluice_record::Text;
 
@@ -21,7 +21,10 @@ pub struct Prepared {
 /// What the client gets to see, as the error table of compat §4.2 says.
 pub async fn prepare(cx: &mut Context, max_body: u64) -> Result<Prepared, Failure> {
     if cx.profile == Profile::Native && cx.request.method == Method::GET {
-        return Ok(Prepared { protocol: Protocol::Passthrough, request: None });
+        return Ok(Prepared {
+            protocol: Protocol::Passthrough,
+            request: None,
+        });
     }
     if let Some(content_type) = cx.request.headers.get(header::CONTENT_TYPE)
         && !content_type.as_bytes().starts_with(b"application/json")
@@ -39,28 +42,52 @@ pub async fn prepare(cx: &mut Context, max_body: u64) -> Result<Prepared, Failur
         let message = format!("could not parse JSON request body: {error}");
         bad_request("invalid_json", &message).apisix_json(json!({ "message": message }))
     })?;
-    let protocol = Protocol::detect(&cx.request.path, &request).ok_or_else(|| {
+    let protocol = protocol_of(cx, &request).ok_or_else(|| {
         let message = "no matching AI protocol for the request";
         bad_request("unknown_protocol", message).apisix_text(message)
     })?;
-    Ok(Prepared { protocol, request: Some(request) })
+    Ok(Prepared {
+        protocol,
+        request: Some(request),
+    })
+}
+
+/// APISIX goes by the shape of the body wherever it comes. On native routes the standard paths say what they mean: a
+/// body for `/v1/moderations` looks like one for embeddings and is none.
+fn protocol_of(cx: &Context, request: &RequestView) -> Option<Protocol> {
+    let path = &*cx.request.path;
+    if cx.profile == Profile::Native && is_llm_path(path) {
+        let known = [
+            ("/chat/completions", Protocol::OpenAiChat),
+            ("/v1/responses", Protocol::OpenAiResponses),
+            ("/v1/embeddings", Protocol::OpenAiEmbeddings),
+            ("/v1/messages", Protocol::AnthropicMessages),
+        ];
+        let named = known.iter().find(|(end, _)| path.ends_with(end));
+        return Some(named.map_or(Protocol::Passthrough, |(_, protocol)| *protocol));
+    }
+    Protocol::detect(path, request)
 }
 
 impl Prepared {
     /// Makes the request an AI call of the picked instance.
-    pub fn begin(self, cx: &mut Context, picked: Picked) {
+    pub fn begin(self, cx: &mut Context, picked: Picked, logging: AiLogging) {
         let request = self.request.as_ref();
         cx.ai = Some(Box::new(AiCall {
             protocol: self.protocol,
             stream: request.is_some_and(|r| self.protocol.wants_stream(r)),
-            model_asked: request.and_then(RequestView::model).map_or_else(|| Text::from(""), |m| Text::from(&*m)),
+            model_asked: request
+                .and_then(RequestView::model)
+                .map_or_else(|| Text::from(""), |m| Text::from(&*m)),
             tool_count: request.map_or(0, |r| u32::try_from(r.tool_count()).unwrap_or(u32::MAX)),
-            end_user: request.and_then(|r| r.end_user(self.protocol)).map(|user| Text::from(&*user)),
+            end_user: request
+                .and_then(|r| r.end_user(self.protocol))
+                .map(|user| Text::from(&*user)),
             picked,
             model_sent: None,
             keeps_raw_usage: false,
             active: None,
-            logging: AiLogging::default(),
+            logging,
             progress: Arc::new(Progress::default()),
             request: self.request,
         }));
@@ -83,5 +110,10 @@ fn unreadable(error: ReadBodyError) -> Failure {
 }
 
 fn bad_request(code: &'static str, message: &str) -> Failure {
-    Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, code, message.to_owned())
+    Failure::new(
+        StatusCode::BAD_REQUEST,
+        ErrorKind::InvalidRequest,
+        code,
+        message.to_owned(),
+    )
 }

@@ -21,8 +21,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Whether an answer is a stream: its own content type says, not the client's wish (compat §4.2).
 pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    let has = |needle: &[u8]| content_type.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle));
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    let has = |needle: &[u8]| {
+        content_type
+            .windows(needle.len())
+            .any(|window| window.eq_ignore_ascii_case(needle))
+    };
     has(b"text/event-stream") || has(b"application/vnd.amazon.eventstream")
 }
 
@@ -52,7 +58,9 @@ pub(crate) async fn relay(
         First::Nothing => None,
         First::Broken(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
         First::Broken(error) => return network_error(cx.profile).caused_by(error).into(),
-        First::TooLong => return over_limit(StatusCode::GATEWAY_TIMEOUT, "max_stream_duration_ms exceeded").into(),
+        First::TooLong => {
+            return over_limit(StatusCode::GATEWAY_TIMEOUT, "max_stream_duration_ms exceeded").into();
+        }
         First::End if native => return empty_stream().into(),
         First::End => None,
     };
@@ -61,14 +69,22 @@ pub(crate) async fn relay(
     {
         return over_limit(StatusCode::BAD_GATEWAY, "max_response_bytes exceeded").into();
     }
-    let Some(ai) = cx.ai.as_deref() else { return network_error(cx.profile).into() };
+    let Some(ai) = cx.ai.as_deref() else {
+        return network_error(cx.profile).into();
+    };
     let hides_usage = native
         && ai.protocol == Protocol::OpenAiChat
-        && ai.request.as_ref().is_some_and(|request| !request.asks_for_usage());
+        && ai
+            .request
+            .as_ref()
+            .is_some_and(|request| !request.asks_for_usage());
     let spoken = provided.carriage.target();
     let manner = match provided.conversion {
         Some(conversion) => {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("text/event-stream"),
+            );
             Manner::convert(conversion.into_stream())
         }
         None if hides_usage => Manner::without_usage(),
@@ -77,12 +93,22 @@ pub(crate) async fn relay(
     let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
     let mut stream = StreamBody::new(StreamParts {
         upstream: body,
-        tap: StreamTap::new(spoken, TapOptions { keep_usage: ai.keeps_raw_usage, ..TapOptions::default() }),
+        tap: StreamTap::new(
+            spoken,
+            TapOptions {
+                keep_usage: ai.keeps_raw_usage,
+                keep_text: ai.logging.payloads,
+                ..TapOptions::default()
+            },
+        ),
         manner,
         progress: ai.progress.clone(),
         max_bytes: call.max_response_bytes,
         ends,
-        keep_alive: native.then(|| dialect.keep_alive()).flatten().map(|frame| KeepAlive::new(KEEP_ALIVE, frame)),
+        keep_alive: native
+            .then(|| dialect.keep_alive())
+            .flatten()
+            .map(|frame| KeepAlive::new(KEEP_ALIVE, frame)),
         breaks_in_band: native.then_some(dialect),
         has_end: estimate::generates(spoken),
         input: estimate::Input::of(cx),
@@ -125,17 +151,28 @@ async fn first_data(body: &mut Body, hold: Option<Duration>, ends: Option<Instan
 }
 
 fn over_limit(status: StatusCode, text: &'static str) -> Failure {
-    let kind = if status == StatusCode::GATEWAY_TIMEOUT { ErrorKind::Timeout } else { ErrorKind::Upstream };
+    let kind = if status == StatusCode::GATEWAY_TIMEOUT {
+        ErrorKind::Timeout
+    } else {
+        ErrorKind::Upstream
+    };
     Failure::new(status, kind, "response_limit", text).apisix_text(text)
 }
 
 fn empty_stream() -> Failure {
     let text = "the provider ended its stream before the first event";
-    Failure::new(StatusCode::BAD_GATEWAY, ErrorKind::Upstream, "empty_stream", text).upstream(Retry::NextTarget)
+    Failure::new(StatusCode::BAD_GATEWAY, ErrorKind::Upstream, "empty_stream", text)
+        .upstream(Retry::NextTarget)
 }
 
 fn unconverted() -> Failure {
     let text = "streaming response completed without producing any output; the upstream likely returned a different \
                 stream format than the converter expects";
-    Failure::new(StatusCode::BAD_GATEWAY, ErrorKind::Upstream, "unconvertible_stream", text).apisix_text(text)
+    Failure::new(
+        StatusCode::BAD_GATEWAY,
+        ErrorKind::Upstream,
+        "unconvertible_stream",
+        text,
+    )
+    .apisix_text(text)
 }

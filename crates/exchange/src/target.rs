@@ -13,7 +13,15 @@ use sluice_record::Text;
 use crate::config::{CallConfig, TargetConfig};
 
 /// What may not stand unescaped in a query value (RFC 3986 §3.4).
-const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'+').add(b'%');
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'&')
+    .add(b'+')
+    .add(b'%');
 
 /// Why a target cannot be called as configured.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +104,12 @@ impl Target {
         services: &Services,
     ) -> Result<Self, TargetError> {
         let provider = Provider::find(&config.provider)?;
-        let endpoint = config.overrides.endpoint.as_deref().map(Endpoint::parse).transpose()?;
+        let endpoint = config
+            .overrides
+            .endpoint
+            .as_deref()
+            .map(Endpoint::parse)
+            .transpose()?;
         provider.check(&config.provider_conf, endpoint.is_some(), false)?;
         let place = place(provider, endpoint, config, call, services)?;
         let mut auth_headers = Vec::with_capacity(config.auth.header.len());
@@ -116,11 +129,20 @@ impl Target {
         let mut target = Self {
             name: name.map_or_else(|| Text::from(format!("ai-proxy-{}", provider.name())), Text::from),
             provider,
-            model: config.options.as_ref().and_then(|o| o.get("model")?.as_str()).map(Text::from),
+            model: config
+                .options
+                .as_ref()
+                .and_then(|o| o.get("model")?.as_str())
+                .map(Text::from),
             place,
             conf: config.provider_conf.clone(),
             auth_headers,
-            auth_query: config.auth.query.iter().map(|(name, value)| (name.clone(), escape(value))).collect(),
+            auth_query: config
+                .auth
+                .query
+                .iter()
+                .map(|(name, value)| (name.clone(), escape(value)))
+                .collect(),
             ways: ways.collect(),
         };
         target.fix_uris();
@@ -130,14 +152,23 @@ impl Target {
     /// The edits for bodies in that protocol.
     pub(crate) fn plan(&self, protocol: Protocol, profile: Profile) -> Option<&BodyPlan> {
         let way = self.ways.iter().find(|way| way.protocol == protocol)?;
-        Some(if profile == Profile::Native { &way.when_missing } else { &way.forced })
+        Some(if profile == Profile::Native {
+            &way.when_missing
+        } else {
+            &way.forced
+        })
     }
 
     /// Finds the request targets that no request has a part in.
     fn fix_uris(&mut self) {
-        let nobody = ClientTarget { path: "/", query: None };
+        let nobody = ClientTarget {
+            path: "/",
+            query: None,
+        };
         for index in 0..self.ways.len() {
-            let Ok(carriage) = self.provider.carriage(self.ways[index].protocol) else { continue };
+            let Ok(carriage) = self.provider.carriage(self.ways[index].protocol) else {
+                continue;
+            };
             if carriage == Carriage::Passthrough {
                 continue;
             }
@@ -158,7 +189,11 @@ impl Target {
         stream: bool,
         client: ClientTarget<'_>,
     ) -> Option<Uri> {
-        let fixed = self.ways.iter().find(|way| way.protocol == protocol).and_then(|way| way.uri.clone());
+        let fixed = self
+            .ways
+            .iter()
+            .find(|way| way.protocol == protocol)
+            .and_then(|way| way.uri.clone());
         fixed.or_else(|| self.path_and_query(carriage, model, stream, client)?.parse().ok())
     }
 
@@ -170,18 +205,28 @@ impl Target {
         stream: bool,
         client: ClientTarget<'_>,
     ) -> Option<String> {
-        let Place::Remote { path, query, .. } = &self.place else { return None };
+        let Place::Remote { path, query, .. } = &self.place else {
+            return None;
+        };
         let mut out = match (path, carriage.endpoint()) {
             (Some(path), _) => path.clone(),
             (None, Some(endpoint)) => endpoint.path(&self.conf, model, stream)?.into_owned(),
             (None, None) => client.path.to_owned(),
         };
-        let passthrough = if *carriage == Carriage::Passthrough { client.query } else { None };
+        let passthrough = if *carriage == Carriage::Passthrough {
+            client.query
+        } else {
+            None
+        };
         let mut pairs = self.auth_query.clone();
         for (name, value) in query {
             put(&mut pairs, name, value.clone());
         }
-        for pair in passthrough.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()) {
+        for pair in passthrough
+            .into_iter()
+            .flat_map(|query| query.split('&'))
+            .filter(|pair| !pair.is_empty())
+        {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if !self.auth_query.iter().any(|(known, _)| known == name) {
                 put(&mut pairs, name, value.to_owned());
@@ -215,7 +260,12 @@ fn put(pairs: &mut Vec<(String, String)>, name: &str, value: String) {
     }
 }
 
-fn plan(provider: &Provider, protocol: Protocol, config: &TargetConfig, stream_usage: StreamUsage) -> BodyPlan {
+fn plan(
+    provider: &Provider,
+    protocol: Protocol,
+    config: &TargetConfig,
+    stream_usage: StreamUsage,
+) -> BodyPlan {
     let edits = BodyEdits {
         stream_usage,
         options: config.options.as_ref(),
@@ -240,7 +290,10 @@ fn place(
         Some(endpoint) => endpoint,
         None => Endpoint {
             scheme: Scheme::Https,
-            host: provider.host(&config.provider_conf).ok_or(TargetError::NoEndpoint(provider.name()))?.into_owned(),
+            host: provider
+                .host(&config.provider_conf)
+                .ok_or(TargetError::NoEndpoint(provider.name()))?
+                .into_owned(),
             port: 443,
             path: None,
             query: Vec::new(),
@@ -277,13 +330,18 @@ impl Endpoint {
             "https" => Scheme::Https,
             _ => return Err(TargetError::Endpoint),
         };
-        let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+        let (rest, query) = rest
+            .split_once('?')
+            .map_or((rest, None), |(rest, query)| (rest, Some(query)));
         let (authority, path) = match rest.find('/') {
             Some(at) => (&rest[..at], Some(rest[at..].to_owned())),
             None => (rest, None),
         };
         let authority: http::uri::Authority = authority.parse().map_err(|_| TargetError::Endpoint)?;
-        let pairs = query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty());
+        let pairs = query
+            .into_iter()
+            .flat_map(|query| query.split('&'))
+            .filter(|pair| !pair.is_empty());
         Ok(Self {
             scheme,
             host: authority.host().to_owned(),

@@ -6,14 +6,19 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use sluice_core::{CompileEnv, CompileError, Context, Phase, Phases, Picked, Plugin, PluginDef, Profile, Step, Verdict};
+use sluice_core::{
+    AiLogging, CompileEnv, CompileError, Context, Phase, Phases, Picked, Plugin, PluginDef, Profile, Step,
+    Verdict,
+};
 use sluice_exchange::{Attempt, CallConfig, Target, TargetConfig, perform, prepare};
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError};
 
 pub(crate) use self::schema::{call_properties, check_target, target_properties};
 
+const NAME: &str = "ai-proxy";
+
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
-    let info = PluginInfo::new("ai-proxy", 1040, schema::schema())?
+    let info = PluginInfo::new(NAME, 1040, schema::schema())?
         .with_encrypted_fields(&[
             "auth.header",
             "auth.query",
@@ -22,7 +27,10 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
             "auth.aws.session_token",
         ])
         .with_check(check);
-    Ok(PluginDef { info, compile: AiProxy::compile })
+    Ok(PluginDef {
+        info,
+        compile: AiProxy::compile,
+    })
 }
 
 fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
@@ -36,14 +44,25 @@ fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
 /// The form that older articles show, `model: {provider, name, options}`, in today's members.
 fn modern(conf: &Value) -> Value {
     let mut conf = conf.clone();
-    let Some(members) = conf.as_object_mut() else { return conf };
-    let Some(Value::Object(model)) = members.remove("model") else { return conf };
+    let Some(members) = conf.as_object_mut() else {
+        return conf;
+    };
+    let Some(Value::Object(model)) = members.remove("model") else {
+        return conf;
+    };
     if let Some(provider) = model.get("provider") {
         members.entry("provider").or_insert_with(|| provider.clone());
     }
-    let options = members.entry("options").or_insert_with(|| Value::Object(Map::new()));
+    let options = members
+        .entry("options")
+        .or_insert_with(|| Value::Object(Map::new()));
     if let Some(options) = options.as_object_mut() {
-        for (name, value) in model.get("options").and_then(Value::as_object).into_iter().flatten() {
+        for (name, value) in model
+            .get("options")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             options.entry(name).or_insert_with(|| value.clone());
         }
         if let Some(name) = model.get("name") {
@@ -56,6 +75,7 @@ fn modern(conf: &Value) -> Value {
 struct AiProxy {
     target: Target,
     call: CallConfig,
+    logging: AiLogging,
     native: bool,
 }
 
@@ -64,9 +84,24 @@ impl AiProxy {
         let conf = modern(conf);
         let config = TargetConfig::deserialize(&conf)?;
         let call = CallConfig::deserialize(&conf)?;
-        let target = Target::compile(None, &config, &call, env.services).map_err(|e| CompileError(e.to_string()))?;
-        Ok(Arc::new(Self { target, call, native: is_native(&conf) }))
+        let target =
+            Target::compile(None, &config, &call, env.services).map_err(|e| CompileError(e.to_string()))?;
+        Ok(Arc::new(Self {
+            target,
+            call,
+            logging: logging(&conf)?,
+            native: is_native(&conf),
+        }))
     }
+}
+
+/// What loggers write of calls.
+pub(crate) fn logging(conf: &Value) -> Result<AiLogging, CompileError> {
+    Ok(conf
+        .get("logging")
+        .map(AiLogging::deserialize)
+        .transpose()?
+        .unwrap_or_default())
 }
 
 /// Whether the configuration asks for the native profile.
@@ -91,9 +126,16 @@ impl Plugin for AiProxy {
                 Err(failure) => failure.into(),
                 Ok(prepared) => {
                     let target = &self.target;
+                    let (name, provider) = (target.name.clone(), target.provider.name());
                     prepared.begin(
                         cx,
-                        Picked { index: 0, name: target.name.clone(), provider: target.provider.name(), owner: "ai-proxy" },
+                        Picked {
+                            index: 0,
+                            name,
+                            provider,
+                            owner: NAME,
+                        },
+                        self.logging,
                     );
                     Verdict::Continue
                 }
@@ -102,7 +144,7 @@ impl Plugin for AiProxy {
     }
 
     fn before_proxy<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        if cx.ai.as_ref().is_none_or(|ai| ai.picked.owner != "ai-proxy") {
+        if cx.ai.as_ref().is_none_or(|ai| ai.picked.owner != NAME) {
             return Step::CONTINUE;
         }
         Step::wait(async move {

@@ -10,8 +10,8 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_core::{
-    CompileEnv, CompileError, Context, Failure, HashKey, Phase, Phases, Picked, Plugin, PluginDef, Profile, Step,
-    Verdict,
+    AiLogging, CompileEnv, CompileError, Context, Failure, HashKey, Phase, Phases, Picked, Plugin, PluginDef,
+    Profile, Step, Verdict,
 };
 use sluice_exchange::{Attempt, CallConfig, Target, TargetConfig, perform, prepare};
 use sluice_llm::ErrorKind;
@@ -20,7 +20,7 @@ use sluice_resource::{PluginInfo, SchemaCompileError, Variables};
 use sluice_upstream::{Algorithm, Balancer, BalancerConfig, Node, PickContext, Tried};
 
 use self::fallback::Fallback;
-use crate::ai_proxy::is_native;
+use crate::ai_proxy::{is_native, logging};
 
 const NAME: &str = "ai-proxy-multi";
 
@@ -34,7 +34,10 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
             "instances.auth.aws.session_token",
         ])
         .with_check(schema::check);
-    Ok(PluginDef { info, compile: AiProxyMulti::compile })
+    Ok(PluginDef {
+        info,
+        compile: AiProxyMulti::compile,
+    })
 }
 
 #[derive(Deserialize)]
@@ -53,6 +56,7 @@ struct AiProxyMulti {
     hash_key: Option<HashKey>,
     fallback: Fallback,
     call: CallConfig,
+    logging: AiLogging,
     native: bool,
 }
 
@@ -73,15 +77,24 @@ impl AiProxyMulti {
             });
             targets.push(target);
         }
-        let algorithm = conf.pointer("/balancer/algorithm").and_then(Value::as_str).unwrap_or("roundrobin");
-        let algorithm: Algorithm = algorithm.parse().map_err(|error| CompileError(format!("{error}")))?;
+        let algorithm = conf
+            .pointer("/balancer/algorithm")
+            .and_then(Value::as_str)
+            .unwrap_or("roundrobin");
+        let algorithm: Algorithm = algorithm
+            .parse()
+            .map_err(|error| CompileError(format!("{error}")))?;
         let resource = format!("{NAME}:{}", env.owner);
         Ok(Arc::new(Self {
             targets,
-            balancer: env.services.balancers.balancer(&resource, BalancerConfig { algorithm, nodes }),
+            balancer: env
+                .services
+                .balancers
+                .balancer(&resource, BalancerConfig { algorithm, nodes }),
             hash_key: (algorithm == Algorithm::ConsistentHash).then(|| hash_key(conf)),
             fallback: Fallback::parse(conf),
             call,
+            logging: logging(conf)?,
             native: is_native(conf),
         }))
     }
@@ -93,7 +106,10 @@ impl AiProxyMulti {
         }
         let hash_key = self.hash_key.as_ref().map(|key| hash_value(cx, key));
         loop {
-            let index = self.balancer.pick(&PickContext { hash_key: hash_key.as_deref(), tried })?;
+            let index = self.balancer.pick(&PickContext {
+                hash_key: hash_key.as_deref(),
+                tried,
+            })?;
             tried.insert(index);
             if !self.fallback.rate_limiting || has_quota(cx, &self.targets[index].name) {
                 return Some(index);
@@ -103,7 +119,12 @@ impl AiProxyMulti {
 
     fn picked(&self, index: usize) -> Picked {
         let target = &self.targets[index];
-        Picked { index, name: target.name.clone(), provider: target.provider.name(), owner: NAME }
+        Picked {
+            index,
+            name: target.name.clone(),
+            provider: target.provider.name(),
+            owner: NAME,
+        }
     }
 
     /// Calls instances until one answers in a way that is not to be retried.
@@ -118,7 +139,10 @@ impl AiProxyMulti {
             let attempt = perform(cx, &self.targets[index], &self.call).await;
             let may_retry = self.targets.len() > 1
                 && self.fallback.wants(&attempt, native)
-                && self.fallback.within.is_none_or(|limit| started.elapsed() <= limit)
+                && self
+                    .fallback
+                    .within
+                    .is_none_or(|limit| started.elapsed() <= limit)
                 && self.fallback.max_retries.is_none_or(|limit| retries < limit);
             if !may_retry {
                 return verdict(attempt, None);
@@ -149,14 +173,21 @@ impl Plugin for AiProxyMulti {
                 Ok(prepared) => prepared,
                 Err(failure) => return failure.into(),
             };
-            let Some(index) = self.pick(cx, &mut Tried::default()) else { return nobody_left().into() };
-            prepared.begin(cx, self.picked(index));
+            let Some(index) = self.pick(cx, &mut Tried::default()) else {
+                return nobody_left().into();
+            };
+            prepared.begin(cx, self.picked(index), self.logging);
             Verdict::Continue
         })
     }
 
     fn before_proxy<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        match cx.ai.as_ref().filter(|ai| ai.picked.owner == NAME).map(|ai| ai.picked.index) {
+        match cx
+            .ai
+            .as_ref()
+            .filter(|ai| ai.picked.owner == NAME)
+            .map(|ai| ai.picked.index)
+        {
             Some(first) => Step::wait(self.call(cx, first)),
             None => Step::CONTINUE,
         }
@@ -178,18 +209,32 @@ fn verdict(attempt: Attempt, status: Option<StatusCode>) -> Verdict {
 }
 
 fn has_quota(cx: &mut Context, instance: &str) -> bool {
-    let Some(entry) = cx.pipeline.quota().cloned() else { return true };
-    entry.plugin.instance_quota().is_none_or(|quota| quota.has_quota(cx, instance))
+    let Some(entry) = cx.pipeline.quota().cloned() else {
+        return true;
+    };
+    entry
+        .plugin
+        .instance_quota()
+        .is_none_or(|quota| quota.has_quota(cx, instance))
 }
 
 fn nobody_left() -> Failure {
     let text = "all servers tried";
-    Failure::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Overloaded, "no_instance_left", text).apisix_text(text)
+    Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Overloaded,
+        "no_instance_left",
+        text,
+    )
+    .apisix_text(text)
 }
 
 fn hash_key(conf: &Value) -> HashKey {
     let text = |name: &str| conf.pointer(&format!("/balancer/{name}")).and_then(Value::as_str);
-    HashKey::new(text("hash_on").unwrap_or("vars"), text("key").unwrap_or("remote_addr"))
+    HashKey::new(
+        text("hash_on").unwrap_or("vars"),
+        text("key").unwrap_or("remote_addr"),
+    )
 }
 
 fn hash_value(cx: &Context, key: &HashKey) -> String {
@@ -198,7 +243,9 @@ fn hash_value(cx: &Context, key: &HashKey) -> String {
         HashKey::Header(name) => cx.request.header(name).map(str::to_owned),
         HashKey::Cookie(name) => cx.request.cookie(name).map(str::to_owned),
         HashKey::Consumer => cx.consumer_name().map(ToString::to_string),
-        HashKey::Combination(template) => Some(template.render(cx).into_owned()).filter(|text| !text.is_empty()),
+        HashKey::Combination(template) => {
+            Some(template.render(cx).into_owned()).filter(|text| !text.is_empty())
+        }
     };
     value.unwrap_or_else(|| cx.request.peer.ip().to_string())
 }

@@ -20,7 +20,10 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     let info = PluginInfo::new("ai-rate-limiting", 1030, schema::schema())?
         .with_encrypted_fields(&["redis_password", "sentinel_password"])
         .with_check(schema::check);
-    Ok(PluginDef { info, compile: AiRateLimiting::compile })
+    Ok(PluginDef {
+        info,
+        compile: AiRateLimiting::compile,
+    })
 }
 
 /// The counter of a plain `limit`.
@@ -43,7 +46,10 @@ struct AiRateLimiting {
 
 /// Which limit a request meets.
 enum Scope {
-    Instances { own: Vec<(String, Quota)>, others: Option<Quota> },
+    Instances {
+        own: Vec<(String, Quota)>,
+        others: Option<Quota>,
+    },
     Rules(Vec<(Rule, QuotaHeaders)>),
 }
 
@@ -69,7 +75,9 @@ impl AiRateLimiting {
             Some("completion_tokens") => Strategy::Completion,
             Some("expression") => {
                 let source = text("cost_expr").unwrap_or_default();
-                Strategy::Expression(CostExpr::parse(source).map_err(|e| CompileError(format!("invalid cost_expr: {e}")))?)
+                Strategy::Expression(
+                    CostExpr::parse(source).map_err(|e| CompileError(format!("invalid cost_expr: {e}")))?,
+                )
             }
             _ => Strategy::Total,
         };
@@ -88,7 +96,9 @@ impl AiRateLimiting {
 
     /// The limit of an instance: its own entry, else the plain `limit`, which still counts each instance apart.
     fn limit_of(&self, cx: &Context, instance: &str) -> Option<Result<Limit, &'static str>> {
-        let Scope::Instances { own, others } = &self.scope else { return None };
+        let Scope::Instances { own, others } = &self.scope else {
+            return None;
+        };
         let entry = own.iter().find(|(name, _)| name == instance);
         let (quota, key) = match (entry, others) {
             (Some((_, quota)), _) => (quota, instance.to_owned()),
@@ -121,7 +131,9 @@ impl AiRateLimiting {
 
     /// The rules that apply: those of whose key something was resolved.
     fn rules_of<'a>(&'a self, cx: &Context) -> Result<Vec<(Limit, String, &'a QuotaHeaders)>, &'static str> {
-        let Scope::Rules(rules) = &self.scope else { return Ok(Vec::new()) };
+        let Scope::Rules(rules) = &self.scope else {
+            return Ok(Vec::new());
+        };
         let mut found = Vec::with_capacity(rules.len());
         for (rule, headers) in rules {
             let rendered = rule.key.render_counted(cx);
@@ -131,13 +143,27 @@ impl AiRateLimiting {
             let (Some(count), Some(window)) = (rule.count.resolve(cx), rule.window.resolve(cx)) else {
                 return Err("count or time_window of a rule is not a positive integer for this request");
             };
-            found.push((Limit::of_rule(self.base, &rendered.text, count, window), rendered.text.into_owned(), headers));
+            found.push((
+                Limit::of_rule(self.base, &rendered.text, count, window),
+                rendered.text.into_owned(),
+                headers,
+            ));
         }
-        if found.is_empty() { Err("no rule applies to this request") } else { Ok(found) }
+        if found.is_empty() {
+            Err("no rule applies to this request")
+        } else {
+            Ok(found)
+        }
     }
 
     /// Looks at one counter: sets its headers and says whether the request must be refused.
-    fn meet(&self, cx: &mut Context, limit: Limit, key: &str, headers: Option<&QuotaHeaders>) -> Option<Step<'static>> {
+    fn meet(
+        &self,
+        cx: &mut Context,
+        limit: Limit,
+        key: &str,
+        headers: Option<&QuotaHeaders>,
+    ) -> Option<Step<'static>> {
         let decision = limit.peek(cx);
         limit.note(cx, key, &decision);
         if let Some(headers) = headers.filter(|_| self.show_headers) {
@@ -151,7 +177,11 @@ impl AiRateLimiting {
     }
 
     fn unresolved(&self, reason: &'static str) -> Step<'static> {
-        if self.allow_degradation { Step::CONTINUE } else { window::broken(reason).into() }
+        if self.allow_degradation {
+            Step::CONTINUE
+        } else {
+            window::broken(reason).into()
+        }
     }
 
     fn cost(&self, counts: &ReportedCounts, raw: Option<&str>) -> Result<u64, String> {
@@ -175,18 +205,36 @@ impl Scope {
             let with_headers = |rule: Rule| {
                 let name = |what: &str| format!("X-AI-{}-RateLimit-{what}", rule.prefix);
                 let headers = QuotaHeaders::new(&name("Limit"), &name("Remaining"), &name("Reset"));
-                let headers = headers.ok_or_else(|| CompileError("header_prefix cannot be used".to_owned()))?;
+                let headers =
+                    headers.ok_or_else(|| CompileError("header_prefix cannot be used".to_owned()))?;
                 Ok((rule, headers))
             };
-            return Ok(Self::Rules(rules.into_iter().map(with_headers).collect::<Result<_, CompileError>>()?));
+            return Ok(Self::Rules(
+                rules
+                    .into_iter()
+                    .map(with_headers)
+                    .collect::<Result<_, CompileError>>()?,
+            ));
         }
         let quota = |holder: &Value| {
             let number = |name: &str| holder.get(name).and_then(Number::parse);
-            Some(Quota { count: number("limit")?, window: number("time_window")? })
+            Some(Quota {
+                count: number("limit")?,
+                window: number("time_window")?,
+            })
         };
-        let entries = conf.get("instances").and_then(Value::as_array).into_iter().flatten();
-        let own = entries.filter_map(|entry| Some((entry.get("name")?.as_str()?.to_owned(), quota(entry)?))).collect();
-        Ok(Self::Instances { own, others: quota(conf) })
+        let entries = conf
+            .get("instances")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let own = entries
+            .filter_map(|entry| Some((entry.get("name")?.as_str()?.to_owned(), quota(entry)?)))
+            .collect();
+        Ok(Self::Instances {
+            own,
+            others: quota(conf),
+        })
     }
 }
 
@@ -196,7 +244,9 @@ impl Plugin for AiRateLimiting {
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        let Some(ai) = cx.ai.as_deref_mut() else { return Step::CONTINUE };
+        let Some(ai) = cx.ai.as_deref_mut() else {
+            return Step::CONTINUE;
+        };
         ai.keeps_raw_usage |= matches!(self.strategy, Strategy::Expression(_));
         let instance = ai.picked.name.clone();
         if let Scope::Rules(_) = self.scope {
@@ -216,7 +266,8 @@ impl Plugin for AiRateLimiting {
             Some(Err(reason)) => self.unresolved(reason),
             Some(Ok(limit)) => {
                 let headers = self.headers_of(&instance);
-                self.meet(cx, limit, &instance, headers.as_deref()).unwrap_or(Step::CONTINUE)
+                self.meet(cx, limit, &instance, headers.as_deref())
+                    .unwrap_or(Step::CONTINUE)
             }
         }
     }
@@ -226,11 +277,15 @@ impl Plugin for AiRateLimiting {
         let instance = ai.picked.name.clone();
         let sent = ai.model_sent.is_some();
         let cost = ai.progress.read(|state| {
-            state.reported.then(|| self.cost(&state.counts, state.raw_usage.as_deref()))
+            state
+                .reported
+                .then(|| self.cost(&state.counts, state.raw_usage.as_deref()))
         });
         let cost = match cost {
             Some(Ok(cost)) => cost,
-            Some(Err(error)) => return tracing::error!(error, "token cost could not be computed, nothing is charged"),
+            Some(Err(error)) => {
+                return tracing::error!(error, "token cost could not be computed, nothing is charged");
+            }
             None if sent => return tracing::debug!("failed to get token usage for llm service"),
             None => return,
         };
@@ -258,8 +313,11 @@ impl Plugin for AiRateLimiting {
 
 impl InstanceQuota for AiRateLimiting {
     fn has_quota(&self, cx: &mut Context, instance: &str) -> bool {
-        let Some(Ok(limit)) = self.limit_of(cx, instance) else { return true };
-        self.meet(cx, limit, instance, self.headers_of(instance).as_deref()).is_none()
+        let Some(Ok(limit)) = self.limit_of(cx, instance) else {
+            return true;
+        };
+        self.meet(cx, limit, instance, self.headers_of(instance).as_deref())
+            .is_none()
     }
 }
 

@@ -40,7 +40,10 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
             { "required": ["blacklist"] }, { "required": ["whitelist"] }, { "required": ["allowed_by_methods"] },
         ],
     });
-    Ok(PluginDef { info: PluginInfo::new("consumer-restriction", 2400, schema)?, compile: Restriction::compile })
+    Ok(PluginDef {
+        info: PluginInfo::new("consumer-restriction", 2400, schema)?,
+        compile: Restriction::compile,
+    })
 }
 
 #[derive(Deserialize)]
@@ -98,18 +101,34 @@ impl Plugin for Restriction {
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
         let Some(value) = cx.get(&self.subject) else {
-            let message = format!("The request is rejected, please check the {} for this request", self.subject);
-            return Failure::new(StatusCode::UNAUTHORIZED, ErrorKind::Authentication, "unknown_caller", message.clone())
-                .apisix_json(json!({ "message": message }))
-                .into();
+            let message = format!(
+                "The request is rejected, please check the {} for this request",
+                self.subject
+            );
+            return Failure::new(
+                StatusCode::UNAUTHORIZED,
+                ErrorKind::Authentication,
+                "unknown_caller",
+                message.clone(),
+            )
+            .apisix_json(json!({ "message": message }))
+            .into();
         };
         if self.admits(&value, cx.request.method.as_str()) {
             return Step::CONTINUE;
         }
-        let message = self.rejected_msg.clone().unwrap_or_else(|| format!("The {} is forbidden.", self.subject));
+        let message = self
+            .rejected_msg
+            .clone()
+            .unwrap_or_else(|| format!("The {} is forbidden.", self.subject));
         let status = StatusCode::from_u16(self.rejected_code).unwrap_or(StatusCode::FORBIDDEN);
-        Failure::new(status, ErrorKind::Permission, "caller_not_allowed", message.clone())
-            .apisix_json(json!({ "message": message }))
-            .into()
+        Failure::new(
+            status,
+            ErrorKind::Permission,
+            "caller_not_allowed",
+            message.clone(),
+        )
+        .apisix_json(json!({ "message": message }))
+        .into()
     }
 }

@@ -7,7 +7,9 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_core::{CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Reply, ResponseHead, Step};
+use sluice_core::{
+    CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Reply, ResponseHead, Step,
+};
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError};
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
@@ -37,8 +39,13 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
         "type": "object",
         "properties": { "allow_origins": { "type": "object", "additionalProperties": { "type": "string" } } },
     });
-    let info = PluginInfo::new("cors", 4000, schema)?.with_metadata_schema(metadata)?.with_check(check);
-    Ok(PluginDef { info, compile: Cors::compile })
+    let info = PluginInfo::new("cors", 4000, schema)?
+        .with_metadata_schema(metadata)?
+        .with_check(check);
+    Ok(PluginDef {
+        info,
+        compile: Cors::compile,
+    })
 }
 
 fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
@@ -47,11 +54,26 @@ fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
     }
     let is_any = |name: &str| conf.get(name).and_then(Value::as_str) == Some("*");
     let credential = conf.get("allow_credential").and_then(Value::as_bool) == Some(true);
-    if credential && ["allow_origins", "allow_methods", "allow_headers", "expose_headers"].into_iter().any(is_any) {
+    if credential
+        && [
+            "allow_origins",
+            "allow_methods",
+            "allow_headers",
+            "expose_headers",
+        ]
+        .into_iter()
+        .any(is_any)
+    {
         return Err("you can not set '*' for other option when 'allow_credential' is true".to_owned());
     }
     for name in ["allow_origins_by_regex", "timing_allow_origins_by_regex"] {
-        for pattern in conf.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        for pattern in conf
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
             Regex::new(pattern).map_err(|error| format!("{error}"))?;
         }
     }
@@ -98,13 +120,21 @@ impl Cors {
             Some(table) => BTreeMap::deserialize(table)?,
             None => BTreeMap::new(),
         };
-        let named = config.allow_origins_by_metadata.iter().filter_map(|key| table.get(key)).cloned().collect();
+        let named = config
+            .allow_origins_by_metadata
+            .iter()
+            .filter_map(|key| table.get(key))
+            .cloned()
+            .collect();
         let origins = Origins {
             listed: config.allow_origins.clone(),
             patterns: patterns(&config.allow_origins_by_regex)?,
             named,
         };
-        let timing = match (&config.timing_allow_origins, config.timing_allow_origins_by_regex.is_empty()) {
+        let timing = match (
+            &config.timing_allow_origins,
+            config.timing_allow_origins_by_regex.is_empty(),
+        ) {
             (None, true) => None,
             (listed, _) => Some(Origins {
                 listed: listed.clone().unwrap_or_default(),
@@ -112,7 +142,11 @@ impl Cors {
                 named: Vec::new(),
             }),
         };
-        Ok(Arc::new(Self { config, origins, timing }))
+        Ok(Arc::new(Self {
+            config,
+            origins,
+            timing,
+        }))
     }
 
     fn dress(&self, cx: &Context, head: &mut ResponseHead) {
@@ -125,15 +159,28 @@ impl Cors {
         if let Some(origin) = self.timing.as_ref().and_then(|timing| timing.answer(sent)) {
             set(TIMING, &origin);
         }
-        let Some(origin) = self.origins.answer(sent) else { return };
+        let Some(origin) = self.origins.answer(sent) else {
+            return;
+        };
         let config = &self.config;
-        let methods = if config.allow_methods == "**" { EVERY_METHOD } else { &config.allow_methods };
+        let methods = if config.allow_methods == "**" {
+            EVERY_METHOD
+        } else {
+            &config.allow_methods
+        };
         set(header::ACCESS_CONTROL_ALLOW_ORIGIN, &origin);
         set(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-        if let Some(exposed) = config.expose_headers.as_deref().filter(|exposed| !exposed.is_empty()) {
+        if let Some(exposed) = config
+            .expose_headers
+            .as_deref()
+            .filter(|exposed| !exposed.is_empty())
+        {
             set(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
-        match (config.allow_headers.as_str(), cx.request.header("access-control-request-headers")) {
+        match (
+            config.allow_headers.as_str(),
+            cx.request.header("access-control-request-headers"),
+        ) {
             ("**", Some(asked)) => set(header::ACCESS_CONTROL_ALLOW_HEADERS, asked),
             ("**", None) => {}
             (listed, _) => set(header::ACCESS_CONTROL_ALLOW_HEADERS, listed),
@@ -143,7 +190,8 @@ impl Cors {
             set(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
         }
         if config.allow_origins != "*" {
-            head.headers.append(header::VARY, HeaderValue::from_static("Origin"));
+            head.headers
+                .append(header::VARY, HeaderValue::from_static("Origin"));
         }
     }
 }
@@ -161,14 +209,18 @@ impl Origins {
         let is_let_in = if self.patterns.is_empty() && self.named.is_empty() {
             among(&self.listed)
         } else {
-            self.patterns.iter().any(|pattern| pattern.is_match(sent)) || self.named.iter().any(|list| among(list))
+            self.patterns.iter().any(|pattern| pattern.is_match(sent))
+                || self.named.iter().any(|list| among(list))
         };
         is_let_in.then(|| sent.to_owned())
     }
 }
 
 fn patterns(texts: &[String]) -> Result<Vec<Regex>, CompileError> {
-    texts.iter().map(|text| Regex::new(text).map_err(|e| CompileError(e.to_string()))).collect()
+    texts
+        .iter()
+        .map(|text| Regex::new(text).map_err(|e| CompileError(e.to_string())))
+        .collect()
 }
 
 impl Plugin for Cors {
@@ -177,7 +229,11 @@ impl Plugin for Cors {
     }
 
     fn rewrite<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        if cx.request.method == Method::OPTIONS { Reply::status(StatusCode::OK).into() } else { Step::CONTINUE }
+        if cx.request.method == Method::OPTIONS {
+            Reply::status(StatusCode::OK).into()
+        } else {
+            Step::CONTINUE
+        }
     }
 
     fn response_head(&self, cx: &mut Context, head: &mut ResponseHead) {

@@ -15,21 +15,44 @@ pub(crate) struct HeaderEdits {
 
 impl HeaderEdits {
     pub(crate) fn compile(conf: Option<&Value>) -> Result<Self, CompileError> {
-        let Some(conf) = conf.and_then(Value::as_object) else { return Ok(Self::default()) };
+        let Some(conf) = conf.and_then(Value::as_object) else {
+            return Ok(Self::default());
+        };
         let structured = conf.get("add").is_some_and(|v| v.is_object() || v.is_array())
             || conf.get("set").is_some_and(Value::is_object)
             || conf.get("remove").is_some_and(Value::is_array);
         if !structured {
-            return Ok(Self { set: pairs(conf)?, ..Self::default() });
+            return Ok(Self {
+                set: pairs(conf)?,
+                ..Self::default()
+            });
         }
         let add = match conf.get("add") {
             Some(Value::Object(map)) => pairs(map)?,
-            Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).map(line).collect::<Result<_, _>>()?,
+            Some(Value::Array(lines)) => lines
+                .iter()
+                .filter_map(Value::as_str)
+                .map(line)
+                .collect::<Result<_, _>>()?,
             _ => Vec::new(),
         };
-        let set = conf.get("set").and_then(Value::as_object).map(pairs).transpose()?.unwrap_or_default();
-        let names = conf.get("remove").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        Ok(Self { add, set, remove: names.map(name).collect::<Result<_, _>>()? })
+        let set = conf
+            .get("set")
+            .and_then(Value::as_object)
+            .map(pairs)
+            .transpose()?
+            .unwrap_or_default();
+        let names = conf
+            .get("remove")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        Ok(Self {
+            add,
+            set,
+            remove: names.map(name).collect::<Result<_, _>>()?,
+        })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -40,10 +63,16 @@ impl HeaderEdits {
     pub(crate) fn resolve(&self, vars: &dyn Variables) -> ResolvedEdits<'_> {
         let resolved = |list: &[(HeaderName, Template)]| {
             list.iter()
-                .filter_map(|(name, value)| Some((name.clone(), HeaderValue::from_str(&value.render(vars)).ok()?)))
+                .filter_map(|(name, value)| {
+                    Some((name.clone(), HeaderValue::from_str(&value.render(vars)).ok()?))
+                })
                 .collect()
         };
-        ResolvedEdits { add: resolved(&self.add), set: resolved(&self.set), remove: &self.remove }
+        ResolvedEdits {
+            add: resolved(&self.add),
+            set: resolved(&self.set),
+            remove: &self.remove,
+        }
     }
 }
 
@@ -69,7 +98,9 @@ impl ResolvedEdits<'_> {
 }
 
 fn pairs(map: &Map<String, Value>) -> Result<Vec<(HeaderName, Template)>, CompileError> {
-    map.iter().map(|(key, value)| Ok((name(key)?, Template::parse(&text(value))))).collect()
+    map.iter()
+        .map(|(key, value)| Ok((name(key)?, Template::parse(&text(value)))))
+        .collect()
 }
 
 fn text(value: &Value) -> String {
@@ -78,10 +109,13 @@ fn text(value: &Value) -> String {
 
 /// `Name: value`
 fn line(line: &str) -> Result<(HeaderName, Template), CompileError> {
-    let (key, value) = line.split_once(':').ok_or_else(|| CompileError(format!("invalid header line {line:?}")))?;
+    let (key, value) = line
+        .split_once(':')
+        .ok_or_else(|| CompileError(format!("invalid header line {line:?}")))?;
     Ok((name(key.trim())?, Template::parse(value.trim())))
 }
 
 fn name(text: &str) -> Result<HeaderName, CompileError> {
-    text.parse().map_err(|_| CompileError(format!("invalid header name {text:?}")))
+    text.parse()
+        .map_err(|_| CompileError(format!("invalid header name {text:?}")))
 }

@@ -33,7 +33,10 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
         },
         "oneOf": [{ "required": ["whitelist"] }, { "required": ["blacklist"] }],
     });
-    Ok(PluginDef { info: PluginInfo::new("ip-restriction", 3000, schema)?, compile: IpRestriction::compile })
+    Ok(PluginDef {
+        info: PluginInfo::new("ip-restriction", 3000, schema)?,
+        compile: IpRestriction::compile,
+    })
 }
 
 #[derive(Deserialize)]
@@ -70,7 +73,8 @@ impl IpRestriction {
 }
 
 fn networks(texts: Vec<String>) -> Result<Vec<IpNet>, CompileError> {
-    let parse = |text: String| parse_ip_net(&text).ok_or_else(|| CompileError(format!("invalid ip address: {text}")));
+    let parse =
+        |text: String| parse_ip_net(&text).ok_or_else(|| CompileError(format!("invalid ip address: {text}")));
     texts.into_iter().map(parse).collect()
 }
 
@@ -83,8 +87,13 @@ impl Plugin for IpRestriction {
         if self.admits(cx.request.peer.ip().to_canonical()) {
             return Step::CONTINUE;
         }
-        Failure::new(self.status, ErrorKind::Permission, "address_not_allowed", self.message.clone())
-            .apisix_json(json!({ "message": self.message }))
-            .into()
+        Failure::new(
+            self.status,
+            ErrorKind::Permission,
+            "address_not_allowed",
+            self.message.clone(),
+        )
+        .apisix_json(json!({ "message": self.message }))
+        .into()
     }
 }

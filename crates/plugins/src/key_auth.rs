@@ -6,7 +6,8 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_core::{
-    Caller, CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Profile, Step, is_llm_path,
+    Caller, CompileEnv, CompileError, Context, Failure, KeyPlace, Phase, Phases, Plugin, PluginDef, Profile,
+    Step, is_llm_path,
 };
 use sluice_llm::ErrorKind;
 use sluice_resource::{PluginInfo, SchemaCompileError};
@@ -36,7 +37,10 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
         .with_consumer_schema(consumer_schema)?
         .as_auth("key")
         .with_consumer_encrypted_fields(&["key"]);
-    Ok(PluginDef { info, compile: KeyAuth::compile })
+    Ok(PluginDef {
+        info,
+        compile: KeyAuth::compile,
+    })
 }
 
 #[derive(Deserialize)]
@@ -65,6 +69,17 @@ enum Place {
     DialectQuery(&'static str),
 }
 
+impl Place {
+    /// What logs have to mask, beyond the places that they always mask.
+    fn masked(&self) -> Option<KeyPlace> {
+        match self {
+            Self::Header(name) => Some(KeyPlace::Header(name.clone())),
+            Self::Query(name) => Some(KeyPlace::Argument(name.clone())),
+            Self::DialectHeader(_) | Self::DialectQuery(_) => None,
+        }
+    }
+}
+
 /// Headers in which LLM clients send their key.
 const DIALECT_HEADERS: [HeaderName; 4] = [
     header::AUTHORIZATION,
@@ -78,18 +93,31 @@ const INVALID: &str = "Invalid API key in request";
 
 impl KeyAuth {
     fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
-        let Config { header, query, hide_credentials, realm, anonymous_consumer } = Config::deserialize(conf)?;
+        let Config {
+            header,
+            query,
+            hide_credentials,
+            realm,
+            anonymous_consumer,
+        } = Config::deserialize(conf)?;
         let challenge = HeaderValue::from_str(&format!("apikey realm=\"{realm}\""))
             .map_err(|_| CompileError("realm cannot be a header value".to_owned()))?;
         // A name that no header can have finds none; the query still works.
         let header = header.parse().ok();
-        Ok(Arc::new(Self { header, query, hide_credentials, challenge, anonymous_consumer }))
+        Ok(Arc::new(Self {
+            header,
+            query,
+            hide_credentials,
+            challenge,
+            anonymous_consumer,
+        }))
     }
 
     /// The caller, or what is wrong.
     fn authenticate(&self, cx: &mut Context) -> Result<(), &'static str> {
         let mut problem = MISSING;
         if let Some((key, place)) = self.own_place(cx) {
+            cx.key_place = place.masked();
             match find(cx, &key) {
                 Some(caller) => {
                     self.accept(cx, caller, place);
@@ -119,7 +147,10 @@ impl KeyAuth {
         if let Some(name) = &self.header
             && let Some(value) = cx.request.headers.get(name)
         {
-            return Some((String::from_utf8_lossy(value.as_bytes()).into_owned(), Place::Header(name.clone())));
+            return Some((
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                Place::Header(name.clone()),
+            ));
         }
         let key = cx.request.query_arg(&self.query)?;
         Some((key, Place::Query(self.query.clone())))
@@ -137,7 +168,11 @@ impl KeyAuth {
     }
 
     fn refuse(&self, message: &'static str) -> Step<'static> {
-        let code = if message == MISSING { "missing_api_key" } else { "invalid_api_key" };
+        let code = if message == MISSING {
+            "missing_api_key"
+        } else {
+            "invalid_api_key"
+        };
         Failure::new(StatusCode::UNAUTHORIZED, ErrorKind::Authentication, code, message)
             .apisix_json(json!({ "message": message }))
             .header(header::WWW_AUTHENTICATE, self.challenge.clone())
@@ -155,35 +190,58 @@ impl Plugin for KeyAuth {
             Ok(()) => return Step::CONTINUE,
             Err(problem) => problem,
         };
-        let Some(name) = &self.anonymous_consumer else { return self.refuse(problem) };
+        let Some(name) = &self.anonymous_consumer else {
+            return self.refuse(problem);
+        };
         let Some(consumer) = cx.snapshot.consumers.get(name).cloned() else {
             return self.refuse("Invalid user authorization");
         };
         if self.hide_credentials {
-            self.header.iter().for_each(|name| drop(cx.request.headers.remove(name)));
+            self.header
+                .iter()
+                .for_each(|name| drop(cx.request.headers.remove(name)));
             cx.request.remove_query_arg(&self.query);
         }
-        cx.attach(Caller { consumer, credential: None });
+        cx.attach(Caller {
+            consumer,
+            credential: None,
+        });
         Step::CONTINUE
     }
 }
 
 fn find(cx: &Context, key: &str) -> Option<Caller> {
     let (consumer, identity) = cx.snapshot.consumers.find(NAME, key)?;
-    Some(Caller { consumer: consumer.clone(), credential: identity.credential.clone() })
+    Some(Caller {
+        consumer: consumer.clone(),
+        credential: identity.credential.clone(),
+    })
 }
 
 fn llm_endpoint(cx: &Context) -> bool {
-    cx.route.as_ref().is_some_and(|matched| matched.route.llm_endpoint) || is_llm_path(&cx.request.path)
+    cx.route
+        .as_ref()
+        .is_some_and(|matched| matched.route.llm_endpoint)
+        || is_llm_path(&cx.request.path)
 }
 
 /// Keys where LLM dialects put them (DESIGN §4, "Caller's key").
 fn dialect_places(cx: &Context) -> Vec<(String, Place)> {
     let mut found = Vec::new();
     for name in DIALECT_HEADERS {
-        let Some(value) = cx.request.headers.get(&name).and_then(|value| value.to_str().ok()) else { continue };
+        let Some(value) = cx
+            .request
+            .headers
+            .get(&name)
+            .and_then(|value| value.to_str().ok())
+        else {
+            continue;
+        };
         let key = match name == header::AUTHORIZATION {
-            true => value.split_once(' ').filter(|(s, _)| s.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim()),
+            true => value
+                .split_once(' ')
+                .filter(|(s, _)| s.eq_ignore_ascii_case("bearer"))
+                .map(|(_, key)| key.trim()),
             false => Some(value),
         };
         if let Some(key) = key {

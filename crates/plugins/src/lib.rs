@@ -8,11 +8,17 @@ mod ai_proxy_multi;
 mod ai_rate_limiting;
 mod consumer_restriction;
 mod cors;
+mod file_logger;
+#[cfg(test)]
+mod fixture;
 mod header_edits;
+mod http_logger;
 mod ip_restriction;
 mod key_auth;
 mod limit_count;
+mod log_entry;
 mod number;
+mod prometheus;
 mod proxy_rewrite;
 mod registry;
 mod request_id;

@@ -52,8 +52,13 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
             "reset_header": { "type": "string", "default": "X-RateLimit-Reset" },
         },
     });
-    let info = PluginInfo::new("limit-count", 1002, schema)?.with_metadata_schema(metadata)?.with_check(check);
-    Ok(PluginDef { info, compile: LimitCount::compile })
+    let info = PluginInfo::new("limit-count", 1002, schema)?
+        .with_metadata_schema(metadata)?
+        .with_check(check);
+    Ok(PluginDef {
+        info,
+        compile: LimitCount::compile,
+    })
 }
 
 fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
@@ -97,19 +102,33 @@ impl LimitCount {
         let text = |name: &str| conf.get(name).and_then(Value::as_str);
         let flag = |name: &str| conf.get(name).and_then(Value::as_bool).unwrap_or(false);
         let limits = match Rule::list(conf) {
-            rules if !rules.is_empty() => Limits::Rules(rules.into_iter().map(with_headers).collect::<Result<_, _>>()?),
+            rules if !rules.is_empty() => {
+                Limits::Rules(rules.into_iter().map(with_headers).collect::<Result<_, _>>()?)
+            }
             _ => Limits::One {
-                count: conf.get("count").and_then(Number::parse).ok_or_else(|| wrong("count"))?,
-                window: conf.get("time_window").and_then(Number::parse).ok_or_else(|| wrong("time_window"))?,
+                count: conf
+                    .get("count")
+                    .and_then(Number::parse)
+                    .ok_or_else(|| wrong("count"))?,
+                window: conf
+                    .get("time_window")
+                    .and_then(Number::parse)
+                    .ok_or_else(|| wrong("time_window"))?,
                 key: match text("key_type") {
-                    Some("var_combination") => Key::Combination(Template::parse(text("key").unwrap_or_default())),
+                    Some("var_combination") => {
+                        Key::Combination(Template::parse(text("key").unwrap_or_default()))
+                    }
                     Some("constant") => Key::Constant(text("key").unwrap_or_default().to_owned()),
                     _ => Key::Variable(text("key").unwrap_or_default().to_owned()),
                 },
             },
         };
         let named = |name: &str, otherwise: &str| {
-            env.metadata.and_then(|m| m.get(name)).and_then(Value::as_str).unwrap_or(otherwise).to_owned()
+            env.metadata
+                .and_then(|m| m.get(name))
+                .and_then(Value::as_str)
+                .unwrap_or(otherwise)
+                .to_owned()
         };
         let headers = QuotaHeaders::new(
             &named("limit_header", "X-RateLimit-Limit"),
@@ -117,12 +136,18 @@ impl LimitCount {
             &named("reset_header", "X-RateLimit-Reset"),
         );
         // A group shares one counter between all that name it.
-        let owner = text("group").map_or_else(|| format!("limit-count:{}", env.owner), |g| format!("limit-count#{g}"));
+        let owner = text("group").map_or_else(
+            || format!("limit-count:{}", env.owner),
+            |g| format!("limit-count#{g}"),
+        );
         Ok(Arc::new(Self {
             base: window::base_key(&owner, conf),
             limits,
             sliding: text("window_type") == Some("sliding"),
-            rejected_code: conf.get("rejected_code").and_then(Value::as_u64).map_or(503, clamp_status),
+            rejected_code: conf
+                .get("rejected_code")
+                .and_then(Value::as_u64)
+                .map_or(503, clamp_status),
             rejected_msg: text("rejected_msg").map(str::to_owned),
             allow_degradation: flag("allow_degradation"),
             show_headers: flag("show_limit_quota_header"),
@@ -130,8 +155,18 @@ impl LimitCount {
         }))
     }
 
-    fn meet(&self, cx: &mut Context, limit: Limit, key: &str, headers: &QuotaHeaders) -> Option<Step<'static>> {
-        let decision = if self.sliding { limit.take_sliding(cx) } else { limit.take(cx) };
+    fn meet(
+        &self,
+        cx: &mut Context,
+        limit: Limit,
+        key: &str,
+        headers: &QuotaHeaders,
+    ) -> Option<Step<'static>> {
+        let decision = if self.sliding {
+            limit.take_sliding(cx)
+        } else {
+            limit.take(cx)
+        };
         limit.note(cx, key, &decision);
         if self.show_headers {
             headers.set(cx, limit.count, &decision);
@@ -144,7 +179,11 @@ impl LimitCount {
     }
 
     fn unresolved(&self, reason: &'static str) -> Step<'static> {
-        if self.allow_degradation { Step::CONTINUE } else { window::broken(reason).into() }
+        if self.allow_degradation {
+            Step::CONTINUE
+        } else {
+            window::broken(reason).into()
+        }
     }
 }
 
@@ -157,11 +196,13 @@ impl Plugin for LimitCount {
         match &self.limits {
             Limits::One { count, window, key } => {
                 let (Some(count), Some(window)) = (count.resolve(cx), window.resolve(cx)) else {
-                    return self.unresolved("count or time_window is not a positive integer for this request");
+                    return self
+                        .unresolved("count or time_window is not a positive integer for this request");
                 };
                 let key = key.value(cx);
                 let limit = Limit::new(self.base, &key, count, window);
-                self.meet(cx, limit, &key, &self.headers).unwrap_or(Step::CONTINUE)
+                self.meet(cx, limit, &key, &self.headers)
+                    .unwrap_or(Step::CONTINUE)
             }
             Limits::Rules(rules) => {
                 let mut applied = false;
@@ -171,7 +212,8 @@ impl Plugin for LimitCount {
                         continue;
                     }
                     let key = rendered.text.into_owned();
-                    let (Some(count), Some(window)) = (rule.count.resolve(cx), rule.window.resolve(cx)) else {
+                    let (Some(count), Some(window)) = (rule.count.resolve(cx), rule.window.resolve(cx))
+                    else {
                         return self.unresolved("count or time_window of a rule is not a positive integer");
                     };
                     applied = true;
@@ -180,7 +222,11 @@ impl Plugin for LimitCount {
                         return rejected;
                     }
                 }
-                if applied { Step::CONTINUE } else { self.unresolved("no rule applies to this request") }
+                if applied {
+                    Step::CONTINUE
+                } else {
+                    self.unresolved("no rule applies to this request")
+                }
             }
         }
     }
@@ -197,7 +243,9 @@ impl Key {
                 (rendered.resolved > 0).then(|| rendered.text.into_owned())
             }
         };
-        value.filter(|text| !text.is_empty()).unwrap_or_else(|| cx.request.peer.ip().to_string())
+        value
+            .filter(|text| !text.is_empty())
+            .unwrap_or_else(|| cx.request.peer.ip().to_string())
     }
 }
 

@@ -95,7 +95,11 @@ impl EntryFormat {
 
     /// The entry of a finished request, ready to be serialised.
     pub(crate) fn entry<'a>(&'a self, cx: &'a Context, record: &'a Record) -> Entry<'a> {
-        Entry { format: self, cx, record }
+        Entry {
+            format: self,
+            cx,
+            record,
+        }
     }
 
     /// The entry as one line of JSON. Nothing when it cannot be written, which says so in the log.
@@ -116,7 +120,12 @@ impl EntryFormat {
 /// A format of the plugin, else of its metadata. An empty one counts only on the plugin itself.
 fn format_of<'a>(name: &str, conf: &'a Value, env: &CompileEnv<'a>) -> Option<&'a Map<String, Value>> {
     let own = conf.get(name).and_then(Value::as_object);
-    own.or_else(|| env.metadata?.get(name)?.as_object().filter(|format| !format.is_empty()))
+    own.or_else(|| {
+        env.metadata?
+            .get(name)?
+            .as_object()
+            .filter(|format| !format.is_empty())
+    })
 }
 
 /// One log entry.
@@ -133,19 +142,32 @@ impl Serialize for Entry<'_> {
         let service_id = record.service_id.as_deref();
         let service_id = if format.standard {
             standard::write(&mut map, format, cx, record)?;
-            let default = if record.route_id.is_some() { "" } else { &*record.host };
+            let default = if record.route_id.is_some() {
+                ""
+            } else {
+                &*record.host
+            };
             Some(service_id.unwrap_or(default))
         } else {
             service_id
         };
-        for (name, id) in [("service_id", service_id), ("route_id", record.route_id.as_deref().or(format.no_route))] {
+        for (name, id) in [
+            ("service_id", service_id),
+            ("route_id", record.route_id.as_deref().or(format.no_route)),
+        ] {
             if let Some(id) = id {
                 map.serialize_entry(name, id)?;
             }
         }
         let llm = LlmMembers::of(cx);
-        let scope = Scope { cx, request_body_max: format.request_body.max, response_body: &format.response_body };
-        format.members.write(&mut map, scope, |name| !llm.as_ref().is_some_and(|llm| llm.writes(name)))?;
+        let scope = Scope {
+            cx,
+            request_body_max: format.request_body.max,
+            response_body: &format.response_body,
+        };
+        format.members.write(&mut map, scope, |name| {
+            llm.as_ref().is_none_or(|llm| !llm.writes(name))
+        })?;
         if let Some(llm) = llm {
             llm.write(&mut map)?;
         }

@@ -26,7 +26,12 @@ impl Number {
     pub(crate) fn resolve(&self, cx: &Context) -> Option<u64> {
         match self {
             Self::Fixed(number) => Some(number.get()),
-            Self::PerRequest(template) => template.render(cx).trim().parse().ok().filter(|number| *number > 0),
+            Self::PerRequest(template) => template
+                .render(cx)
+                .trim()
+                .parse()
+                .ok()
+                .filter(|number| *number > 0),
         }
     }
 }

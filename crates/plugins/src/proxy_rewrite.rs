@@ -7,19 +7,27 @@ use fancy_regex::Regex;
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
-use sluice_core::{CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step};
+use sluice_core::{CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step, Verdict};
 use sluice_llm::ErrorKind;
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError, Template, Variables};
 
 use crate::header_edits::HeaderEdits;
 
 const METHODS: [&str; 14] = [
-    "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "MKCOL", "COPY", "MOVE", "PROPFIND", "LOCK", "UNLOCK", "PATCH",
-    "TRACE",
+    "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "MKCOL", "COPY", "MOVE", "PROPFIND", "LOCK", "UNLOCK",
+    "PATCH", "TRACE",
 ];
 
 /// What a path may not hold unescaped (RFC 3986 §3.3); `%` stays, since templates may bring escapes.
-const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     let schema = json!({
@@ -35,7 +43,10 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
         },
     });
     let info = PluginInfo::new("proxy-rewrite", 1008, schema)?.with_check(check);
-    Ok(PluginDef { info, compile: ProxyRewrite::compile })
+    Ok(PluginDef {
+        info,
+        compile: ProxyRewrite::compile,
+    })
 }
 
 fn headers_schema() -> Value {
@@ -57,7 +68,9 @@ fn headers_schema() -> Value {
 
 fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
     let patterns = conf.get("regex_uri").and_then(Value::as_array);
-    let Some(patterns) = patterns.filter(|_| scope == CheckScope::Main) else { return Ok(()) };
+    let Some(patterns) = patterns.filter(|_| scope == CheckScope::Main) else {
+        return Ok(());
+    };
     if patterns.len() % 2 != 0 {
         return Err("The length of regex_uri should be an even number".to_owned());
     }
@@ -87,10 +100,19 @@ impl ProxyRewrite {
         let bad = |what: &str| CompileError(format!("{what} cannot be used"));
         Ok(Arc::new(Self {
             path: NewPath::compile(conf)?,
-            method: text("method").map(str::parse).transpose().map_err(|_| bad("method"))?,
-            host: text("host").map(HeaderValue::from_str).transpose().map_err(|_| bad("host"))?,
+            method: text("method")
+                .map(str::parse)
+                .transpose()
+                .map_err(|_| bad("method"))?,
+            host: text("host")
+                .map(HeaderValue::from_str)
+                .transpose()
+                .map_err(|_| bad("host"))?,
             headers: HeaderEdits::compile(conf.get("headers"))?,
-            real_uri: conf.get("use_real_request_uri_unsafe").and_then(Value::as_bool).unwrap_or(false),
+            real_uri: conf
+                .get("use_real_request_uri_unsafe")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
         }))
     }
 }
@@ -100,7 +122,9 @@ impl NewPath {
         if let Some(uri) = conf.get("uri").and_then(Value::as_str) {
             return Ok(Self::Fixed(Template::parse(uri)));
         }
-        let Some(list) = conf.get("regex_uri").and_then(Value::as_array) else { return Ok(Self::Same) };
+        let Some(list) = conf.get("regex_uri").and_then(Value::as_array) else {
+            return Ok(Self::Same);
+        };
         let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
         let pairs = texts.chunks_exact(2).map(|pair| {
             let pattern = Regex::new(pair[0]).map_err(|error| CompileError(error.to_string()))?;
@@ -133,7 +157,7 @@ impl Plugin for ProxyRewrite {
     fn rewrite<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
         let rewritten = match rewritten_path(&self.path, cx) {
             Ok(rewritten) => rewritten,
-            Err(failure) => return failure.into(),
+            Err(failure) => return Step::Done(Verdict::Fail(failure)),
         };
         let captures = rewritten.captures;
         let edits = self.headers.resolve(&WithCaptures { cx, captures });
@@ -161,25 +185,42 @@ struct Rewritten {
     captures: Vec<Option<String>>,
 }
 
-fn rewritten_path(new: &NewPath, cx: &Context) -> Result<Rewritten, Failure> {
+fn rewritten_path(new: &NewPath, cx: &Context) -> Result<Rewritten, Box<Failure>> {
     match new {
-        NewPath::Same => Ok(Rewritten { path: None, captures: Vec::new() }),
-        NewPath::Fixed(template) => Ok(Rewritten { path: Some(template.render(cx).into_owned()), captures: Vec::new() }),
+        NewPath::Same => Ok(Rewritten {
+            path: None,
+            captures: Vec::new(),
+        }),
+        NewPath::Fixed(template) => Ok(Rewritten {
+            path: Some(template.render(cx).into_owned()),
+            captures: Vec::new(),
+        }),
         NewPath::Patterns(patterns) => {
             for (pattern, template) in patterns {
                 let found = pattern.captures(&*cx.request.path).map_err(|error| {
                     let message = format!("failed to substitute the uri {}: {error}", cx.request.path);
-                    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "bad_pattern", message.clone())
-                        .apisix_json(json!({ "error_msg": message }))
+                    let status = StatusCode::INTERNAL_SERVER_ERROR;
+                    let failure =
+                        Failure::new(status, ErrorKind::Internal, "bad_pattern", message.clone());
+                    Box::new(failure.apisix_json(json!({ "error_msg": message })))
                 })?;
                 if let Some(found) = found {
-                    let captures: Vec<_> = found.iter().map(|group| group.map(|g| g.as_str().to_owned())).collect();
+                    let captures: Vec<_> = found
+                        .iter()
+                        .map(|group| group.map(|g| g.as_str().to_owned()))
+                        .collect();
                     let vars = WithCaptures { cx, captures };
                     let path = template.render(&vars).into_owned();
-                    return Ok(Rewritten { path: Some(path), captures: vars.captures });
+                    return Ok(Rewritten {
+                        path: Some(path),
+                        captures: vars.captures,
+                    });
                 }
             }
-            Ok(Rewritten { path: None, captures: Vec::new() })
+            Ok(Rewritten {
+                path: None,
+                captures: Vec::new(),
+            })
         }
     }
 }

@@ -20,6 +20,9 @@ pub fn all() -> Result<Vec<PluginDef>, SchemaCompileError> {
         crate::proxy_rewrite::definition,
         crate::limit_count::definition,
         crate::response_rewrite::definition,
+        crate::prometheus::definition,
+        crate::http_logger::definition,
+        crate::file_logger::definition,
     ]
     .into_iter()
     .map(|definition| definition())

@@ -11,6 +11,9 @@ use sluice_core::{CompileEnv, CompileError, Context, Phase, Phases, Plugin, Plug
 use sluice_record::Text;
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
+/// The `G` in the place of `J` is APISIX's.
+const LETTERS_AND_DIGITS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIGKLMNOPQRSTUVWXYZ0123456789";
+
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     let schema = json!({
         "type": "object",
@@ -26,14 +29,17 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
                     "length": { "type": "integer", "minimum": 6, "default": 16 },
                     "char_set": {
                         "type": "string", "minLength": 6,
-                        "default": "abcdefghijklmnopqrstuvwxyzABCDEFGHIGKLMNOPQRSTUVWXYZ0123456789",
+                        "default": LETTERS_AND_DIGITS,
                     },
                 },
                 "default": {},
             },
         },
     });
-    Ok(PluginDef { info: PluginInfo::new("request-id", 12015, schema)?, compile: RequestIds::compile })
+    Ok(PluginDef {
+        info: PluginInfo::new("request-id", 12015, schema)?,
+        compile: RequestIds::compile,
+    })
 }
 
 #[derive(Deserialize)]
@@ -41,7 +47,6 @@ struct Config {
     header_name: String,
     include_in_response: bool,
     algorithm: Algorithm,
-    #[serde(default)]
     range_id: Range,
 }
 
@@ -55,10 +60,18 @@ enum Algorithm {
     Uuidv7,
 }
 
-#[derive(Default, Deserialize)]
+/// The schema fills in the object, not what is in it.
+#[derive(Deserialize)]
+#[serde(default)]
 struct Range {
     length: usize,
     char_set: String,
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        Self { length: 16, char_set: LETTERS_AND_DIGITS.to_owned() }
+    }
 }
 
 struct RequestIds {
@@ -75,8 +88,10 @@ const NANOID_LENGTH: usize = 21;
 impl RequestIds {
     fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
         let config = Config::deserialize(conf)?;
-        let header =
-            config.header_name.parse().map_err(|_| CompileError("header_name is not a header name".to_owned()))?;
+        let header = config
+            .header_name
+            .parse()
+            .map_err(|_| CompileError("header_name is not a header name".to_owned()))?;
         Ok(Arc::new(Self {
             header,
             include_in_response: config.include_in_response,
@@ -103,7 +118,12 @@ impl Plugin for RequestIds {
     }
 
     fn rewrite<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        let sent = cx.request.headers.get(&self.header).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty());
+        let sent = cx
+            .request
+            .headers
+            .get(&self.header)
+            .and_then(|v| v.to_str().ok())
+            .filter(|v| !v.is_empty());
         let id = sent.map_or_else(|| self.generate(), str::to_owned);
         if let Ok(value) = HeaderValue::from_str(&id) {
             cx.request.headers.insert(&self.header, value);
@@ -123,14 +143,20 @@ impl Plugin for RequestIds {
 
 fn random(length: usize, alphabet: &[char]) -> String {
     let mut rng = rand::rng();
-    (0..length).map(|_| alphabet[rng.random_range(0..alphabet.len())]).collect()
+    (0..length)
+        .map(|_| alphabet[rng.random_range(0..alphabet.len())])
+        .collect()
 }
 
 /// Seconds since 2014-05-13 and 16 random bytes, as 27 base-62 digits.
 fn ksuid() -> String {
     const EPOCH: u64 = 1_400_000_000;
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(EPOCH);
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+        .saturating_sub(EPOCH);
     let mut bytes = [0_u8; 20];
     bytes[..4].copy_from_slice(&u32::try_from(seconds).unwrap_or(u32::MAX).to_be_bytes());
     rand::rng().fill(&mut bytes[4..]);

@@ -53,7 +53,10 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
         "dependencies": { "body": { "not": { "required": ["filters"] } }, "filters": { "not": { "required": ["body"] } } },
     });
     let info = PluginInfo::new("response-rewrite", 899, schema)?.with_check(check);
-    Ok(PluginDef { info, compile: ResponseRewrite::compile })
+    Ok(PluginDef {
+        info,
+        compile: ResponseRewrite::compile,
+    })
 }
 
 fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
@@ -69,7 +72,12 @@ fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
             return Err("invalid base64 content".to_owned());
         }
     }
-    for filter in conf.get("filters").and_then(Value::as_array).into_iter().flatten() {
+    for filter in conf
+        .get("filters")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let pattern = filter.get("regex").and_then(Value::as_str).unwrap_or_default();
         Regex::new(pattern).map_err(|error| format!("regex \"{pattern}\" validation failed: {error}"))?;
     }
@@ -94,20 +102,41 @@ struct Filter {
 impl ResponseRewrite {
     fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
         let fail = |error: &dyn std::fmt::Display| CompileError(error.to_string());
-        let status = conf.get("status_code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let status = conf
+            .get("status_code")
+            .and_then(Value::as_u64)
+            .and_then(|code| u16::try_from(code).ok());
         let encoded = conf.get("body_base64").and_then(Value::as_bool) == Some(true);
-        let body = conf.get("body").and_then(Value::as_str).map(|body| match encoded {
-            true => STANDARD.decode(body).map(Bytes::from).map_err(|e| fail(&e)),
-            false => Ok(Bytes::copy_from_slice(body.as_bytes())),
-        });
-        let filters = conf.get("filters").and_then(Value::as_array).into_iter().flatten().map(Filter::compile);
+        let body = conf
+            .get("body")
+            .and_then(Value::as_str)
+            .map(|body| match encoded {
+                true => STANDARD.decode(body).map(Bytes::from).map_err(|e| fail(&e)),
+                false => Ok(Bytes::copy_from_slice(body.as_bytes())),
+            });
+        let filters = conf
+            .get("filters")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .map(Filter::compile);
         Ok(Arc::new(Self {
-            status: status.map(StatusCode::from_u16).transpose().map_err(|e| fail(&e))?,
+            status: status
+                .map(StatusCode::from_u16)
+                .transpose()
+                .map_err(|e| fail(&e))?,
             headers: HeaderEdits::compile(conf.get("headers"))?,
             body: body.transpose()?,
             filters: filters.collect::<Result<_, _>>()?,
-            max_body: conf.get("max_resp_body_size").and_then(Value::as_u64).unwrap_or(64 << 20),
-            vars: conf.get("vars").map(Expr::parse).transpose().map_err(|e| fail(&e))?,
+            max_body: conf
+                .get("max_resp_body_size")
+                .and_then(Value::as_u64)
+                .unwrap_or(64 << 20),
+            vars: conf
+                .get("vars")
+                .map(Expr::parse)
+                .transpose()
+                .map_err(|e| fail(&e))?,
         }))
     }
 
@@ -120,8 +149,15 @@ impl Filter {
     fn compile(conf: &Value) -> Result<Self, CompileError> {
         let text = |name: &str| conf.get(name).and_then(Value::as_str).unwrap_or_default();
         // PCRE options that change what matches; `j` and `o` are about speed.
-        let flags: String = text("options").chars().filter(|option| "imsx".contains(*option)).collect();
-        let pattern = if flags.is_empty() { text("regex").to_owned() } else { format!("(?{flags}){}", text("regex")) };
+        let flags: String = text("options")
+            .chars()
+            .filter(|option| "imsx".contains(*option))
+            .collect();
+        let pattern = if flags.is_empty() {
+            text("regex").to_owned()
+        } else {
+            format!("(?{flags}){}", text("regex"))
+        };
         Ok(Self {
             pattern: Regex::new(&pattern).map_err(|error| CompileError(error.to_string()))?,
             replacement: text("replace").to_owned(),
@@ -132,7 +168,9 @@ impl Filter {
     fn apply(&self, text: &str) -> String {
         let limit = if self.everywhere { 0 } else { 1 };
         // A pattern that runs out of steps leaves the text as it is.
-        self.pattern.try_replacen(text, limit, self.replacement.as_str()).map_or_else(|_| text.to_owned(), Into::into)
+        self.pattern
+            .try_replacen(text, limit, self.replacement.as_str())
+            .map_or_else(|_| text.to_owned(), Into::into)
     }
 }
 
@@ -151,7 +189,12 @@ impl Plugin for ResponseRewrite {
             head.status = status;
         }
         if self.body.is_some() || !self.filters.is_empty() {
-            for name in [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::ETAG, header::LAST_MODIFIED] {
+            for name in [
+                header::CONTENT_LENGTH,
+                header::CONTENT_ENCODING,
+                header::ETAG,
+                header::LAST_MODIFIED,
+            ] {
                 head.headers.remove(name);
             }
         }
@@ -168,15 +211,26 @@ impl Plugin for ResponseRewrite {
         if let Some(own) = &self.body {
             return Body::from(own.clone());
         }
-        let filters: Vec<_> = self.filters.iter().map(|f| (f.pattern.clone(), f.replacement.clone(), f.everywhere)).collect();
+        let filters: Vec<_> = self
+            .filters
+            .iter()
+            .map(|f| (f.pattern.clone(), f.replacement.clone(), f.everywhere))
+            .collect();
         let limit = self.max_body;
-        Body::boxed(http_body_util::StreamBody::new(futures_util::stream::once(async move {
-            let bytes = body.collect_limited(limit).await?;
-            let mut text = String::from_utf8_lossy(&bytes).into_owned();
-            for (pattern, replacement, everywhere) in filters {
-                text = Filter { pattern, replacement, everywhere }.apply(&text);
-            }
-            Ok::<_, BodyError>(http_body::Frame::data(Bytes::from(text)))
-        })))
+        Body::boxed(http_body_util::StreamBody::new(futures_util::stream::once(
+            async move {
+                let bytes = body.collect_limited(limit).await?;
+                let mut text = String::from_utf8_lossy(&bytes).into_owned();
+                for (pattern, replacement, everywhere) in filters {
+                    text = Filter {
+                        pattern,
+                        replacement,
+                        everywhere,
+                    }
+                    .apply(&text);
+                }
+                Ok::<_, BodyError>(http_body::Frame::data(Bytes::from(text)))
+            },
+        )))
     }
 }

@@ -25,7 +25,10 @@ impl Rule {
     /// The `rules` of a configuration that holds its schema.
     pub(crate) fn list(conf: &Value) -> Vec<Self> {
         let rules = conf.get("rules").and_then(Value::as_array).into_iter().flatten();
-        rules.enumerate().filter_map(|(index, rule)| Self::parse(index, rule)).collect()
+        rules
+            .enumerate()
+            .filter_map(|(index, rule)| Self::parse(index, rule))
+            .collect()
     }
 
     fn parse(index: usize, rule: &Value) -> Option<Self> {
@@ -52,28 +55,44 @@ impl Limit {
     /// count anew (compat §4.4, "Windows and counters").
     pub(crate) fn new(base: CounterKey, key: &str, count: u64, window: u64) -> Self {
         let settings = format!("{count}/{window}/{key}");
-        Self { key: base.child(&settings), count, window: Duration::from_secs(window) }
+        Self {
+            key: base.child(&settings),
+            count,
+            window: Duration::from_secs(window),
+        }
     }
 
     /// The limit of a rule: its counter depends on the resolved key alone, so that two rules may share one.
     pub(crate) fn of_rule(base: CounterKey, key: &str, count: u64, window: u64) -> Self {
-        Self { key: base.child(key), count, window: Duration::from_secs(window) }
+        Self {
+            key: base.child(key),
+            count,
+            window: Duration::from_secs(window),
+        }
     }
 
     pub(crate) fn peek(&self, cx: &Context) -> Decision {
-        cx.services.counters.peek(self.key, self.count, self.window, Instant::now())
+        cx.services
+            .counters
+            .peek(self.key, self.count, self.window, Instant::now())
     }
 
     pub(crate) fn charge(&self, cx: &Context, cost: u64) {
-        cx.services.counters.charge(self.key, cost, self.window, Instant::now());
+        cx.services
+            .counters
+            .charge(self.key, cost, self.window, Instant::now());
     }
 
     pub(crate) fn take(&self, cx: &Context) -> Decision {
-        cx.services.counters.take(self.key, 1, self.count, self.window, Instant::now())
+        cx.services
+            .counters
+            .take(self.key, 1, self.count, self.window, Instant::now())
     }
 
     pub(crate) fn take_sliding(&self, cx: &Context) -> Decision {
-        cx.services.sliding.take(self.key, 1, self.count, self.window, Instant::now())
+        cx.services
+            .sliding
+            .take(self.key, 1, self.count, self.window, Instant::now())
     }
 
     /// What variables and loggers say of it.
@@ -103,15 +122,21 @@ pub(crate) struct QuotaHeaders {
 impl QuotaHeaders {
     /// The three names; `None` when one of them is no header name.
     pub(crate) fn new(limit: &str, remaining: &str, reset: &str) -> Option<Self> {
-        Some(Self { limit: limit.parse().ok()?, remaining: remaining.parse().ok()?, reset: reset.parse().ok()? })
+        Some(Self {
+            limit: limit.parse().ok()?,
+            remaining: remaining.parse().ok()?,
+            reset: reset.parse().ok()?,
+        })
     }
 
     /// Sets them on the answer.
     pub(crate) fn set(&self, cx: &mut Context, limit: u64, decision: &Decision) {
         let reset = HeaderValue::from_str(&seconds(decision.reset_in));
         cx.response_headers.insert(&self.limit, HeaderValue::from(limit));
-        cx.response_headers.insert(&self.remaining, HeaderValue::from(decision.remaining));
-        cx.response_headers.insert(&self.reset, reset.unwrap_or_else(|_| HeaderValue::from(0)));
+        cx.response_headers
+            .insert(&self.remaining, HeaderValue::from(decision.remaining));
+        cx.response_headers
+            .insert(&self.reset, reset.unwrap_or_else(|_| HeaderValue::from(0)));
     }
 }
 
@@ -139,7 +164,10 @@ pub(crate) fn rejected(
     let text = message.map_or_else(
         || {
             let Limit { count, window, .. } = limit;
-            format!("{what} limit of {count} per {} s is used up; it resets in {reset} s", window.as_secs())
+            format!(
+                "{what} limit of {count} per {} s is used up; it resets in {reset} s",
+                window.as_secs()
+            )
         },
         str::to_owned,
     );
@@ -152,8 +180,13 @@ pub(crate) fn rejected(
 
 /// The answer when no counter could be found or asked.
 pub(crate) fn broken(reason: &'static str) -> Failure {
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "limit_unavailable", reason)
-        .apisix_json(json!({ "error_msg": "failed to limit count" }))
+    Failure::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Internal,
+        "limit_unavailable",
+        reason,
+    )
+    .apisix_json(json!({ "error_msg": "failed to limit count" }))
 }
 
 #[cfg(test)]
@@ -163,7 +196,14 @@ mod tests {
 
     #[test]
     fn seconds_have_two_decimals_at_most() {
-        for (millis, text) in [(60_000, "60"), (59_990, "59.99"), (1_500, "1.5"), (1_050, "1.05"), (0, "0"), (4, "0")] {
+        for (millis, text) in [
+            (60_000, "60"),
+            (59_990, "59.99"),
+            (1_500, "1.5"),
+            (1_050, "1.05"),
+            (0, "0"),
+            (4, "0"),
+        ] {
             assert_eq!(seconds(Duration::from_millis(millis)), text);
         }
     }

@@ -24,7 +24,12 @@ pub(crate) const UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-apisix
 
 /// Turns a reply into an answer (compat §0).
 pub(crate) fn render(reply: Reply) -> Outgoing {
-    let Reply { status, mut headers, body, source } = reply;
+    let Reply {
+        status,
+        mut headers,
+        body,
+        source,
+    } = reply;
     let (content_type, body) = match body {
         ReplyBody::Raw(body) => (None, body),
         ReplyBody::Text(text) => (Some(TEXT), chunked(Bytes::from(text.into_owned()))),
@@ -37,7 +42,12 @@ pub(crate) fn render(reply: Reply) -> Outgoing {
     if let Some(content_type) = content_type {
         headers.entry(header::CONTENT_TYPE).or_insert(content_type);
     }
-    Outgoing { status, headers, body, source }
+    Outgoing {
+        status,
+        headers,
+        body,
+        source,
+    }
 }
 
 /// Turns a failure into an answer: as APISIX, or in the client's dialect.
@@ -54,7 +64,12 @@ pub(crate) fn render_failure(cx: &mut Context, failure: Failure) -> Outgoing {
             let body = error.body(dialect, Some(&format!("{:032x}", cx.id.0)));
             let mut headers = failure.reply.headers;
             headers.insert(header::CONTENT_TYPE, JSON);
-            Outgoing { status: failure.reply.status, headers, body: Body::from(body), source: failure.reply.source }
+            Outgoing {
+                status: failure.reply.status,
+                headers,
+                body: Body::from(body),
+                source: failure.reply.source,
+            }
         }
     }
 }

@@ -57,9 +57,24 @@ pub(crate) fn record(cx: &Context) -> Record {
 }
 
 fn attempts(cx: &Context) -> Vec<Attempt> {
-    let finished = cx.ai.as_ref().and_then(|ai| ai.progress.read(|state| state.finished));
-    let micros = |trial: &Trial| micros_since(trial.started, trial.ended.or(finished).unwrap_or_else(Instant::now));
-    cx.attempts.iter().map(|t| Attempt { addr: t.addr.clone(), status: t.status, time_us: micros(t) }).collect()
+    let finished = cx
+        .ai
+        .as_ref()
+        .and_then(|ai| ai.progress.read(|state| state.finished));
+    let micros = |trial: &Trial| {
+        micros_since(
+            trial.started,
+            trial.ended.or(finished).unwrap_or_else(Instant::now),
+        )
+    };
+    cx.attempts
+        .iter()
+        .map(|t| Attempt {
+            addr: t.addr.clone(),
+            status: t.status,
+            time_us: micros(t),
+        })
+        .collect()
 }
 
 fn ai_record(cx: &Context) -> Option<AiRecord> {
@@ -91,17 +106,30 @@ fn ai_record(cx: &Context) -> Option<AiRecord> {
 
 /// The request target for logs: bounded, and without keys in the query.
 fn request_uri(cx: &Context) -> Text {
-    let target = cx.request.uri.path_and_query().map_or("/", |target| target.as_str());
-    let Some((path, query)) = target.split_once('?') else { return Text::from(clip(target)) };
+    let target = cx
+        .request
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    let Some((path, query)) = target.split_once('?') else {
+        return Text::from(clip(target));
+    };
     let is_secret = |pair: &str| {
-        pair.split_once('=').is_some_and(|(name, _)| SECRET_ARGUMENTS.iter().any(|s| name.eq_ignore_ascii_case(s)))
+        pair.split_once('=')
+            .is_some_and(|(name, _)| SECRET_ARGUMENTS.iter().any(|s| name.eq_ignore_ascii_case(s)))
     };
     if !query.split('&').any(is_secret) {
         return Text::from(clip(target));
     }
     let masked: Vec<_> = query
         .split('&')
-        .map(|pair| if is_secret(pair) { format!("{}=***", pair.split('=').next().unwrap_or_default()) } else { pair.to_owned() })
+        .map(|pair| {
+            if is_secret(pair) {
+                format!("{}=***", pair.split('=').next().unwrap_or_default())
+            } else {
+                pair.to_owned()
+            }
+        })
         .collect();
     Text::from(clip(&format!("{path}?{}", masked.join("&"))))
 }

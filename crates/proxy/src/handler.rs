@@ -7,7 +7,10 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request as HttpRequest, Response, StatusCode, header};
 use hyper::body::Incoming;
-use sluice_core::{Context, Profile, Reply, Request, RequestBody, Services, SnapshotCell, Worker, normalize_path, strip_tail_slash};
+use sluice_core::{
+    Context, Profile, Reply, Request, RequestBody, Services, SnapshotCell, Worker, normalize_path,
+    strip_tail_slash,
+};
 use sluice_net::Body;
 use sluice_record::{Ended, RequestId, ResponseSource, Text};
 
@@ -34,18 +37,31 @@ pub(crate) struct Connection {
 
 impl Handler {
     /// Answers one request.
-    pub(crate) async fn serve(&self, connection: Connection, request: HttpRequest<Incoming>) -> Response<TrackedBody> {
+    pub(crate) async fn serve(
+        &self,
+        connection: Connection,
+        request: HttpRequest<Incoming>,
+    ) -> Response<TrackedBody> {
         let (request, bad_target) = self.take_in(connection, request);
         let id = RequestId(uuid::Uuid::now_v7().as_u128());
-        let cx = Context::new(self.services.clone(), self.worker.clone(), self.snapshots.load(), id, request);
+        let cx = Context::new(
+            self.services.clone(),
+            self.worker.clone(),
+            self.snapshots.load(),
+            id,
+            request,
+        );
         let mut in_flight = InFlight::new(cx);
         let cx = &mut *in_flight.cx;
         let run = async {
             if bad_target {
-                let reply = Reply { source: ResponseSource::Nginx, ..Reply::status(StatusCode::BAD_REQUEST) };
+                let reply = Reply {
+                    source: ResponseSource::Nginx,
+                    ..Reply::status(StatusCode::BAD_REQUEST)
+                };
                 return edge::render(reply);
             }
-            let mut answer = phases::run(cx).await;
+            let mut answer = phases::run(cx, self.behaviour.max_body_bytes).await;
             phases::shape_answer(cx, &mut answer);
             answer
         };
@@ -73,7 +89,11 @@ impl Handler {
         let host = host_of(&head);
         if head.version == http::Version::HTTP_2 && !head.headers.contains_key(header::HOST) {
             // HTTP/2 carries it as `:authority`; everything behind reads the header.
-            if let Some(value) = head.uri.authority().and_then(|a| HeaderValue::from_str(a.as_str()).ok()) {
+            if let Some(value) = head
+                .uri
+                .authority()
+                .and_then(|a| HeaderValue::from_str(a.as_str()).ok())
+            {
                 head.headers.insert(header::HOST, value);
             }
         }
@@ -97,7 +117,12 @@ impl Handler {
     }
 
     fn send(&self, mut in_flight: InFlight, answer: Outgoing) -> Response<TrackedBody> {
-        let Outgoing { status, mut headers, body, source } = answer;
+        let Outgoing {
+            status,
+            mut headers,
+            body,
+            source,
+        } = answer;
         let cx = &mut *in_flight.cx;
         let server = match cx.profile {
             Profile::Apisix => &self.behaviour.server_apisix,
@@ -109,7 +134,11 @@ impl Handler {
         }
         cx.answer.status = status.as_u16();
         cx.answer.source = source;
-        cx.answer.head_bytes = 17 + headers.iter().map(|(k, v)| k.as_str().len() + v.len() + 4).sum::<usize>() as u64;
+        cx.answer.head_bytes = 17
+            + headers
+                .iter()
+                .map(|(k, v)| k.as_str().len() + v.len() + 4)
+                .sum::<usize>() as u64;
         if cx.keeps_answer_headers {
             cx.answer.headers = Some(headers.clone());
         }
@@ -125,13 +154,20 @@ impl Handler {
         if cx.profile != Profile::Apisix || (last < 500 && !self.behaviour.always_show_upstream_status) {
             return None;
         }
-        let list: Vec<_> = cx.attempts.iter().map(|attempt| attempt.status.to_string()).collect();
+        let list: Vec<_> = cx
+            .attempts
+            .iter()
+            .map(|attempt| attempt.status.to_string())
+            .collect();
         HeaderValue::from_str(&list.join(", ")).ok()
     }
 }
 
 fn host_of(head: &http::request::Parts) -> Text {
-    let header = head.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let header = head
+        .headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
     let host = head.uri.host().or(header).unwrap_or_default();
     let host = match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
@@ -147,6 +183,10 @@ fn host_of(head: &http::request::Parts) -> Text {
 /// Size of a request head as HTTP/1.1 writes it.
 fn head_size(head: &http::request::Parts) -> u64 {
     let line = head.method.as_str().len() + head.uri.path_and_query().map_or(1, |t| t.as_str().len()) + 12;
-    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let headers: usize = head
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
     (line + headers + 2) as u64
 }

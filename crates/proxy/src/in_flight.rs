@@ -28,7 +28,12 @@ pub(crate) struct InFlight {
 impl InFlight {
     pub(crate) fn new(cx: Context) -> Self {
         let gauge = cx.services.metrics.server().request();
-        Self { cx: Box::new(cx), settled: false, finished: false, _gauge: gauge }
+        Self {
+            cx: Box::new(cx),
+            settled: false,
+            finished: false,
+            _gauge: gauge,
+        }
     }
 
     /// Charges local limits. Called before the last byte is released; later calls do nothing.
@@ -61,7 +66,8 @@ impl InFlight {
         let own = self.cx.pipeline.clone();
         for (pipeline, is_global) in [(global, true), (own, false)] {
             for entry in pipeline.steps(phase) {
-                let replaced = is_global && entry.prefers_route && self.cx.pipeline.plugins().get(entry.name).is_some();
+                let replaced =
+                    is_global && entry.prefers_route && self.cx.pipeline.plugins().get(entry.name).is_some();
                 if replaced || !self.cx.passes_filter(entry) {
                     continue;
                 }
@@ -102,7 +108,10 @@ impl http_body::Body for TrackedBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let polled = ready!(Pin::new(&mut this.inner).poll_frame(task));
         match polled {
@@ -118,7 +127,13 @@ impl http_body::Body for TrackedBody {
                 }
                 if this.inner.is_end_stream() {
                     this.end(Ended::Complete);
-                } else if this.request.cx.ai.as_ref().is_some_and(|ai| ai.progress.is_finished()) {
+                } else if this
+                    .request
+                    .cx
+                    .ai
+                    .as_ref()
+                    .is_some_and(|ai| ai.progress.is_finished())
+                {
                     this.request.settle();
                 }
             }
@@ -138,6 +153,10 @@ impl http_body::Body for TrackedBody {
 impl Drop for TrackedBody {
     fn drop(&mut self) {
         let complete = self.inner.is_end_stream();
-        self.end(if complete { Ended::Complete } else { Ended::ClientGone });
+        self.end(if complete {
+            Ended::Complete
+        } else {
+            Ended::ClientGone
+        });
     }
 }

@@ -54,7 +54,10 @@ impl Proxy {
         let mut sockets: Vec<Vec<StdListener>> = (0..options.workers).map(|_| Vec::new()).collect();
         let mut addrs = Vec::new();
         for listener in &options.listeners {
-            let fail = |source| ProxyError::Bind { addr: listener.addr, source };
+            let fail = |source| ProxyError::Bind {
+                addr: listener.addr,
+                source,
+            };
             // A plain bind first: sharing the port with a stranger would succeed silently.
             let probe = bind(listener.addr, false).map_err(fail)?;
             let addr = probe.local_addr().map_err(fail)?;
@@ -68,7 +71,11 @@ impl Proxy {
                 worker.push(bind(addr, true).map_err(fail)?);
             }
         }
-        Ok(Self { options, sockets, addrs })
+        Ok(Self {
+            options,
+            sockets,
+            addrs,
+        })
     }
 
     /// The addresses that were bound, in the order of the options.
@@ -97,11 +104,15 @@ impl Proxy {
                 snapshots: snapshots.clone(),
                 behaviour: behaviour.clone(),
             };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             let listeners: Vec<_> = sockets.into_iter().zip(self.options.listeners.clone()).collect();
             let (options, stop) = (self.options.clone(), stop.subscribe());
             let thread = std::thread::Builder::new().name(format!("sluice-proxy-{index}"));
-            threads.push(thread.spawn(move || runtime.block_on(work(Arc::new(handler), listeners, options, stop)))?);
+            threads.push(
+                thread.spawn(move || runtime.block_on(work(Arc::new(handler), listeners, options, stop)))?,
+            );
         }
         Ok(RunningProxy { stop, threads })
     }
@@ -149,7 +160,9 @@ async fn work(
     let builder = Arc::new(connection_builder(&options));
     let (alive, mut ended) = mpsc::channel::<Infallible>(1);
     for (socket, listener) in listeners {
-        let Ok(socket) = TcpListener::from_std(socket) else { continue };
+        let Ok(socket) = TcpListener::from_std(socket) else {
+            continue;
+        };
         let tls = listener.tls.map(TlsAcceptor::from);
         let acceptor = Acceptor {
             handler: handler.clone(),
@@ -225,22 +238,49 @@ impl Acceptor {
         let Ok(local) = stream.local_addr() else { return };
         let _ = stream.set_nodelay(true);
         match self.tls.clone() {
-            None => self.drive(stream, Connection { peer, local, scheme: "http" }).await,
+            None => {
+                self.drive(
+                    stream,
+                    Connection {
+                        peer,
+                        local,
+                        scheme: "http",
+                    },
+                )
+                .await
+            }
             Some(tls) => match tokio::time::timeout(self.handshake, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.drive(stream, Connection { peer, local, scheme: "https" }).await,
+                Ok(Ok(stream)) => {
+                    self.drive(
+                        stream,
+                        Connection {
+                            peer,
+                            local,
+                            scheme: "https",
+                        },
+                    )
+                    .await
+                }
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
                 Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
             },
         }
     }
 
-    async fn drive(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, connection: Connection) {
+    async fn drive(
+        mut self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        connection: Connection,
+    ) {
         let handler = self.handler;
         let service = service_fn(move |request| {
             let handler = handler.clone();
             async move { Ok::<_, Infallible>(handler.serve(connection, request).await) }
         });
-        let mut serving = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+        let mut serving = pin!(
+            self.builder
+                .serve_connection_with_upgrades(TokioIo::new(stream), service)
+        );
         let served = tokio::select! {
             served = serving.as_mut() => served,
             () = stopped(&mut self.stop) => {

@@ -32,7 +32,11 @@ pub(crate) async fn find_route(cx: &mut Context) -> Result<Option<MatchedRoute>,
         route: found.target.clone(),
         uri: found.uri.clone(),
         host: found.host.cloned(),
-        params: found.params.iter().map(|(name, value)| (Text::clone(name), (*value).to_owned())).collect(),
+        params: found
+            .params
+            .iter()
+            .map(|(name, value)| (Text::clone(name), (*value).to_owned()))
+            .collect(),
     }))
 }
 
@@ -41,5 +45,10 @@ fn unreadable(error: ReadBodyError) -> Failure {
         ReadBodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::BAD_REQUEST,
     };
-    Failure::new(status, ErrorKind::InvalidRequest, "unreadable_body", error.to_string())
+    Failure::new(
+        status,
+        ErrorKind::InvalidRequest,
+        "unreadable_body",
+        error.to_string(),
+    )
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::{HeaderName, StatusCode};
 use sluice_core::{
-    Context, Failure, Phase, Pipeline, PluginEntry, Reply, ReplyBody, ResponseHead, RouteUpstream, Step, Verdict,
+    Context, Failure, Phase, Pipeline, PluginEntry, Reply, ReplyBody, ResponseHead, RouteUpstream, Step,
+    Verdict,
 };
 use sluice_llm::ErrorKind;
 
@@ -13,8 +14,8 @@ use crate::forward;
 use crate::matching;
 
 /// Runs a request until there is an answer.
-pub(crate) async fn run(cx: &mut Context) -> Outgoing {
-    match until_answer(cx).await {
+pub(crate) async fn run(cx: &mut Context, max_body: Option<u64>) -> Outgoing {
+    match until_answer(cx, max_body).await {
         Verdict::Reply(reply) => edge::render(*reply),
         Verdict::Fail(failure) => edge::render_failure(cx, *failure),
         Verdict::Continue => edge::render(Reply::status(StatusCode::SERVICE_UNAVAILABLE)),
@@ -31,7 +32,7 @@ macro_rules! pass {
     };
 }
 
-async fn until_answer(cx: &mut Context) -> Verdict {
+async fn until_answer(cx: &mut Context, max_body: Option<u64>) -> Verdict {
     let found = matching::find_route(cx).await;
     let global = cx.snapshot.global.clone();
     let Some(route) = pass_match(cx, found) else {
@@ -55,7 +56,7 @@ async fn until_answer(cx: &mut Context) -> Verdict {
     pass!(run_phase(cx, &global, Phase::BeforeProxy, true).await);
     pass!(run_phase(cx, &pipeline, Phase::BeforeProxy, false).await);
     match &route.upstream {
-        RouteUpstream::To(upstream) => forward::forward(cx, &route, upstream).await,
+        RouteUpstream::To(upstream) => forward::forward(cx, &route, upstream, max_body).await,
         _ => Reply::status(StatusCode::SERVICE_UNAVAILABLE).into(),
     }
 }
@@ -63,7 +64,10 @@ async fn until_answer(cx: &mut Context) -> Verdict {
 type MatchedOrFailed = Result<Arc<sluice_core::Route>, Verdict>;
 
 /// Takes over the matched route. `None` means that no route matched.
-fn pass_match(cx: &mut Context, found: Result<Option<sluice_core::MatchedRoute>, Failure>) -> Option<MatchedOrFailed> {
+fn pass_match(
+    cx: &mut Context,
+    found: Result<Option<sluice_core::MatchedRoute>, Failure>,
+) -> Option<MatchedOrFailed> {
     let matched = match found {
         Ok(matched) => matched?,
         Err(failure) => return Some(Err(failure.into())),
@@ -74,17 +78,31 @@ fn pass_match(cx: &mut Context, found: Result<Option<sluice_core::MatchedRoute>,
     cx.route = Some(matched);
     if let Some(status) = route.dangling {
         let message = "the configuration of this route refers to something that does not exist";
-        return Some(Err(Failure::new(status, ErrorKind::Internal, "dangling_reference", message).into()));
+        return Some(Err(Failure::new(
+            status,
+            ErrorKind::Internal,
+            "dangling_reference",
+            message,
+        )
+        .into()));
     }
     Some(Ok(route))
 }
 
 /// After authentication: the caller's plugins join, and those that came only with it run their rewrite phase.
 async fn merge_caller(cx: &mut Context, route: &sluice_core::Route) -> Verdict {
-    let Some(caller) = &cx.caller else { return Verdict::Continue };
+    let Some(caller) = &cx.caller else {
+        return Verdict::Continue;
+    };
     let Some(merged) = cx.worker.merged(&cx.snapshot, route, caller) else {
         let message = "the consumer's group does not exist";
-        return Failure::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Internal, "dangling_reference", message).into();
+        return Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Internal,
+            "dangling_reference",
+            message,
+        )
+        .into();
     };
     cx.pipeline = merged.clone();
     run_steps(cx, merged.late_rewrite(), Phase::Rewrite, false).await
@@ -93,21 +111,39 @@ async fn merge_caller(cx: &mut Context, route: &sluice_core::Route) -> Verdict {
 fn require_upstream(cx: &Context, upstream: &RouteUpstream) -> Verdict {
     let (status, code, message) = match upstream {
         RouteUpstream::To(upstream) if !upstream.nodes.is_empty() => return Verdict::Continue,
-        RouteUpstream::Missing => (StatusCode::BAD_GATEWAY, "upstream_missing", "the route's upstream does not exist"),
-        RouteUpstream::None if cx.route.as_ref().is_some_and(|m| m.route.profile == sluice_core::Profile::Native) => {
+        RouteUpstream::Missing => (
+            StatusCode::BAD_GATEWAY,
+            "upstream_missing",
+            "the route's upstream does not exist",
+        ),
+        RouteUpstream::None
+            if cx
+                .route
+                .as_ref()
+                .is_some_and(|m| m.route.profile == sluice_core::Profile::Native) =>
+        {
             let message = "no provider is configured for this client on this endpoint";
             return Failure::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, "no_provider", message).into();
         }
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "no_upstream", "the route has no upstream"),
+        _ => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_upstream",
+            "the route has no upstream",
+        ),
     };
     Failure::new(status, ErrorKind::Internal, code, message).into()
 }
 
 fn no_route(cx: &Context) -> Verdict {
     let message = format!("no route matches {} {}", cx.request.method, cx.request.path);
-    Failure::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, "route_not_found", message)
-        .apisix_json(serde_json::json!({ "error_msg": "404 Route Not Found" }))
-        .into()
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        ErrorKind::NotFound,
+        "route_not_found",
+        message,
+    )
+    .apisix_json(serde_json::json!({ "error_msg": "404 Route Not Found" }))
+    .into()
 }
 
 async fn run_phase(cx: &mut Context, pipeline: &Pipeline, phase: Phase, global: bool) -> Verdict {
@@ -143,7 +179,9 @@ fn takes_part(cx: &mut Context, entry: &PluginEntry, global: bool) -> bool {
 
 /// `_meta.error_response` replaces the body of whatever error the plugin answers (compat §3.2).
 fn with_error_response(verdict: Verdict, entry: &PluginEntry) -> Verdict {
-    let Some(body) = &entry.error_response else { return verdict };
+    let Some(body) = &entry.error_response else {
+        return verdict;
+    };
     let body = || match body {
         serde_json::Value::String(text) => ReplyBody::Text(text.clone().into()),
         other => ReplyBody::Json(other.clone()),
@@ -167,11 +205,18 @@ fn with_error_response(verdict: Verdict, entry: &PluginEntry) -> Verdict {
 pub(crate) fn shape_answer(cx: &mut Context, answer: &mut Outgoing) {
     let pipeline = cx.pipeline.clone();
     let global = cx.snapshot.global.clone();
-    let mut head = ResponseHead { status: answer.status, headers: std::mem::take(&mut answer.headers) };
+    let mut head = ResponseHead {
+        status: answer.status,
+        headers: std::mem::take(&mut answer.headers),
+    };
     for name in keys(&cx.response_headers) {
         head.headers.remove(&name);
     }
-    let own: Vec<_> = cx.response_headers.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let own: Vec<_> = cx
+        .response_headers
+        .iter()
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     for (name, value) in own {
         head.headers.append(name, value);
     }

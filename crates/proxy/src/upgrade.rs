@@ -9,7 +9,9 @@ use sluice_net::Body;
 /// Joins the client's connection with the upstream's once both have switched.
 pub(crate) fn splice(cx: &mut Context, response: &mut Response<Body>) {
     let upstream = response.extensions_mut().remove::<OnUpgrade>();
-    let (Some(client), Some(upstream)) = (cx.request.upgrade.take(), upstream) else { return };
+    let (Some(client), Some(upstream)) = (cx.request.upgrade.take(), upstream) else {
+        return;
+    };
     let id = cx.id;
     tokio::spawn(async move {
         let joined = async {

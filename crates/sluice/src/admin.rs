@@ -28,7 +28,8 @@ pub(crate) struct Sockets {
 
 /// Binds the addresses of the control side.
 pub(crate) fn bind(config: &Config) -> anyhow::Result<Sockets> {
-    let listen = |addr: SocketAddr| TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr}"));
+    let listen =
+        |addr: SocketAddr| TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr}"));
     let tls = match (&config.admin.tls_cert, &config.admin.tls_key) {
         (Some(cert), Some(key)) => Some(sluice_net::server_config_from_files(cert, key)?),
         _ => None,
@@ -36,7 +37,11 @@ pub(crate) fn bind(config: &Config) -> anyhow::Result<Sockets> {
     Ok(Sockets {
         admin: listen(config.admin.listen)?,
         tls,
-        control: config.control.enabled.then(|| listen(config.control.listen)).transpose()?,
+        control: config
+            .control
+            .enabled
+            .then(|| listen(config.control.listen))
+            .transpose()?,
         metrics: config.metrics.listen.map(listen).transpose()?,
     })
 }
@@ -90,9 +95,13 @@ impl AdminSide {
             health: health(parts.measuring, stopping.clone()),
             options: options(parts.config)?,
         });
-        server.serve_admin(sockets.admin, sockets.tls).context("cannot serve the Admin API")?;
+        server
+            .serve_admin(sockets.admin, sockets.tls)
+            .context("cannot serve the Admin API")?;
         if let Some(control) = sockets.control {
-            server.serve_control(control).context("cannot serve the control API")?;
+            server
+                .serve_control(control)
+                .context("cannot serve the control API")?;
         }
         if let Some(metrics) = sockets.metrics {
             server.serve_metrics(metrics).context("cannot serve metrics")?;
@@ -118,7 +127,8 @@ fn health(measuring: &Measuring, stopping: Arc<AtomicBool>) -> Box<dyn Fn() -> H
         let unready = if stopping.load(Ordering::Relaxed) {
             Some("the gateway is stopping".to_owned())
         } else {
-            degraded.then(|| "requests cannot be recorded: neither ledger nor spill file takes them".to_owned())
+            degraded
+                .then(|| "requests cannot be recorded: neither ledger nor spill file takes them".to_owned())
         };
         Health { unready, details }
     })
@@ -128,8 +138,10 @@ fn options(config: &Config) -> anyhow::Result<AdminOptions> {
     let admin = &config.admin;
     let tokens = config.apisix.enable_server_tokens;
     let configured = admin.keys.iter().map(|key| {
-        let role = Role::from_name(&key.role).with_context(|| format!("admin.keys: unknown role `{}`", key.role))?;
-        ConfiguredKey::new(&key.name, &key.key, role).with_context(|| format!("admin.keys: the key `{}` is empty", key.name))
+        let role =
+            Role::from_name(&key.role).with_context(|| format!("admin.keys: unknown role `{}`", key.role))?;
+        ConfiguredKey::new(&key.name, &key.key, role)
+            .with_context(|| format!("admin.keys: the key `{}` is empty", key.name))
     });
     let metrics_auth = match (&config.metrics.username, &config.metrics.password) {
         (Some(user), Some(password)) => Some(BasicAuth::new(user, password)),
@@ -137,7 +149,11 @@ fn options(config: &Config) -> anyhow::Result<AdminOptions> {
         _ => anyhow::bail!("metrics: username and password go together"),
     };
     Ok(AdminOptions {
-        allow: admin.allow.iter().filter_map(|network| parse_ip_net(network)).collect(),
+        allow: admin
+            .allow
+            .iter()
+            .filter_map(|network| parse_ip_net(network))
+            .collect(),
         key_required: admin.key_required,
         keys: configured.collect::<anyhow::Result<_>>()?,
         allow_default_key: admin.allow_default_key,

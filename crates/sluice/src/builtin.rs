@@ -19,11 +19,20 @@ const ENDPOINTS: [(&str, &[&str], &[&str]); 8] = [
 
 /// The built-in routes that the configuration leaves on. Names in `disabled` that no route has come back as the error.
 pub(crate) fn routes(config: &BuiltinRoutesConfig) -> Result<Vec<BuiltinRoute>, String> {
-    if let Some(unknown) = config.disabled.iter().find(|name| !ENDPOINTS.iter().any(|(known, ..)| known == name)) {
+    if let Some(unknown) = config
+        .disabled
+        .iter()
+        .find(|name| !ENDPOINTS.iter().any(|(known, ..)| known == name))
+    {
         let known: Vec<_> = ENDPOINTS.iter().map(|(name, ..)| *name).collect();
-        return Err(format!("builtin_routes.disabled: `{unknown}` is none of {}", known.join(", ")));
+        return Err(format!(
+            "builtin_routes.disabled: `{unknown}` is none of {}",
+            known.join(", ")
+        ));
     }
-    let on = ENDPOINTS.iter().filter(|(name, ..)| config.enabled && !config.disabled.iter().any(|off| off == name));
+    let on = ENDPOINTS
+        .iter()
+        .filter(|(name, ..)| config.enabled && !config.disabled.iter().any(|off| off == name));
     Ok(on
         .map(|(name, uris, methods)| BuiltinRoute {
             name,

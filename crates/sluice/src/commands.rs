@@ -17,11 +17,20 @@ use crate::console::say;
 /// Writes the commented configuration.
 pub(crate) fn init(args: &InitArgs) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).truncate(true).create(args.force).create_new(!args.force);
+    options
+        .write(true)
+        .truncate(true)
+        .create(args.force)
+        .create_new(!args.force);
     let shown = args.file.display();
-    let mut file = options.open(&args.file).with_context(|| format!("cannot write {shown} (--force replaces it)"))?;
-    file.write_all(config::TEMPLATE.as_bytes()).with_context(|| format!("cannot write {shown}"))?;
-    say(format_args!("wrote {shown}; start with `sluice serve --config {shown}`"));
+    let mut file = options
+        .open(&args.file)
+        .with_context(|| format!("cannot write {shown} (--force replaces it)"))?;
+    file.write_all(config::TEMPLATE.as_bytes())
+        .with_context(|| format!("cannot write {shown}"))?;
+    say(format_args!(
+        "wrote {shown}; start with `sluice serve --config {shown}`"
+    ));
     Ok(())
 }
 

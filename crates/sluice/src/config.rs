@@ -262,38 +262,58 @@ impl Default for AdminConfig {
 
 impl Default for ControlConfig {
     fn default() -> Self {
-        Self { enabled: true, listen: loopback(9090) }
+        Self {
+            enabled: true,
+            listen: loopback(9090),
+        }
     }
 }
 
 #[expect(clippy::derivable_impls, reason = "stands with its siblings")]
 impl Default for MetricsConfig {
     fn default() -> Self {
-        Self { listen: None, username: None, password: None }
+        Self {
+            listen: None,
+            username: None,
+            password: None,
+        }
     }
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: "text".to_owned() }
+        Self {
+            level: "info".to_owned(),
+            format: "text".to_owned(),
+        }
     }
 }
 
 impl Default for AccessLogConfig {
     fn default() -> Self {
-        Self { target: "stdout".to_owned(), format: None, escape: "default".to_owned() }
+        Self {
+            target: "stdout".to_owned(),
+            format: None,
+            escape: "default".to_owned(),
+        }
     }
 }
 
 impl Default for LedgerSection {
     fn default() -> Self {
-        Self { enabled: true, retention_days: 90 }
+        Self {
+            enabled: true,
+            retention_days: 90,
+        }
     }
 }
 
 impl Default for BuiltinRoutesConfig {
     fn default() -> Self {
-        Self { enabled: true, disabled: Vec::new() }
+        Self {
+            enabled: true,
+            disabled: Vec::new(),
+        }
     }
 }
 

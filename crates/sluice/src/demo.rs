@@ -10,7 +10,10 @@ const KEY: &str = "/consumers/demo";
 /// Makes the demo client unless it is there, and returns its key.
 pub(crate) async fn prepare(store: &Store) -> anyhow::Result<String> {
     if let Some(item) = store.get(KEY).await?
-        && let Some(key) = item.value.pointer("/plugins/key-auth/key").and_then(Value::as_str)
+        && let Some(key) = item
+            .value
+            .pointer("/plugins/key-auth/key")
+            .and_then(Value::as_str)
     {
         return Ok(key.to_owned());
     }

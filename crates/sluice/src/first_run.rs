@@ -32,27 +32,48 @@ pub(crate) async fn prepare(
         return Ok(None);
     }
     let generated = config.password.is_none().then(|| random::secret(20));
-    let password = config.password.as_ref().or(generated.as_ref()).map(String::as_str).unwrap_or_default();
+    let password = config
+        .password
+        .as_ref()
+        .or(generated.as_ref())
+        .map(String::as_str)
+        .unwrap_or_default();
     let key = config.key.clone().unwrap_or_else(|| random::secret(32));
     store_key(database, "first run", &key, Role::Admin).await?;
     write_key_file(&data_dir.join("admin.key"), &key)?;
     // The user comes last: it marks the first run as done.
-    database.admin_users().create(USER, &hash(password)?, Role::Admin).await?;
-    Ok(Some(Credentials { key, password: generated }))
+    database
+        .admin_users()
+        .create(USER, &hash(password)?, Role::Admin)
+        .await?;
+    Ok(Some(Credentials {
+        key,
+        password: generated,
+    }))
 }
 
 /// Keeps the digest of an admin key.
 pub(crate) async fn store_key(database: &Database, name: &str, key: &str, role: Role) -> anyhow::Result<()> {
     let hint = key.get(key.len().saturating_sub(4)..).unwrap_or_default();
     let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-    database.admin_keys().create(NewAdminKey { name, digest, role, hint }).await?;
+    database
+        .admin_keys()
+        .create(NewAdminKey {
+            name,
+            digest,
+            role,
+            hint,
+        })
+        .await?;
     Ok(())
 }
 
 /// The argon2id hash of a password in PHC form.
 pub(crate) fn hash(password: &str) -> anyhow::Result<String> {
     let hash = Argon2::default().hash_password(password.as_bytes());
-    Ok(hash.map_err(|error| anyhow::anyhow!("cannot hash the password: {error}"))?.to_string())
+    Ok(hash
+        .map_err(|error| anyhow::anyhow!("cannot hash the password: {error}"))?
+        .to_string())
 }
 
 /// The key for the local command line, readable by the owner alone.
@@ -60,6 +81,8 @@ fn write_key_file(path: &Path, key: &str) -> anyhow::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    let written = options.open(path).and_then(|mut file| file.write_all(key.as_bytes()));
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(key.as_bytes()));
     written.with_context(|| format!("cannot write {}", path.display()))
 }

@@ -69,7 +69,11 @@ impl Gateway {
     /// One that says what is wrong and what to do: a taken port, an unreadable folder, a damaged database, a wrong
     /// secret key, a bad certificate.
     pub async fn start(options: GatewayOptions) -> anyhow::Result<Self> {
-        let GatewayOptions { config, plugins, demo: wants_demo } = options;
+        let GatewayOptions {
+            config,
+            plugins,
+            demo: wants_demo,
+        } = options;
         let lock = open_folder(&config.data_dir)?;
         // Addresses first: a taken port must not leave a half-made data folder looking used.
         let proxy = bind_proxy(&config)?;
@@ -77,26 +81,50 @@ impl Gateway {
         let database = open_database(&config.data_dir).await?;
         let key_file = config.data_dir.join("secret.key");
         let vault = Vault::unlock(&database, KeySource::File(key_file)).await?;
-        let registry = Arc::new(Registry::new(plugins.into_definitions()?, config.plugins.as_deref()));
+        let registry = Arc::new(Registry::new(
+            plugins.into_definitions()?,
+            config.plugins.as_deref(),
+        ));
         for unknown in registry.catalogue().unknown_names() {
-            tracing::warn!(plugin = unknown, "`plugins` names a plugin that does not exist here");
+            tracing::warn!(
+                plugin = unknown,
+                "`plugins` names a plugin that does not exist here"
+            );
         }
         let secrets = sluice_admin::SecretPaths::new(registry.catalogue().clone());
         let store = Store::open(&database, vault, secrets).await?;
         let credentials = first_run::prepare(&database, &config.admin, &config.data_dir).await?;
-        let demo_key = if wants_demo { Some(demo::prepare(&store).await?) } else { None };
+        let demo_key = if wants_demo {
+            Some(demo::prepare(&store).await?)
+        } else {
+            None
+        };
         let hostname = hostname();
         let measuring = Measuring::start(&config, &hostname).await?;
         let services = Arc::new(services(&measuring, &hostname)?);
         let builtin = builtin::routes(&config.builtin_routes).map_err(|error| anyhow::anyhow!(error))?;
         let router = router_kind(&config.apisix.router);
-        let compiling = CompilerOptions { prefix: config.apisix.key_prefix.clone(), router };
-        let (sync, snapshots) =
-            Sync::start(store.clone(), registry.clone(), services.clone(), compiling, builtin).await?;
+        let compiling = CompilerOptions {
+            prefix: config.apisix.key_prefix.clone(),
+            router,
+        };
+        let (sync, snapshots) = Sync::start(
+            store.clone(),
+            registry.clone(),
+            services.clone(),
+            compiling,
+            builtin,
+        )
+        .await?;
         tokio::spawn(sync.run(snapshots.clone()));
         measuring.collect_from(&services, &snapshots);
         let addresses = Addresses {
-            proxy: proxy.addrs().iter().copied().zip(proxy_schemes(&config)).collect(),
+            proxy: proxy
+                .addrs()
+                .iter()
+                .copied()
+                .zip(proxy_schemes(&config))
+                .collect(),
             admin: admin_sockets.admin_addr()?,
             control: admin_sockets.control_addr()?,
             metrics: admin_sockets.metrics_addr()?,
@@ -151,7 +179,10 @@ impl Gateway {
         self.admin.not_ready();
         let drain = Duration::from_secs(self.config.proxy.drain);
         if !self.proxy.shutdown(drain).await {
-            tracing::warn!(seconds = self.config.proxy.drain, "requests were still running at the end of the drain");
+            tracing::warn!(
+                seconds = self.config.proxy.drain,
+                "requests were still running at the end of the drain"
+            );
         }
         self.admin.stop().await;
         self.measuring.close().await;
@@ -167,20 +198,28 @@ impl Gateway {
 fn open_folder(path: &Path) -> anyhow::Result<File> {
     use std::os::unix::fs::DirBuilderExt;
     let shown = path.display();
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path);
     made.with_context(|| format!("cannot make the data folder {shown}"))?;
-    let lock = File::create(path.join("lock")).with_context(|| format!("cannot write to the data folder {shown}"))?;
+    let lock = File::create(path.join("lock"))
+        .with_context(|| format!("cannot write to the data folder {shown}"))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => bail!("another sluice is running on the data folder {shown}"),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock the data folder {shown}")),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock the data folder {shown}"))
+        }
     }
 }
 
 /// Opens the configuration database of a data folder.
 pub(crate) async fn open_database(folder: &Path) -> anyhow::Result<Database> {
     let path: PathBuf = folder.join("sluice.db");
-    Database::open(&path).await.with_context(|| format!("cannot open the configuration {}", path.display()))
+    Database::open(&path)
+        .await
+        .with_context(|| format!("cannot open the configuration {}", path.display()))
 }
 
 fn bind_proxy(config: &Config) -> anyhow::Result<Proxy> {
@@ -189,15 +228,29 @@ fn bind_proxy(config: &Config) -> anyhow::Result<Proxy> {
         (Some(cert), Some(key)) => Some(sluice_net::server_config_from_files(cert, key)?),
         _ => None,
     };
-    let plain_tls = if proxy.tls_listen.is_none() { tls.clone() } else { None };
-    let mut listeners = vec![ListenerOptions { addr: proxy.listen, tls: plain_tls }];
-    listeners.extend(proxy.also_listen.iter().map(|addr| ListenerOptions { addr: *addr, tls: None }));
+    let plain_tls = if proxy.tls_listen.is_none() {
+        tls.clone()
+    } else {
+        None
+    };
+    let mut listeners = vec![ListenerOptions {
+        addr: proxy.listen,
+        tls: plain_tls,
+    }];
+    listeners.extend(proxy.also_listen.iter().map(|addr| ListenerOptions {
+        addr: *addr,
+        tls: None,
+    }));
     listeners.extend(proxy.tls_listen.map(|addr| ListenerOptions { addr, tls }));
     let workers = match proxy.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
-    let server_apisix = if config.apisix.enable_server_tokens { "APISIX/3.18.0" } else { "APISIX" };
+    let server_apisix = if config.apisix.enable_server_tokens {
+        "APISIX/3.18.0"
+    } else {
+        "APISIX"
+    };
     let options = ProxyOptions {
         listeners,
         workers,
@@ -217,9 +270,15 @@ fn bind_proxy(config: &Config) -> anyhow::Result<Proxy> {
 }
 
 fn proxy_schemes(config: &Config) -> impl Iterator<Item = &'static str> + use<> {
-    let first = if config.proxy.tls_cert.is_some() && config.proxy.tls_listen.is_none() { "https" } else { "http" };
+    let first = if config.proxy.tls_cert.is_some() && config.proxy.tls_listen.is_none() {
+        "https"
+    } else {
+        "http"
+    };
     let others = config.proxy.also_listen.len();
-    std::iter::once(first).chain(std::iter::repeat_n("http", others)).chain(std::iter::once("https"))
+    std::iter::once(first)
+        .chain(std::iter::repeat_n("http", others))
+        .chain(std::iter::once("https"))
 }
 
 fn services(measuring: &Measuring, hostname: &str) -> anyhow::Result<Services> {
@@ -247,7 +306,9 @@ fn start_proxy(
     snapshots: &Arc<SnapshotCell>,
 ) -> anyhow::Result<RunningProxy> {
     let resolver = Resolver::system(tokio::runtime::Handle::current())?;
-    Ok(proxy.start(services.clone(), snapshots.clone(), || Pool::new(resolver.clone()))?)
+    Ok(proxy.start(services.clone(), snapshots.clone(), || {
+        Pool::new(resolver.clone())
+    })?)
 }
 
 fn router_kind(name: &str) -> RouterKind {
@@ -261,5 +322,9 @@ fn router_kind(name: &str) -> RouterKind {
 fn hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name.to_owned()
+    }
 }

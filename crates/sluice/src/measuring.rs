@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use sluice_core::{Services, SnapshotCell};
 use sluice_ledger::{Ledger, LedgerConfig, LedgerHandle};
 use sluice_observe::{
-    AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, Drain, Escape, Kind, Metrics, MetricsConfig,
-    RecordQueue, RecordSink,
+    AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, Drain, Escape, Kind, Metrics,
+    MetricsConfig, RecordQueue, RecordSink,
 };
 use sluice_record::Record;
 
@@ -64,8 +64,15 @@ impl Measuring {
         if let Some(ledger) = &ledger {
             sinks.push(Box::new(LedgerSink(ledger.handle())));
         }
-        let drain = Drain::start(queue.clone(), sinks, Drain::DEFAULT_TICK).context("cannot start a thread")?;
-        let measuring = Self { queue, metrics, drain: Arc::new(drain), access_log, ledger };
+        let drain =
+            Drain::start(queue.clone(), sinks, Drain::DEFAULT_TICK).context("cannot start a thread")?;
+        let measuring = Self {
+            queue,
+            metrics,
+            drain: Arc::new(drain),
+            access_log,
+            ledger,
+        };
         measuring.collect();
         Ok(measuring)
     }
@@ -77,16 +84,48 @@ impl Measuring {
         if let Some(log) = self.access_log.clone() {
             self.metrics.register_collector(move |out| log.collect(out));
         }
-        let Some(ledger) = self.ledger.as_ref().map(Ledger::handle) else { return };
+        let Some(ledger) = self.ledger.as_ref().map(Ledger::handle) else {
+            return;
+        };
         self.metrics.register_collector(move |out| {
             let stats = ledger.stats();
             for (name, help, kind, value) in [
-                ("sluice_ledger_written_total", "Records written to the ledger.", Kind::Counter, stats.written),
-                ("sluice_ledger_spilled_total", "Records written to the spill file.", Kind::Counter, stats.spilled),
-                ("sluice_ledger_replayed_total", "Spilled records that reached the ledger.", Kind::Counter, stats.replayed),
-                ("sluice_ledger_dropped_total", "Records that are lost.", Kind::Counter, stats.dropped),
-                ("sluice_ledger_queue", "Records that wait in memory.", Kind::Gauge, stats.queue_len),
-                ("sluice_ledger_degraded", "Whether records cannot be stored.", Kind::Gauge, stats.degraded.into()),
+                (
+                    "sluice_ledger_written_total",
+                    "Records written to the ledger.",
+                    Kind::Counter,
+                    stats.written,
+                ),
+                (
+                    "sluice_ledger_spilled_total",
+                    "Records written to the spill file.",
+                    Kind::Counter,
+                    stats.spilled,
+                ),
+                (
+                    "sluice_ledger_replayed_total",
+                    "Spilled records that reached the ledger.",
+                    Kind::Counter,
+                    stats.replayed,
+                ),
+                (
+                    "sluice_ledger_dropped_total",
+                    "Records that are lost.",
+                    Kind::Counter,
+                    stats.dropped,
+                ),
+                (
+                    "sluice_ledger_queue",
+                    "Records that wait in memory.",
+                    Kind::Gauge,
+                    stats.queue_len,
+                ),
+                (
+                    "sluice_ledger_degraded",
+                    "Whether records cannot be stored.",
+                    Kind::Gauge,
+                    stats.degraded.into(),
+                ),
             ] {
                 out.family(name, kind, help).sample(&[], value);
             }
@@ -104,10 +143,18 @@ impl Measuring {
         self.metrics.register_collector(move |out| {
             let snapshot = snapshots.load();
             let (revision, problems) = (snapshot.revision, snapshot.problems.len() as u64);
-            out.family("sluice_config_revision", Kind::Gauge, "Revision of the configuration in force.")
-                .sample(&[], revision);
-            out.family("sluice_config_problems", Kind::Gauge, "Resources whose latest version is not in force.")
-                .sample(&[], problems);
+            out.family(
+                "sluice_config_revision",
+                Kind::Gauge,
+                "Revision of the configuration in force.",
+            )
+            .sample(&[], revision);
+            out.family(
+                "sluice_config_problems",
+                Kind::Gauge,
+                "Resources whose latest version is not in force.",
+            )
+            .sample(&[], problems);
         });
     }
 
@@ -117,7 +164,10 @@ impl Measuring {
         move || {
             let stats = ledger.as_ref().map(LedgerHandle::stats);
             let mut details = Map::new();
-            details.insert("records".to_owned(), json!({ "waiting": queue.len(), "dropped": queue.dropped() }));
+            details.insert(
+                "records".to_owned(),
+                json!({ "waiting": queue.len(), "dropped": queue.dropped() }),
+            );
             if let Some(stats) = stats {
                 let shown = json!({
                     "written": stats.written, "spilled": stats.spilled, "replayed": stats.replayed,
@@ -139,7 +189,9 @@ impl Measuring {
     /// Writes everything that is held, and ends.
     pub(crate) async fn close(self) {
         let drain = self.drain;
-        let drained = tokio::task::spawn_blocking(move || drain.flush(FLUSH)).await.unwrap_or(false);
+        let drained = tokio::task::spawn_blocking(move || drain.flush(FLUSH))
+            .await
+            .unwrap_or(false);
         if !drained {
             tracing::error!("records of the last requests could not be handed over in time");
         }
@@ -158,25 +210,44 @@ impl Measuring {
 async fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {
     let path = config.data_dir.join("ledger.db");
     let days = config.ledger.retention_days;
-    let settings = LedgerConfig { record_days: days, ..LedgerConfig::new(&path) };
-    Ledger::open(settings).await.with_context(|| format!("cannot open the ledger {}", path.display()))
+    let settings = LedgerConfig {
+        record_days: days,
+        ..LedgerConfig::new(&path)
+    };
+    Ledger::open(settings)
+        .await
+        .with_context(|| format!("cannot open the ledger {}", path.display()))
 }
 
 fn format(config: &Config) -> AccessLogFormat {
-    let Some(template) = &config.access_log.format else { return AccessLogFormat::json() };
-    let escape = if config.access_log.escape == "json" { Escape::Json } else { Escape::Default };
+    let Some(template) = &config.access_log.format else {
+        return AccessLogFormat::json();
+    };
+    let escape = if config.access_log.escape == "json" {
+        Escape::Json
+    } else {
+        Escape::Default
+    };
     let format = AccessLogFormat::template(template, escape);
     for unknown in format.unknown() {
-        tracing::warn!(variable = unknown, "access_log.format names an unknown variable, it prints as -");
+        tracing::warn!(
+            variable = unknown,
+            "access_log.format names an unknown variable, it prints as -"
+        );
     }
     format
 }
 
 /// `plugin_attr.prometheus` (compat §7).
 fn metrics_config(config: &Config, hostname: &str) -> anyhow::Result<MetricsConfig> {
-    let mut metrics =
-        MetricsConfig { hostname: hostname.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), ..Default::default() };
-    let Some(attributes) = config.plugin_attr.get("prometheus") else { return Ok(metrics) };
+    let mut metrics = MetricsConfig {
+        hostname: hostname.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..Default::default()
+    };
+    let Some(attributes) = config.plugin_attr.get("prometheus") else {
+        return Ok(metrics);
+    };
     if let Some(prefix) = attributes.get("metric_prefix").and_then(Value::as_str) {
         metrics.prefix = prefix.to_owned();
     }
@@ -184,15 +255,27 @@ fn metrics_config(config: &Config, hostname: &str) -> anyhow::Result<MetricsConf
         ("default_buckets", &mut metrics.latency_buckets),
         ("llm_latency_buckets", &mut metrics.llm_latency_buckets),
         ("llm_prompt_tokens_buckets", &mut metrics.prompt_token_buckets),
-        ("llm_completion_tokens_buckets", &mut metrics.completion_token_buckets),
+        (
+            "llm_completion_tokens_buckets",
+            &mut metrics.completion_token_buckets,
+        ),
     ] {
         if let Some(given) = attributes.get(name) {
             *buckets = serde_json::from_value(given.clone())
                 .with_context(|| format!("plugin_attr.prometheus.{name}: expected a list of numbers"))?;
         }
     }
-    let expire = |metric: &Value| metric.get("expire").and_then(Value::as_u64).filter(|seconds| *seconds > 0);
-    let named = attributes.get("metrics").and_then(Value::as_object).into_iter().flatten();
+    let expire = |metric: &Value| {
+        metric
+            .get("expire")
+            .and_then(Value::as_u64)
+            .filter(|seconds| *seconds > 0)
+    };
+    let named = attributes
+        .get("metrics")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     metrics.expire = named
         .filter_map(|(name, metric)| Some((name.clone(), Duration::from_secs(expire(metric)?))))
         .collect::<BTreeMap<_, _>>();

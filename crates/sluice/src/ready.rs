@@ -7,6 +7,7 @@ use anyhow::Context;
 /// Writes the file at once and whole.
 pub(crate) fn write(path: &Path, addresses: &serde_json::Value) -> anyhow::Result<()> {
     let partial = path.with_extension("partial");
-    std::fs::write(&partial, addresses.to_string()).with_context(|| format!("cannot write {}", partial.display()))?;
+    std::fs::write(&partial, addresses.to_string())
+        .with_context(|| format!("cannot write {}", partial.display()))?;
     std::fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -31,7 +31,15 @@ impl Sync {
         let listing = store.load().await?;
         let watch = store.subscribe(listing.revision);
         let compiler = Compiler::new(registry.clone(), services.clone(), options.clone());
-        let mut sync = Self { store, registry, services, options, builtin, compiler, watch };
+        let mut sync = Self {
+            store,
+            registry,
+            services,
+            options,
+            builtin,
+            compiler,
+            watch,
+        };
         let revision = listing.revision;
         sync.compile_all(listing)?;
         let cell = Arc::new(SnapshotCell::new(sync.compiler.snapshot(revision)));
@@ -58,8 +66,11 @@ impl Sync {
                 }
                 continue;
             }
-            let Some(revision) = events.last().map(|event: &Arc<Event>| event.revision) else { continue };
-            self.compiler.apply(events.iter().filter_map(|event| change_of(event)));
+            let Some(revision) = events.last().map(|event: &Arc<Event>| event.revision) else {
+                continue;
+            };
+            self.compiler
+                .apply(events.iter().filter_map(|event| change_of(event)));
             cell.publish(self.compiler.snapshot(revision));
         }
     }
@@ -78,21 +89,31 @@ impl Sync {
         for damaged in &listing.damaged {
             tracing::error!(%damaged, "stored resource is ignored");
         }
-        self.compiler.set_builtin(self.builtin.clone()).map_err(|error| anyhow::anyhow!(error))?;
+        self.compiler
+            .set_builtin(self.builtin.clone())
+            .map_err(|error| anyhow::anyhow!(error))?;
         self.compiler.apply(listing.items.into_iter().map(put_of));
         Ok(())
     }
 }
 
 fn put_of(item: Item) -> Change {
-    Change { key: item.key, created: item.create_revision, value: Some(Arc::new(item.value)) }
+    Change {
+        key: item.key,
+        created: item.create_revision,
+        value: Some(Arc::new(item.value)),
+    }
 }
 
 /// What an event changes; an item that cannot be read keeps its compiled form.
 fn change_of(event: &Event) -> Option<Change> {
     match &event.kind {
         EventKind::Put(item) => Some(put_of(item.clone())),
-        EventKind::Delete { key } => Some(Change { key: key.clone(), created: event.revision, value: None }),
+        EventKind::Delete { key } => Some(Change {
+            key: key.clone(),
+            created: event.revision,
+            value: None,
+        }),
         EventKind::Damaged(damaged) => {
             tracing::error!(%damaged, "stored resource is ignored");
             None

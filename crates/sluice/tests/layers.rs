@@ -52,7 +52,9 @@ fn crates_use_only_what_stands_below_them() {
                 continue;
             }
             let used = dependency["name"].as_str().unwrap();
-            let Some(used) = used.strip_prefix("sluice-") else { continue };
+            let Some(used) = used.strip_prefix("sluice-") else {
+                continue;
+            };
             if level(used).is_none_or(|below| below <= own) {
                 wrong.push(format!("{name} uses {used}"));
             }

@@ -5,82 +5,88 @@ use std::sync::Arc;
 use http::HeaderValue;
 use serde_json::Value;
 use sluice_record::Text;
-use sluice_resource::{CheckScope, Key, PluginCatalogue};
+use sluice_resource::{CheckScope, Key, Kind};
 
-use super::Compiler;
-use super::plugins::is_disabled;
+use super::plugins::{bad_plugin, is_disabled, plugins_of};
+use super::{Compiler, Dirty, Item, Outcome, key_of};
 use crate::consumer::{Consumer, ConsumerGroup, Identity};
 
+/// An identity, the plugin that knows it and the key under which it does.
+type Found = (&'static str, Text, Identity);
+
 impl Compiler {
-    pub(super) fn compile_group(&mut self, key: &Key) {
-        let Some(value) = self.value(key) else { return self.consumers.remove_group(key.id()) };
-        let done = self.compile_plugins(&self.owner(key), &value).map(|plugins| {
-            let group = ConsumerGroup { uid: self.services.uids.next(), plugins: Arc::new(plugins) };
-            self.consumers.put_group(Text::from(key.id()), group);
-        });
-        self.note(key, done);
+    /// Compiles the groups, consumers and credentials that are dirty.
+    pub(super) fn compile_callers(&mut self, dirty: &Dirty) {
+        for key in dirty.of(Kind::ConsumerGroup) {
+            match self.attempt(key, Self::compile_group) {
+                Outcome::Gone => self.consumers.remove_group(key.id()),
+                Outcome::Ready(group) => self.consumers.put_group(Text::from(key.id()), group),
+                Outcome::Invalid => {}
+            }
+        }
+        for key in dirty.of(Kind::Consumer) {
+            match self.attempt(key, |this, item| Ok((this.compile_consumer(item)?, this.identities_of(item)?))) {
+                Outcome::Gone => {
+                    self.replace_identities(key, Vec::new());
+                    self.consumers.remove(key.id());
+                }
+                Outcome::Ready((consumer, identities)) => {
+                    self.replace_identities(key, identities);
+                    self.consumers.put(consumer);
+                }
+                Outcome::Invalid => {}
+            }
+        }
+        for key in dirty.of(Kind::Credential) {
+            match self.attempt(key, Self::identities_of) {
+                Outcome::Gone => self.replace_identities(key, Vec::new()),
+                Outcome::Ready(identities) => self.replace_identities(key, identities),
+                Outcome::Invalid => {}
+            }
+        }
     }
 
-    pub(super) fn compile_consumer(&mut self, key: &Key) {
-        let owner = self.owner(key);
-        let Some(value) = self.value(key) else {
-            self.forget_identities(&owner);
-            return self.consumers.remove(key.id());
+    fn compile_group(&self, item: &Item<'_>) -> Result<ConsumerGroup, String> {
+        let plugins = Arc::new(self.compile_plugins(item)?);
+        Ok(ConsumerGroup { uid: self.services.uids.next(), plugins })
+    }
+
+    fn compile_consumer(&self, item: &Item<'_>) -> Result<Consumer, String> {
+        // Only control characters are refused: what is no ASCII goes out as the bytes that it is.
+        let header = |text: &str| {
+            HeaderValue::from_bytes(text.as_bytes()).map_err(|_| format!("{text:?} cannot be a header"))
         };
-        let done = self.build_consumer(key, &value).and_then(|consumer| {
-            let identities = self.identities_of(key, key.id(), None, &value)?;
-            self.replace_identities(owner, identities);
-            self.consumers.put(consumer);
-            Ok(())
-        });
-        self.note(key, done);
-    }
-
-    pub(super) fn compile_credential(&mut self, key: &Key) {
-        let owner = self.owner(key);
-        let Some(value) = self.value(key) else { return self.forget_identities(&owner) };
-        let Some((username, id)) = key.as_credential() else { return };
-        let done = self.identities_of(key, username, Some(id), &value).map(|found| self.replace_identities(owner, found));
-        self.note(key, done);
-    }
-
-    fn build_consumer(&self, key: &Key, value: &Value) -> Result<Consumer, String> {
-        let header = |text: &str| HeaderValue::from_str(text).map_err(|_| format!("{text:?} cannot be a header"));
-        let plugins = self.compile_plugins(&self.owner(key), &without_auth(value, self))?;
-        let custom_id = value.pointer("/labels/custom_id").and_then(Value::as_str);
+        let username = item.key.id();
+        let custom_id = item.value.pointer("/labels/custom_id").and_then(Value::as_str);
         Ok(Consumer {
             uid: self.services.uids.next(),
-            username: Text::from(key.id()),
-            username_header: header(key.id())?,
-            group_id: value.get("group_id").and_then(id_text),
+            username: Text::from(username),
+            username_header: header(username)?,
+            group_id: key_of(Kind::ConsumerGroup, item.value.get("group_id")).map(|key| Text::from(key.id())),
             custom_id: custom_id.map(header).transpose()?,
-            plugins: Arc::new(plugins),
+            plugins: Arc::new(self.compile_plugins(item)?),
         })
     }
 
-    /// The ways in that a consumer or credential opens: one per auth plugin with an index member.
-    fn identities_of(
-        &self,
-        key: &Key,
-        username: &str,
-        credential: Option<&str>,
-        value: &Value,
-    ) -> Result<Vec<(&'static str, Text, Identity)>, String> {
+    /// The ways in that a consumer or credential opens: one per auth plugin that finds consumers by a key.
+    fn identities_of(&self, item: &Item<'_>) -> Result<Vec<Found>, String> {
+        let (username, credential) = match item.key.as_credential() {
+            Some((username, credential)) => (username, Some(credential)),
+            None => (item.key.id(), None),
+        };
         let mut found = Vec::new();
-        for (name, conf) in value.get("plugins").and_then(Value::as_object).into_iter().flatten() {
-            let Some(info) = self.registry.catalogue().get(name) else { continue };
+        for (name, conf) in plugins_of(item.value) {
+            let Some((info, _)) = self.registry.get(name) else { continue };
             let Some(member) = info.auth_key_attribute else { continue };
             if is_disabled(conf) {
                 continue;
             }
-            let conf = info
-                .checked(conf, CheckScope::Consumer)
-                .map_err(|e| format!("failed to check the configuration of plugin {name} err: {e}"))?;
+            let conf = info.checked(conf, CheckScope::Consumer).map_err(|e| bad_plugin(name, &e))?;
             let Some(index) = conf.get(member).and_then(Value::as_str).map(Text::from) else { continue };
             let identity = Identity {
                 username: Text::from(username),
                 credential: credential.map(Text::from),
-                order: self.stored.get(key).map_or(0, |stored| stored.created),
+                order: item.created,
                 conf: Arc::new(conf),
             };
             found.push((info.name, index, identity));
@@ -88,37 +94,21 @@ impl Compiler {
         Ok(found)
     }
 
-    fn replace_identities(&mut self, owner: Text, identities: Vec<(&'static str, Text, Identity)>) {
-        self.forget_identities(&owner);
+    fn replace_identities(&mut self, key: &Key, identities: Vec<Found>) {
+        let (username, credential) = match key.as_credential() {
+            Some((username, credential)) => (username, Some(credential)),
+            None => (key.id(), None),
+        };
+        for (plugin, index) in self.identities.remove(key).into_iter().flatten() {
+            self.consumers.remove_identity(plugin, &index, username, credential);
+        }
         let mut places = Vec::with_capacity(identities.len());
         for (plugin, index, identity) in identities {
-            places.push((plugin, index.clone(), identity.username.clone(), identity.credential.clone()));
+            places.push((plugin, index.clone()));
             self.consumers.add_identity(plugin, index, identity);
         }
-        self.identities.insert(owner, places);
-    }
-
-    fn forget_identities(&mut self, owner: &Text) {
-        for (plugin, index, username, credential) in self.identities.remove(owner).into_iter().flatten() {
-            self.consumers.remove_identity(plugin, &index, &username, credential.as_deref());
+        if !places.is_empty() {
+            self.identities.insert(key.clone(), places);
         }
     }
 }
-
-/// The consumer less its auth plugins: those hold consumer configurations, which the plugins' main schemas refuse.
-fn without_auth(value: &Value, compiler: &Compiler) -> Value {
-    let catalogue = compiler.registry.catalogue();
-    let plugins = value.get("plugins").and_then(Value::as_object).into_iter().flatten();
-    let kept = plugins.filter(|(name, _)| catalogue.get(name).is_none_or(|info| !info.is_auth()));
-    serde_json::json!({ "plugins": kept.map(|(k, v)| (k.clone(), v.clone())).collect::<serde_json::Map<_, _>>() })
-}
-
-/// An id as JSON holds it: text or a number.
-pub(super) fn id_text(value: &Value) -> Option<Text> {
-    match value {
-        Value::String(text) => Some(Text::from(text.as_str())),
-        Value::Number(number) => Some(Text::from(number.to_string())),
-        _ => None,
-    }
-}
-

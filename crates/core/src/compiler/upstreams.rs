@@ -1,5 +1,6 @@
 //! Upstreams.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -9,8 +10,8 @@ use sluice_net::{OriginConfig, PoolSettings, Protocol, Scheme};
 use sluice_record::Text;
 use sluice_upstream::{Algorithm, BalancerConfig, Node as BalancedNode};
 
-use super::Compiler;
 use super::routes::timeouts;
+use super::{Compiler, Item};
 use crate::upstream::{HashKey, Node, PassHost, Upstream};
 
 /// The members of an upstream that have a default.
@@ -67,7 +68,12 @@ struct WrittenNode {
 }
 
 impl Compiler {
-    pub(super) fn compile_upstream(&self, owner: &Text, value: &Value) -> Result<Upstream, String> {
+    pub(super) fn compile_upstream(&self, item: &Item<'_>) -> Result<Option<Arc<Upstream>>, String> {
+        self.compile_upstream_at(item.owner, item.value).map(|upstream| Some(Arc::new(upstream)))
+    }
+
+    /// An upstream that stands in the resource `owner`, or is it.
+    pub(super) fn compile_upstream_at(&self, owner: &Text, value: &Value) -> Result<Upstream, String> {
         let settings = Settings::deserialize(value).map_err(|e| e.to_string())?;
         let written = nodes(value.get("nodes"))?;
         let algorithm = settings.r#type.parse().unwrap_or(Algorithm::RoundRobin);

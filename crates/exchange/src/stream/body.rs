@@ -11,7 +11,8 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame};
 use sluice_core::Progress;
 use sluice_llm::{
-    AnthropicStream, Dialect, ErrorKind, FrameKind, Provenance, PublicError, StreamEnd, StreamOutcome, StreamTap,
+    AnthropicStream, Dialect, ErrorKind, FrameKind, Provenance, PublicError, StreamEnd, StreamOutcome,
+    StreamTap,
 };
 use sluice_net::{Body, BodyError};
 use sluice_record::Ended;
@@ -49,12 +50,18 @@ pub(super) struct KeepAlive {
 
 impl KeepAlive {
     pub(super) fn new(interval: Duration, frame: Bytes) -> Self {
-        Self { frame, interval, timer: Box::pin(tokio::time::sleep(interval)) }
+        Self {
+            frame,
+            interval,
+            timer: Box::pin(tokio::time::sleep(interval)),
+        }
     }
 
     fn poll(&mut self, task: &mut Task<'_>) -> Poll<Bytes> {
         std::task::ready!(self.timer.as_mut().poll(task));
-        self.timer.as_mut().reset(tokio::time::Instant::now() + self.interval);
+        self.timer
+            .as_mut()
+            .reset(tokio::time::Instant::now() + self.interval);
         Poll::Ready(self.frame.clone())
     }
 }
@@ -89,13 +96,22 @@ pub(super) struct StreamBody {
 impl StreamBody {
     pub(super) fn new(parts: StreamParts) -> Self {
         let deadline = parts.ends.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
-        Self { parts, ready: VecDeque::new(), deadline, received: 0, open: true, booked: false }
+        Self {
+            parts,
+            ready: VecDeque::new(),
+            deadline,
+            received: 0,
+            open: true,
+            booked: false,
+        }
     }
 
     /// Takes the first data. A stream that is converted is read on until something comes of it; false when nothing
     /// does.
     pub(super) async fn begin(&mut self, data: Bytes) -> Result<bool, BodyError> {
-        self.parts.progress.update(|state| state.first_token = Some(Instant::now()));
+        self.parts
+            .progress
+            .update(|state| state.first_token = Some(Instant::now()));
         self.take(data);
         if !self.ready.is_empty() || !matches!(self.parts.manner, Manner::Convert(..)) {
             return Ok(true);
@@ -171,7 +187,9 @@ impl StreamBody {
         }
         let whole = !self.parts.has_end || self.parts.tap.end() == Some(StreamEnd::Complete);
         if !whole && !converted_nothing && self.parts.tap.end().is_none() {
-            self.parts.progress.update(|state| state.ended = Ended::UpstreamCut);
+            self.parts
+                .progress
+                .update(|state| state.ended = Ended::UpstreamCut);
             self.report_break();
         }
         self.open = false;
@@ -180,9 +198,13 @@ impl StreamBody {
 
     /// Tells the client in its dialect that the stream broke.
     fn report_break(&mut self) {
-        let Some(dialect) = self.parts.breaks_in_band else { return };
-        let error = PublicError::new(ErrorKind::Upstream, "the provider broke off its stream").with_code("upstream_cut");
-        self.ready.extend(error.event(dialect, None, self.parts.tap.content_frames()));
+        let Some(dialect) = self.parts.breaks_in_band else {
+            return;
+        };
+        let error = PublicError::new(ErrorKind::Upstream, "the provider broke off its stream")
+            .with_code("upstream_cut");
+        self.ready
+            .extend(error.event(dialect, None, self.parts.tap.content_frames()));
     }
 
     fn stop(&mut self, ended: Ended) {
@@ -198,11 +220,17 @@ impl StreamBody {
             return;
         }
         let tap = &self.parts.tap;
-        let estimated = if tap.usage().is_none() { self.parts.input.with_output(tap.content_frames()) } else { None };
+        let estimated = if tap.usage().is_none() {
+            self.parts.input.with_output(tap.content_frames())
+        } else {
+            None
+        };
         self.parts.progress.update(|state| {
             state.has_tool_calls = tap.has_tool_calls();
             state.model_answered = tap.model().map(Into::into);
             state.raw_usage = tap.raw_usage().map(String::into_boxed_str);
+            // As in APISIX, the text of a stream is known only with its usage (compat §4.1.6).
+            state.response_text = tap.text().filter(|_| tap.usage().is_some()).map(str::to_owned);
             if let Some(usage) = tap.usage() {
                 state.counts = usage.counts;
                 state.usage = usage.usage;
@@ -221,7 +249,10 @@ impl http_body::Body for StreamBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         loop {
             if let Some(data) = this.ready.pop_front() {
@@ -243,7 +274,9 @@ impl http_body::Body for StreamBody {
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    this.parts.progress.update(|state| state.ended = Ended::UpstreamCut);
+                    this.parts
+                        .progress
+                        .update(|state| state.ended = Ended::UpstreamCut);
                     this.open = false;
                     this.book();
                     if this.parts.breaks_in_band.is_none() {
@@ -254,7 +287,9 @@ impl http_body::Body for StreamBody {
                 }
                 Poll::Ready(None) => this.end(),
                 Poll::Pending => {
-                    let Some(keep_alive) = &mut this.parts.keep_alive else { return Poll::Pending };
+                    let Some(keep_alive) = &mut this.parts.keep_alive else {
+                        return Poll::Pending;
+                    };
                     return keep_alive.poll(task).map(|frame| Some(Ok(Frame::data(frame))));
                 }
             }

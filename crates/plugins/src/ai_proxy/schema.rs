@@ -41,8 +41,10 @@ pub(crate) fn target_properties() -> Map<String, Value> {
         "patternProperties": { "^[a-zA-Z0-9._-]+$": { "type": "string" } },
         "additionalProperties": false,
     });
-    let request_body: Map<String, Value> =
-        REQUEST_BODY_KEYS.iter().map(|name| ((*name).to_owned(), json!({ "type": "object" }))).collect();
+    let request_body: Map<String, Value> = REQUEST_BODY_KEYS
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({ "type": "object" })))
+        .collect();
     let properties = json!({
         "provider": { "type": "string", "enum": names },
         "auth": {
@@ -109,12 +111,20 @@ fn into_map(value: Value) -> Map<String, Value> {
 
 /// What the schema cannot say of a target.
 pub(crate) fn check_target(conf: &Value) -> Result<(), String> {
-    let name = conf.get("provider").and_then(Value::as_str).ok_or("property \"provider\" is required")?;
+    let name = conf
+        .get("provider")
+        .and_then(Value::as_str)
+        .ok_or("property \"provider\" is required")?;
     let provider = Provider::find(name).map_err(|error| error.to_string())?;
     let text = |place: &str| conf.pointer(place).and_then(Value::as_str).map(str::to_owned);
-    let place = ProviderConf { project_id: text("/provider_conf/project_id"), region: text("/provider_conf/region") };
+    let place = ProviderConf {
+        project_id: text("/provider_conf/project_id"),
+        region: text("/provider_conf/region"),
+    };
     let endpoint = text("/override/endpoint");
-    provider.check(&place, endpoint.is_some(), false).map_err(|error| error.to_string())?;
+    provider
+        .check(&place, endpoint.is_some(), false)
+        .map_err(|error| error.to_string())?;
     if endpoint.is_none() && !provider.is_built_in() && provider.host(&place).is_none() {
         return Err(format!("provider {name} requires override.endpoint"));
     }

@@ -28,12 +28,19 @@ impl Fallback {
             _ => Vec::new(),
         };
         let has = |name: &str| strategies.contains(&name);
-        let statuses = conf.get("fallback_http_statuses").and_then(Value::as_array).into_iter().flatten();
+        let statuses = conf
+            .get("fallback_http_statuses")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         Self {
             rate_limiting: has("rate_limiting") || has("instance_health_and_rate_limiting"),
             http_429: has("http_429"),
             http_5xx: has("http_5xx"),
-            statuses: statuses.filter_map(Value::as_u64).filter_map(|code| u16::try_from(code).ok()).collect(),
+            statuses: statuses
+                .filter_map(Value::as_u64)
+                .filter_map(|code| u16::try_from(code).ok())
+                .collect(),
             max_retries: conf.get("max_retries").and_then(Value::as_u64),
             within: super::millis(conf, "retry_on_failure_within_ms"),
         }

@@ -56,8 +56,19 @@ pub(super) fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
     if scope != CheckScope::Main {
         return Ok(());
     }
-    let instances: Vec<&Value> = conf.get("instances").and_then(Value::as_array).into_iter().flatten().collect();
-    let name = |instance: &Value| instance.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let instances: Vec<&Value> = conf
+        .get("instances")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .collect();
+    let name = |instance: &Value| {
+        instance
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     for (index, instance) in instances.iter().enumerate() {
         let own = name(instance);
         if let Some(first) = instances[..index].iter().position(|other| name(other) == own) {

@@ -44,7 +44,11 @@ const DEPTH_MAX: usize = 64;
 impl CostExpr {
     /// Parses an expression.
     pub(crate) fn parse(source: &str) -> Result<Self, String> {
-        let mut parser = Parser { tokens: tokenize(source)?, at: 0, depth: 0 };
+        let mut parser = Parser {
+            tokens: tokenize(source)?,
+            at: 0,
+            depth: 0,
+        };
         let node = parser.expression(0)?;
         match parser.tokens.get(parser.at) {
             None => Ok(Self(node)),
@@ -58,7 +62,11 @@ impl CostExpr {
         if !value.is_finite() {
             return Err("the result is not a finite number".to_owned());
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is not negative")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates, and is not negative"
+        )]
         Ok((value.max(0.0) + 0.5).floor() as u64)
     }
 }
@@ -178,7 +186,11 @@ impl Parser {
     }
 
     fn operand(&mut self) -> Result<Node, String> {
-        let token = self.tokens.get(self.at).cloned().ok_or("the expression ends too early")?;
+        let token = self
+            .tokens
+            .get(self.at)
+            .cloned()
+            .ok_or("the expression ends too early")?;
         self.at += 1;
         match token {
             Token::Number(number) => Ok(Node::Number(number)),
@@ -273,7 +285,17 @@ mod tests {
 
     #[test]
     fn what_is_no_formula_is_refused() {
-        for source in ["", "1 +", "(1", "1 2", "os.exit(1)", "a.b", "print(1)", "1 = 1", "'x'"] {
+        for source in [
+            "",
+            "1 +",
+            "(1",
+            "1 2",
+            "os.exit(1)",
+            "a.b",
+            "print(1)",
+            "1 = 1",
+            "'x'",
+        ] {
             assert!(CostExpr::parse(source).is_err(), "{source}");
         }
         assert!(CostExpr::parse(&"(".repeat(10_000)).is_err());

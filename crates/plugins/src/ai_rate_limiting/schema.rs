@@ -58,6 +58,8 @@ pub(super) fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
     }
     match conf.get("cost_expr").and_then(Value::as_str) {
         None => Err("cost_expr is required when limit_strategy is 'expression'".to_owned()),
-        Some(source) => CostExpr::parse(source).map(drop).map_err(|error| format!("invalid cost_expr: {error}")),
+        Some(source) => CostExpr::parse(source)
+            .map(drop)
+            .map_err(|error| format!("invalid cost_expr: {error}")),
     }
 }

@@ -22,7 +22,10 @@ pub(super) struct BodyRule {
 impl BodyRule {
     /// The rule for the body that the configuration calls `what`: `req` or `resp`.
     pub(super) fn compile(conf: &Value, what: &str) -> Result<Self, CompileError> {
-        let when = conf.get(format!("include_{what}_body_expr")).map(Expr::parse).transpose();
+        let when = conf
+            .get(format!("include_{what}_body_expr"))
+            .map(Expr::parse)
+            .transpose();
         let max = conf.get(format!("max_{what}_body_bytes")).and_then(Value::as_u64);
         Ok(Self {
             include: conf.get(format!("include_{what}_body")).and_then(Value::as_bool) == Some(true),

@@ -47,7 +47,8 @@ pub(super) fn count(cx: &Context, name: &str) -> Option<Count> {
 }
 
 fn millis(cx: &Context, at: Option<Instant>) -> Count {
-    let since = |at: Instant| u64::try_from(at.saturating_duration_since(cx.started).as_millis()).unwrap_or(u64::MAX);
+    let since =
+        |at: Instant| u64::try_from(at.saturating_duration_since(cx.started).as_millis()).unwrap_or(u64::MAX);
     Count(at.map(since))
 }
 
@@ -77,7 +78,13 @@ impl<'a> LlmMembers<'a> {
             map.serialize_entry("llm_summary", &self.summary())?;
         }
         if self.ai.logging.payloads {
-            map.serialize_entry("llm_request", &LlmRequest { messages: self.messages(), stream: self.ai.stream })?;
+            map.serialize_entry(
+                "llm_request",
+                &LlmRequest {
+                    messages: self.messages(),
+                    stream: self.ai.stream,
+                },
+            )?;
             let content = self.ai.progress.read(|state| state.response_text.clone());
             map.serialize_entry("llm_response_text", &LlmResponseText { content })?;
         }

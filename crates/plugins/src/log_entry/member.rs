@@ -48,13 +48,21 @@ impl Members {
                 None => Member::Literal(value.clone()),
             },
             Value::Object(_) if depth == MAX_DEPTH => {
-                tracing::warn!(max = MAX_DEPTH, "log format is nested too deep, what lies deeper is left out");
+                tracing::warn!(
+                    max = MAX_DEPTH,
+                    "log format is nested too deep, what lies deeper is left out"
+                );
                 Member::Object(Self::default())
             }
             Value::Object(inner) => Member::Object(Self::at_depth(inner, depth + 1)),
             other => Member::Literal(other.clone()),
         };
-        Self(format.iter().map(|(name, value)| (name.clone(), member(value))).collect())
+        Self(
+            format
+                .iter()
+                .map(|(name, value)| (name.clone(), member(value)))
+                .collect(),
+        )
     }
 
     /// Adds members whose names are not there yet.
@@ -90,10 +98,18 @@ impl Members {
                 Member::Literal(value) => map.serialize_entry(name, value)?,
                 Member::Object(members) => map.serialize_entry(name, &Filled { members, scope })?,
                 Member::Variable(variable) => entry(map, name, shown::variable(scope.cx, variable))?,
-                Member::RequestBody => entry(map, name, body::request_text(scope.cx, scope.request_body_max))?,
+                Member::RequestBody => {
+                    entry(map, name, body::request_text(scope.cx, scope.request_body_max))?
+                }
                 Member::ResponseBody => {
                     let rule = scope.response_body;
-                    entry(map, name, rule.holds(scope.cx).then(|| body::response_text(scope.cx, rule.max)).flatten())?;
+                    entry(
+                        map,
+                        name,
+                        rule.holds(scope.cx)
+                            .then(|| body::response_text(scope.cx, rule.max))
+                            .flatten(),
+                    )?;
                 }
             }
         }

@@ -28,7 +28,8 @@ pub(crate) fn metadata_properties() -> Map<String, Value> {
 pub(crate) fn check(conf: &Value) -> Result<(), String> {
     for name in ["include_req_body_expr", "include_resp_body_expr"] {
         if let Some(expression) = conf.get(name) {
-            Expr::parse(expression).map_err(|error| format!("failed to validate the '{name}' expression: {error}"))?;
+            Expr::parse(expression)
+                .map_err(|error| format!("failed to validate the '{name}' expression: {error}"))?;
         }
     }
     Ok(())

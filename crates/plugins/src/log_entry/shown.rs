@@ -26,7 +26,13 @@ pub(super) fn variable<'a>(cx: &'a Context, name: &str) -> Option<Shown<'a>> {
         return Some(Shown::Count(count));
     }
     if name == "llm_request_body" {
-        return cx.ai.as_ref()?.request.as_ref().and_then(|body| llm::one_line(body.bytes())).map(Shown::Raw);
+        return cx
+            .ai
+            .as_ref()?
+            .request
+            .as_ref()
+            .and_then(|body| llm::one_line(body.bytes()))
+            .map(Shown::Raw);
     }
     if name.starts_with("post_arg.") {
         return cx.get_json(name).map(Shown::Json);
@@ -39,7 +45,8 @@ fn masked<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
     let hidden = if let Some(header) = name.strip_prefix("http_") {
         cx.hides_header(&header.replace('_', "-").to_ascii_lowercase())
     } else {
-        name.strip_prefix("arg_").is_some_and(|argument| cx.hides_argument(argument))
+        name.strip_prefix("arg_")
+            .is_some_and(|argument| cx.hides_argument(argument))
     };
     if hidden {
         return cx.get(name).map(|_| Cow::Borrowed(MASK));
@@ -50,7 +57,11 @@ fn masked<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         "real_request_uri" => Some(received_target(cx)),
         "request" => {
             let target = received_target(cx);
-            Some(Cow::Owned(format!("{} {target} {}", cx.request.method, version_name(cx.request.version))))
+            Some(Cow::Owned(format!(
+                "{} {target} {}",
+                cx.request.method,
+                version_name(cx.request.version)
+            )))
         }
         _ => None,
     }
@@ -67,5 +78,7 @@ fn received_target(cx: &Context) -> Cow<'_, str> {
 }
 
 fn with_query<'a>(cx: &Context, path: &'a str, query: Option<&str>) -> Cow<'a, str> {
-    query.map_or(Cow::Borrowed(path), |query| Cow::Owned(format!("{path}?{}", cx.masked_query(query))))
+    query.map_or(Cow::Borrowed(path), |query| {
+        Cow::Owned(format!("{path}?{}", cx.masked_query(query)))
+    })
 }

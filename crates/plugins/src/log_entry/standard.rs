@@ -9,6 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value};
 use sluice_core::{Context, MASK};
 use sluice_record::Record;
+use smallvec::SmallVec;
 
 use super::{EntryFormat, body, shown};
 
@@ -35,7 +36,10 @@ pub(super) fn write<M: SerializeMap>(
 ) -> Result<(), M::Error> {
     map.serialize_entry("request", &request(format, cx, record))?;
     map.serialize_entry("response", &response(format, cx, record))?;
-    let server = Server { hostname: &cx.services.hostname, version: env!("CARGO_PKG_VERSION") };
+    let server = Server {
+        hostname: &cx.services.hostname,
+        version: env!("CARGO_PKG_VERSION"),
+    };
     map.serialize_entry("server", &server)?;
     if !record.attempts.is_empty() {
         let addrs: Vec<&str> = record.attempts.iter().map(|attempt| &*attempt.addr).collect();
@@ -51,7 +55,10 @@ pub(super) fn write<M: SerializeMap>(
     if !record.attempts.is_empty() {
         map.serialize_entry("upstream_latency", &millis(record.upstream_us))?;
     }
-    map.serialize_entry("apisix_latency", &millis(record.duration_us.saturating_sub(record.upstream_us)))
+    map.serialize_entry(
+        "apisix_latency",
+        &millis(record.duration_us.saturating_sub(record.upstream_us)),
+    )
 }
 
 #[derive(Serialize)]
@@ -69,7 +76,7 @@ struct Request<'a> {
 #[derive(Serialize)]
 struct Response<'a> {
     status: u16,
-    headers: Option<Headers<'a>>,
+    headers: Headers<'a>,
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
@@ -90,10 +97,18 @@ fn request<'a>(format: &EntryFormat, cx: &'a Context, record: &'a Record) -> Req
     let uri = shown::request_uri(cx);
     let rule = &format.request_body;
     Request {
-        url: format!("{}://{}:{}{uri}", record.scheme, record.host, cx.request.local.port()),
+        url: format!(
+            "{}://{}:{}{uri}",
+            record.scheme,
+            record.host,
+            cx.request.local.port()
+        ),
         uri,
         method: record.method.as_str(),
-        headers: Headers { map: &cx.request.headers, mask: Some(cx) },
+        headers: Headers {
+            map: Some(&cx.request.headers),
+            mask: Some(cx),
+        },
         querystring: querystring(cx),
         size: record.request_bytes,
         body: rule.holds(cx).then(|| body::request_text(cx, rule.max)).flatten(),
@@ -104,9 +119,15 @@ fn response<'a>(format: &EntryFormat, cx: &'a Context, record: &Record) -> Respo
     let rule = &format.response_body;
     Response {
         status: record.status,
-        headers: cx.answer.headers.as_ref().map(|map| Headers { map, mask: None }),
+        headers: Headers {
+            map: cx.answer.headers.as_ref(),
+            mask: None,
+        },
         size: record.response_bytes,
-        body: rule.holds(cx).then(|| body::response_text(cx, rule.max)).flatten(),
+        body: rule
+            .holds(cx)
+            .then(|| body::response_text(cx, rule.max))
+            .flatten(),
     }
 }
 
@@ -130,16 +151,21 @@ fn querystring(cx: &Context) -> Map<String, Value> {
 
 /// Headers by lower-case name: a text, or several.
 struct Headers<'a> {
-    map: &'a HeaderMap,
+    /// Absent when there never was a head.
+    map: Option<&'a HeaderMap>,
     /// The request whose keys are masked.
     mask: Option<&'a Context>,
 }
 
 impl Serialize for Headers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.map.keys_len()))?;
-        for name in self.map.keys() {
-            let values: Vec<_> = self.map.get_all(name).iter().map(text).collect();
+        let mut map = serializer.serialize_map(None)?;
+        let named = self
+            .map
+            .into_iter()
+            .flat_map(|map| map.keys().map(move |name| (name, map.get_all(name))));
+        for (name, values) in named {
+            let values: SmallVec<[_; 1]> = values.iter().map(text).collect();
             match &values[..] {
                 _ if self.mask.is_some_and(|cx| cx.hides_header(name.as_str())) => {
                     map.serialize_entry(name.as_str(), MASK)?;

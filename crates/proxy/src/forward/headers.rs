@@ -24,8 +24,14 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 
 /// Whether the client asks to leave HTTP.
 pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
-    let connection = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    headers.contains_key(header::UPGRADE) && connection.split(',').any(|t| t.trim().eq_ignore_ascii_case("upgrade"))
+    let connection = headers
+        .get(header::CONNECTION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    headers.contains_key(header::UPGRADE)
+        && connection
+            .split(',')
+            .any(|t| t.trim().eq_ignore_ascii_case("upgrade"))
 }
 
 /// Removes what belongs to one connection, also what `Connection` names.
@@ -43,7 +49,12 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// The client's headers as the upstream gets them (compat §8.3).
-pub(super) fn for_upstream(cx: &Context, upstream: &Upstream, index: usize, wants_upgrade: bool) -> HeaderMap {
+pub(super) fn for_upstream(
+    cx: &Context,
+    upstream: &Upstream,
+    index: usize,
+    wants_upgrade: bool,
+) -> HeaderMap {
     let mut headers = cx.request.headers.clone();
     let upgrade = headers.get(header::UPGRADE).cloned();
     remove_hop_by_hop(&mut headers);
@@ -57,7 +68,11 @@ pub(super) fn for_upstream(cx: &Context, upstream: &Upstream, index: usize, want
     }
     let ip = cx.request.peer.ip().to_string();
     let mut chain = String::new();
-    for value in headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()) {
+    for value in headers
+        .get_all(X_FORWARDED_FOR)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+    {
         // Writing to a String cannot fail.
         let _ = write!(chain, "{value}, ");
     }

@@ -10,9 +10,14 @@ use crate::{first_run, gateway, random};
 /// Changes users and keys; a running gateway follows at once.
 pub(crate) fn admin(args: AdminArgs) -> anyhow::Result<()> {
     if !args.data_dir.join("sluice.db").exists() {
-        bail!("{} holds no gateway's data (--data-dir names the folder)", args.data_dir.display());
+        bail!(
+            "{} holds no gateway's data (--data-dir names the folder)",
+            args.data_dir.display()
+        );
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let database = gateway::open_database(&args.data_dir).await?;
         let done = change(&database, args.command).await;
@@ -25,15 +30,29 @@ async fn change(database: &Database, command: AdminCommand) -> anyhow::Result<()
     match command {
         AdminCommand::ResetPassword { user } => {
             let password = random::secret(20);
-            if !database.admin_users().set_password(&user, &first_run::hash(&password)?).await? {
-                let names: Vec<_> = database.admin_users().list().await?.into_iter().map(|user| user.name).collect();
+            if !database
+                .admin_users()
+                .set_password(&user, &first_run::hash(&password)?)
+                .await?
+            {
+                let names: Vec<_> = database
+                    .admin_users()
+                    .list()
+                    .await?
+                    .into_iter()
+                    .map(|user| user.name)
+                    .collect();
                 bail!("there is no admin user `{user}`; there is {}", names.join(", "));
             }
             say(format_args!("new password of {user}: {password}"));
         }
         AdminCommand::NewKey { name, role } => {
             let key = random::secret(32);
-            let role = if role == "viewer" { Role::Viewer } else { Role::Admin };
+            let role = if role == "viewer" {
+                Role::Viewer
+            } else {
+                Role::Admin
+            };
             first_run::store_key(database, &name, &key, role).await?;
             say(format_args!("new {} key: {key}", role.as_str()));
         }

@@ -31,7 +31,12 @@ pub(crate) fn serve(args: ServeArgs, plugins: Plugins) -> anyhow::Result<()> {
 
 async fn run(config: Config, args: &ServeArgs, plugins: Plugins) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let gateway = Gateway::start(GatewayOptions { config, plugins, demo: args.demo }).await?;
+    let gateway = Gateway::start(GatewayOptions {
+        config,
+        plugins,
+        demo: args.demo,
+    })
+    .await?;
     greet(&gateway);
     if let Some(path) = &args.ready_file {
         let addresses = gateway.addresses();
@@ -62,7 +67,10 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<(Config, Vec<String>)> {
         (None, Some(path)) => (config::load(Some(path), std::env::vars())?, Vec::new()),
         (None, None) => {
             let usual = Path::new("config.yaml");
-            (config::load(usual.exists().then_some(usual), std::env::vars())?, Vec::new())
+            (
+                config::load(usual.exists().then_some(usual), std::env::vars())?,
+                Vec::new(),
+            )
         }
     };
     if let Some(folder) = &args.data_dir {
@@ -98,8 +106,14 @@ fn greet(gateway: &Gateway) {
     for (addr, scheme) in &addresses.proxy {
         say(format_args!("  proxy     {scheme}://{addr}"));
     }
-    say(format_args!("  admin     {}://{}/apisix/admin", addresses.admin.1, addresses.admin.0));
-    say(format_args!("  metrics   {}://{}/metrics", addresses.admin.1, addresses.admin.0));
+    say(format_args!(
+        "  admin     {}://{}/apisix/admin",
+        addresses.admin.1, addresses.admin.0
+    ));
+    say(format_args!(
+        "  metrics   {}://{}/metrics",
+        addresses.admin.1, addresses.admin.0
+    ));
     if let Some(control) = addresses.control {
         say(format_args!("  control   http://{control}"));
     }
@@ -113,8 +127,16 @@ fn greet(gateway: &Gateway) {
         say(format_args!("  admin key       {}", credentials.key));
     }
     if let Some(key) = gateway.demo_key() {
-        let (addr, scheme) = addresses.proxy.first().copied().unwrap_or((addresses.admin.0, "http"));
-        let host = if addr.ip().is_unspecified() { "127.0.0.1".to_owned() } else { addr.ip().to_string() };
+        let (addr, scheme) = addresses
+            .proxy
+            .first()
+            .copied()
+            .unwrap_or((addresses.admin.0, "http"));
+        let host = if addr.ip().is_unspecified() {
+            "127.0.0.1".to_owned()
+        } else {
+            addr.ip().to_string()
+        };
         say("\nDemo client. Paste this:");
         say(format_args!(
             "  curl {scheme}://{host}:{}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n    \

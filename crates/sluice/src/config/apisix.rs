@@ -9,7 +9,11 @@ use super::load::{ConfigError, read};
 use super::{AdminKeyConfig, Config};
 
 /// Settings taken over without a word although they do nothing here: they describe nginx or the cluster around it.
-const WITHOUT_EFFECT: [&str; 3] = ["apisix.enable_dev_mode", "apisix.enable_ipv6", "nginx_config.error_log"];
+const WITHOUT_EFFECT: [&str; 3] = [
+    "apisix.enable_dev_mode",
+    "apisix.enable_ipv6",
+    "nginx_config.error_log",
+];
 
 /// Reads APISIX's configuration. The second value names every key that has no counterpart here.
 ///
@@ -18,7 +22,10 @@ const WITHOUT_EFFECT: [&str; 3] = ["apisix.enable_dev_mode", "apisix.enable_ipv6
 pub fn from_apisix(path: &Path) -> Result<(Config, Vec<String>), ConfigError> {
     let mut rest = Rest { value: read(path)? };
     let mut config = Config::default();
-    let invalid = |message: String| ConfigError::Invalid { origin: path.display().to_string(), message };
+    let invalid = |message: String| ConfigError::Invalid {
+        origin: path.display().to_string(),
+        message,
+    };
     config.builtin_routes.enabled = false;
     take_listeners(&mut rest, &mut config).map_err(invalid)?;
     take_admin(&mut rest, &mut config).map_err(invalid)?;
@@ -27,7 +34,10 @@ pub fn from_apisix(path: &Path) -> Result<(Config, Vec<String>), ConfigError> {
     for ignored in WITHOUT_EFFECT {
         rest.take(ignored);
     }
-    let warnings = rest.leaves().into_iter().map(|key| format!("`{key}` has no counterpart and is ignored"));
+    let warnings = rest
+        .leaves()
+        .into_iter()
+        .map(|key| format!("`{key}` has no counterpart and is ignored"));
     Ok((config, warnings.collect()))
 }
 
@@ -92,7 +102,9 @@ fn take_listeners(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
         Some(Value::Array(items)) => items,
         Some(one) => vec![one],
     };
-    let mut addrs = listeners.iter().map(|item| listen_addr(item, "apisix.node_listen"));
+    let mut addrs = listeners
+        .iter()
+        .map(|item| listen_addr(item, "apisix.node_listen"));
     if let Some(first) = addrs.next() {
         config.proxy.listen = first?;
     }
@@ -118,7 +130,10 @@ fn listen_addr(item: &Value, path: &str) -> Result<SocketAddr, String> {
         Some(text) => text.parse().map_err(|_| wrong())?,
         None => Ipv4Addr::UNSPECIFIED.into(),
     };
-    let port = port.and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok()).ok_or_else(wrong)?;
+    let port = port
+        .and_then(Value::as_u64)
+        .and_then(|port| u16::try_from(port).ok())
+        .ok_or_else(wrong)?;
     Ok(SocketAddr::new(ip, port))
 }
 
@@ -127,14 +142,29 @@ fn take_admin(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     if let Some(listen) = rest.take("deployment.admin.admin_listen") {
         config.admin.listen = listen_addr(&listen, "deployment.admin.admin_listen")?;
     }
-    rest.bool("deployment.admin.admin_key_required", &mut config.admin.key_required)?;
+    rest.bool(
+        "deployment.admin.admin_key_required",
+        &mut config.admin.key_required,
+    )?;
     rest.bool("deployment.admin.enable_admin_cors", &mut config.admin.cors)?;
     if let Some(allow) = rest.take("deployment.admin.allow_admin") {
         config.admin.allow = texts(&allow, "deployment.admin.allow_admin")?;
     }
-    for key in rest.take("deployment.admin.admin_key").as_ref().and_then(Value::as_array).into_iter().flatten() {
-        let member = |name: &str| key.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
-        let (name, role) = (member("name").unwrap_or_default(), member("role").unwrap_or_default());
+    for key in rest
+        .take("deployment.admin.admin_key")
+        .as_ref()
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let member = |name: &str| {
+            key.get(name)
+                .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+        };
+        let (name, role) = (
+            member("name").unwrap_or_default(),
+            member("role").unwrap_or_default(),
+        );
         // An empty key asks for a generated one: the first run makes it.
         if let Some(key) = member("key").filter(|key| !key.is_empty()) {
             config.admin.keys.push(AdminKeyConfig { name, key, role });
@@ -143,13 +173,19 @@ fn take_admin(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     let mtls = "deployment.admin.admin_api_mtls";
     let mut https = false;
     rest.bool("deployment.admin.https_admin", &mut https)?;
-    let cert = rest.text(&format!("{mtls}.admin_ssl_cert"))?.filter(|path| !path.is_empty());
-    let key = rest.text(&format!("{mtls}.admin_ssl_cert_key"))?.filter(|path| !path.is_empty());
+    let cert = rest
+        .text(&format!("{mtls}.admin_ssl_cert"))?
+        .filter(|path| !path.is_empty());
+    let key = rest
+        .text(&format!("{mtls}.admin_ssl_cert_key"))?
+        .filter(|path| !path.is_empty());
     if https {
         config.admin.tls_cert = cert.map(Into::into);
         config.admin.tls_key = key.map(Into::into);
         if config.admin.tls_cert.is_none() || config.admin.tls_key.is_none() {
-            return Err(format!("`deployment.admin.https_admin` needs `{mtls}.admin_ssl_cert` and `…_key`"));
+            return Err(format!(
+                "`deployment.admin.https_admin` needs `{mtls}.admin_ssl_cert` and `…_key`"
+            ));
         }
     }
     Ok(())
@@ -211,17 +247,27 @@ fn take_nginx(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
         config.proxy.max_body_bytes = 0;
     }
     for (path, target) in [
-        ("nginx_config.http.client_header_timeout", &mut config.proxy.head_timeout),
-        ("nginx_config.http.client_body_timeout", &mut config.proxy.body_timeout),
+        (
+            "nginx_config.http.client_header_timeout",
+            &mut config.proxy.head_timeout,
+        ),
+        (
+            "nginx_config.http.client_body_timeout",
+            &mut config.proxy.body_timeout,
+        ),
         ("nginx_config.worker_shutdown_timeout", &mut config.proxy.drain),
     ] {
         if let Some(text) = rest.text(path)? {
             *target = seconds(&text).ok_or_else(|| format!("`{path}`: `{text}` is not a time"))?;
         }
     }
-    if let Some(workers) = rest.text("nginx_config.worker_processes")?.filter(|workers| workers != "auto") {
-        config.proxy.workers =
-            workers.parse().map_err(|_| format!("`nginx_config.worker_processes`: `{workers}` is not a number"))?;
+    if let Some(workers) = rest
+        .text("nginx_config.worker_processes")?
+        .filter(|workers| workers != "auto")
+    {
+        config.proxy.workers = workers
+            .parse()
+            .map_err(|_| format!("`nginx_config.worker_processes`: `{workers}` is not a number"))?;
     }
     Ok(())
 }
@@ -261,8 +307,14 @@ fn seconds(text: &str) -> Option<u64> {
 }
 
 fn texts(list: &Value, path: &str) -> Result<Vec<String>, String> {
-    let items = list.as_array().ok_or_else(|| format!("`{path}`: expected a list, got {list}"))?;
-    let text = |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| format!("`{path}`: {item} is not text"));
+    let items = list
+        .as_array()
+        .ok_or_else(|| format!("`{path}`: expected a list, got {list}"))?;
+    let text = |item: &Value| {
+        item.as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("`{path}`: {item} is not text"))
+    };
     items.iter().map(text).collect()
 }
 
@@ -300,12 +352,17 @@ mod tests {
     #[test]
     fn what_has_no_counterpart_is_named() {
         let (_, warnings) = parse("deployment: {etcd: {host: ['http://127.0.0.1:2379']}}\n").unwrap();
-        assert_eq!(warnings, ["`deployment.etcd.host` has no counterpart and is ignored"]);
+        assert_eq!(
+            warnings,
+            ["`deployment.etcd.host` has no counterpart and is ignored"]
+        );
     }
 
     #[test]
     fn wrong_types_are_errors() {
-        let error = parse("apisix: {node_listen: yes please}\n").unwrap_err().to_string();
+        let error = parse("apisix: {node_listen: yes please}\n")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`apisix.node_listen`"), "{error}");
     }
 }

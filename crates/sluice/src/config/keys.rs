@@ -28,7 +28,11 @@ fn collect(value: &Value, prefix: &str, paths: &mut Vec<String>) {
 }
 
 pub(super) fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}.{name}")
+    }
 }
 
 /// The environment variable of a setting.
@@ -43,10 +47,17 @@ pub(super) fn unknown(given: &Value) -> Option<(String, Option<String>)> {
     collect(given, "", &mut paths);
     let is_known = |path: &str| {
         known.iter().any(|k| k == path)
-            || known.iter().any(|k| path.strip_prefix(k.as_str()).is_some_and(|rest| rest.starts_with('.')))
-            || known.iter().any(|k| k.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+            || known.iter().any(|k| {
+                path.strip_prefix(k.as_str())
+                    .is_some_and(|rest| rest.starts_with('.'))
+            })
+            || known
+                .iter()
+                .any(|k| k.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
     };
-    let wrong = paths.into_iter().find(|path| !path.is_empty() && !is_known(path))?;
+    let wrong = paths
+        .into_iter()
+        .find(|path| !path.is_empty() && !is_known(path))?;
     let nearest = nearest(&wrong, known.iter().map(String::as_str));
     Some((wrong, nearest))
 }
@@ -74,7 +85,10 @@ mod tests {
     #[test]
     fn a_misspelt_key_is_found_with_its_neighbour() {
         let (wrong, near) = unknown(&json!({ "proxy": { "listn": "1.2.3.4:5" } })).unwrap();
-        assert_eq!((wrong.as_str(), near.as_deref()), ("proxy.listn", Some("proxy.listen")));
+        assert_eq!(
+            (wrong.as_str(), near.as_deref()),
+            ("proxy.listn", Some("proxy.listen"))
+        );
     }
 
     #[test]
@@ -85,7 +99,10 @@ mod tests {
 
     #[test]
     fn free_sections_accept_anything() {
-        assert_eq!(unknown(&json!({ "plugin_attr": { "prometheus": { "metric_prefix": "x_" } } })), None);
+        assert_eq!(
+            unknown(&json!({ "plugin_attr": { "prometheus": { "metric_prefix": "x_" } } })),
+            None
+        );
         assert_eq!(unknown(&json!({ "plugins": ["key-auth"], "proxy": {} })), None);
     }
 

@@ -47,7 +47,9 @@ pub enum ConfigError {
 }
 
 fn did_you_mean(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"))
+    nearest
+        .as_ref()
+        .map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"))
 }
 
 /// The configuration from `file`, if there is one, and from `SLUICE_…` variables of `environment`.
@@ -79,7 +81,10 @@ pub fn validate_file(path: &Path) -> Result<Config, ConfigError> {
 }
 
 fn checked(value: Value, origin: &str) -> Result<Config, ConfigError> {
-    let invalid = |message: String| ConfigError::Invalid { origin: origin.to_owned(), message };
+    let invalid = |message: String| ConfigError::Invalid {
+        origin: origin.to_owned(),
+        message,
+    };
     let config: Config = serde_path(value).map_err(invalid)?;
     config.check().map_err(invalid)?;
     Ok(config)
@@ -97,9 +102,14 @@ fn serde_path(value: Value) -> Result<Config, String> {
 }
 
 pub(super) fn read(path: &Path) -> Result<Value, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    let syntax = |message: String| ConfigError::Syntax { path: path.to_owned(), message };
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    let syntax = |message: String| ConfigError::Syntax {
+        path: path.to_owned(),
+        message,
+    };
     let value: Value = serde_yaml_ng::from_str(&text).map_err(|error| syntax(error.to_string()))?;
     match without_nulls(value) {
         Value::Null => Ok(Value::Object(Map::new())),
@@ -129,7 +139,11 @@ fn overlay_environment(
         let Some(path) = known.iter().find(|path| keys::variable(path) == name) else {
             let names: Vec<_> = known.iter().map(|path| keys::variable(path)).collect();
             let nearest = keys::nearest(&name, names.iter().map(String::as_str));
-            return Err(ConfigError::Unknown { origin: "environment".to_owned(), key: name, nearest });
+            return Err(ConfigError::Unknown {
+                origin: "environment".to_owned(),
+                key: name,
+                nearest,
+            });
         };
         set(value, path, scalar(path, &text));
     }
@@ -170,7 +184,10 @@ impl Config {
         }
         for key in &self.admin.keys {
             if !["admin", "viewer"].contains(&key.role.as_str()) {
-                return Err(format!("`admin.keys`: role `{}` is neither `admin` nor `viewer`", key.role));
+                return Err(format!(
+                    "`admin.keys`: role `{}` is neither `admin` nor `viewer`",
+                    key.role
+                ));
             }
         }
         for network in &self.admin.allow {
@@ -183,16 +200,24 @@ impl Config {
         }
         one_of("log.format", &self.log.format, &["text", "json"])?;
         one_of("access_log.escape", &self.access_log.escape, &["default", "json"])?;
-        one_of("apisix.router", &self.apisix.router, &[
-            "radixtree_host_uri",
-            "radixtree_uri",
-            "radixtree_uri_with_parameter",
-        ])
+        one_of(
+            "apisix.router",
+            &self.apisix.router,
+            &[
+                "radixtree_host_uri",
+                "radixtree_uri",
+                "radixtree_uri_with_parameter",
+            ],
+        )
     }
 }
 
 fn one_of(name: &str, value: &str, allowed: &[&str]) -> Result<(), String> {
-    if allowed.contains(&value) { Ok(()) } else { Err(format!("`{name}`: `{value}` is none of {}", allowed.join(", "))) }
+    if allowed.contains(&value) {
+        Ok(())
+    } else {
+        Err(format!("`{name}`: `{value}` is none of {}", allowed.join(", ")))
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +225,11 @@ mod tests {
     use super::*;
 
     fn env(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>().into_iter()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     #[test]
@@ -208,8 +237,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config.yaml");
         std::fs::write(&file, "proxy: {listen: '127.0.0.1:1', workers: 3}\n").unwrap();
-        let config =
-            load(Some(&file), env(&[("SLUICE_PROXY_LISTEN", "127.0.0.1:2"), ("SLUICE_ADMIN_KEY", "123")])).unwrap();
+        let config = load(
+            Some(&file),
+            env(&[
+                ("SLUICE_PROXY_LISTEN", "127.0.0.1:2"),
+                ("SLUICE_ADMIN_KEY", "123"),
+            ]),
+        )
+        .unwrap();
         assert_eq!(config.proxy.listen.port(), 2);
         assert_eq!(config.proxy.workers, 3);
         assert_eq!(config.admin.key.as_deref(), Some("123"));
@@ -226,9 +261,13 @@ mod tests {
 
     #[test]
     fn wrong_values_name_their_section() {
-        let error = load(None, env(&[("SLUICE_PROXY_WORKERS", "many")])).unwrap_err().to_string();
+        let error = load(None, env(&[("SLUICE_PROXY_WORKERS", "many")]))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`proxy`") && error.contains("many"), "{error}");
-        let error = load(None, env(&[("SLUICE_PROXY_TLS_CERT", "a.pem")])).unwrap_err().to_string();
+        let error = load(None, env(&[("SLUICE_PROXY_TLS_CERT", "a.pem")]))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("go together"), "{error}");
     }
 }

@@ -133,6 +133,9 @@ mod tests {
         let file = dir.path().join("config.yaml");
         std::fs::write(&file, TEMPLATE).unwrap();
         let config = load(Some(&file), std::iter::empty());
-        assert_eq!(serde_json::to_value(config.unwrap()).unwrap(), serde_json::to_value(Config::default()).unwrap());
+        assert_eq!(
+            serde_json::to_value(config.unwrap()).unwrap(),
+            serde_json::to_value(Config::default()).unwrap()
+        );
     }
 }

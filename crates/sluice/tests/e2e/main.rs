@@ -4,6 +4,11 @@
 
 mod ai_proxy;
 mod ai_rate_limiting;
+mod boot;
+mod cli;
 mod demo;
+mod process;
+mod routing;
+mod sdk;
 mod smoke;
 mod support;

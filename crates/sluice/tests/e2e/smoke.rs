@@ -10,7 +10,10 @@ fn ten_tokens() -> Reply {
     let usage = json!({ "prompt_tokens": 4, "completion_tokens": 6, "total_tokens": 10 });
     let message = json!({ "role": "assistant", "content": "hi" });
     let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
-    Reply::json(200, &json!({ "id": "c", "object": "chat.completion", "model": "gpt-4", "choices": [choice], "usage": usage }))
+    Reply::json(
+        200,
+        &json!({ "id": "c", "object": "chat.completion", "model": "gpt-4", "choices": [choice], "usage": usage }),
+    )
 }
 
 fn key(name: &str) -> Value {
@@ -19,8 +22,19 @@ fn key(name: &str) -> Value {
 
 /// Status, and the three quota headers of an instance.
 async fn quota(gateway: &Gateway, uri: &str, who: &str, instance: &str) -> (u16, Vec<String>) {
-    let answer = gateway.client().post(uri).header("apikey", &format!("key-{who}")).json(&chat("hi")).send().await;
-    let header = |what: &str| answer.header(&format!("x-ai-ratelimit-{what}-{instance}")).unwrap_or("-").to_owned();
+    let answer = gateway
+        .client()
+        .post(uri)
+        .header("apikey", &format!("key-{who}"))
+        .json(&chat("hi"))
+        .send()
+        .await;
+    let header = |what: &str| {
+        answer
+            .header(&format!("x-ai-ratelimit-{what}-{instance}"))
+            .unwrap_or("-")
+            .to_owned()
+    };
     let headers = vec![header("limit"), header("remaining")];
     (answer.status.as_u16(), headers)
 }
@@ -36,13 +50,26 @@ async fn lines_1_to_7_groups_consumers_and_routes() {
     let gateway = crate::support::gateway().await;
     let admin = gateway.admin();
     let limit = |limit: u32, code: u32| json!({ "limit": limit, "time_window": 60, "rejected_code": code });
-    admin.put("/consumer_groups/g1", json!({ "plugins": { "ai-rate-limiting": limit(15, 429) } })).await.expect_status(201);
+    admin
+        .put(
+            "/consumer_groups/g1",
+            json!({ "plugins": { "ai-rate-limiting": limit(15, 429) } }),
+        )
+        .await
+        .expect_status(201);
     for name in ["c1", "c2"] {
         let consumer = json!({ "username": name, "group_id": "g1", "plugins": key(name) });
         let stored = admin.put("/consumers", consumer).await.expect_status(201).json();
-        let shown = stored["value"]["plugins"]["key-auth"]["key"].as_str().unwrap().to_owned();
+        let shown = stored["value"]["plugins"]["key-auth"]["key"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert_ne!(shown, format!("key-{name}"), "write replies show ciphertext");
-        let read = admin.get(&format!("/consumers/{name}")).await.expect_status(200).json();
+        let read = admin
+            .get(&format!("/consumers/{name}"))
+            .await
+            .expect_status(200)
+            .json();
         assert_eq!(read["value"]["plugins"]["key-auth"]["key"], format!("key-{name}"));
     }
     let mut conf = openai(&provider);
@@ -51,24 +78,63 @@ async fn lines_1_to_7_groups_consumers_and_routes() {
     put_route(&gateway, "cg", "/cg", plugins).await;
 
     let instance = "ai-proxy-openai";
-    let answer = gateway.client().post("/cg").header("apikey", "key-c1").json(&chat("hi")).send().await;
+    let answer = gateway
+        .client()
+        .post("/cg")
+        .header("apikey", "key-c1")
+        .json(&chat("hi"))
+        .send()
+        .await;
     assert_eq!(answer.status.as_u16(), 200);
     assert_eq!(answer.header("x-ai-ratelimit-limit-ai-proxy-openai"), Some("15"));
-    assert_eq!(answer.header("x-ai-ratelimit-remaining-ai-proxy-openai"), Some("15"));
+    assert_eq!(
+        answer.header("x-ai-ratelimit-remaining-ai-proxy-openai"),
+        Some("15")
+    );
     assert_eq!(answer.header("x-ai-ratelimit-reset-ai-proxy-openai"), Some("60"));
     answer.bytes().await;
-    assert_eq!(quota(&gateway, "/cg", "c2", instance).await, (200, expect("15", "5")), "the group's counter is shared");
-    assert_eq!(quota(&gateway, "/cg", "c1", instance).await, (429, expect("15", "0")));
-    let answer = gateway.client().post("/cg").header("apikey", "key-c2").json(&chat("hi")).send().await;
+    assert_eq!(
+        quota(&gateway, "/cg", "c2", instance).await,
+        (200, expect("15", "5")),
+        "the group's counter is shared"
+    );
+    assert_eq!(
+        quota(&gateway, "/cg", "c1", instance).await,
+        (429, expect("15", "0"))
+    );
+    let answer = gateway
+        .client()
+        .post("/cg")
+        .header("apikey", "key-c2")
+        .json(&chat("hi"))
+        .send()
+        .await;
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(answer.text().await.contains("<title>429 Too Many Requests</title>"));
+    assert!(
+        answer
+            .text()
+            .await
+            .contains("<title>429 Too Many Requests</title>")
+    );
 
     let mut plugins = key("c3");
     plugins["ai-rate-limiting"] = limit(15, 430);
-    admin.put("/consumers", json!({ "username": "c3", "plugins": plugins })).await.expect_status(201);
-    assert_eq!(quota(&gateway, "/cg", "c3", instance).await, (200, expect("15", "15")));
-    assert_eq!(quota(&gateway, "/cg", "c3", instance).await, (200, expect("15", "5")));
-    assert_eq!(quota(&gateway, "/cg", "c3", instance).await, (430, expect("15", "0")));
+    admin
+        .put("/consumers", json!({ "username": "c3", "plugins": plugins }))
+        .await
+        .expect_status(201);
+    assert_eq!(
+        quota(&gateway, "/cg", "c3", instance).await,
+        (200, expect("15", "15"))
+    );
+    assert_eq!(
+        quota(&gateway, "/cg", "c3", instance).await,
+        (200, expect("15", "5"))
+    );
+    assert_eq!(
+        quota(&gateway, "/cg", "c3", instance).await,
+        (430, expect("15", "0"))
+    );
 }
 
 fn instance(provider: &FakeProvider, name: &str, priority: i32) -> Value {
@@ -91,7 +157,13 @@ async fn line_8_quota_moves_calls_to_the_second_instance() {
         "ai-rate-limiting": { "limit": 5, "time_window": 60 },
     });
     let gateway = crate::support::with_route(plugins).await;
-    let call = || gateway.client().post("/v1/chat/completions").json(&chat("hi")).send();
+    let call = || {
+        gateway
+            .client()
+            .post("/v1/chat/completions")
+            .json(&chat("hi"))
+            .send()
+    };
     let first = call().await.expect_status(200).await;
     assert_eq!(first.header("x-ai-ratelimit-remaining-a"), Some("5"));
     assert_eq!(first.header("x-ai-ratelimit-remaining-b"), None);
@@ -115,7 +187,14 @@ async fn line_9_when_all_instances_fail_the_answer_is_502_with_the_last_body() {
         },
     });
     let gateway = crate::support::with_route(plugins).await;
-    let answer = gateway.client().post("/v1/chat/completions").json(&chat("hi")).send().await.expect_status(502).await;
+    let answer = gateway
+        .client()
+        .post("/v1/chat/completions")
+        .json(&chat("hi"))
+        .send()
+        .await
+        .expect_status(502)
+        .await;
     assert_eq!(answer.header("x-apisix-upstream-status"), Some("500, 500"));
     assert_eq!(answer.json().await, json!({ "error": "boom" }));
     assert_eq!(provider.requests().len(), 2);
@@ -125,20 +204,48 @@ async fn line_9_when_all_instances_fail_the_answer_is_502_with_the_last_body() {
 async fn line_10_an_anthropic_client_on_an_openai_provider() {
     let provider = FakeProvider::start();
     let gateway = crate::support::gateway().await;
-    put_route(&gateway, "m", "/v1/messages", json!({ "ai-proxy": openai(&provider) })).await;
+    put_route(
+        &gateway,
+        "m",
+        "/v1/messages",
+        json!({ "ai-proxy": openai(&provider) }),
+    )
+    .await;
     let mut body = json!({
         "model": "claude", "max_tokens": 32, "system": "be brief",
         "messages": [{ "role": "user", "content": "conf:hello" }],
     });
-    let answer = gateway.client().post("/v1/messages").json(&body).send().await.expect_status(200).await.json().await;
+    let answer = gateway
+        .client()
+        .post("/v1/messages")
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200)
+        .await
+        .json()
+        .await;
     assert_eq!(answer["type"], "message");
-    assert_eq!(answer["content"][0], json!({ "type": "text", "text": "Hello from the upstream." }));
+    assert_eq!(
+        answer["content"][0],
+        json!({ "type": "text", "text": "Hello from the upstream." })
+    );
     let sent = provider.last_request();
     assert_eq!(sent.path, "/v1/chat/completions");
-    assert_eq!(sent.json()["messages"][0], json!({ "role": "system", "content": "be brief" }));
+    assert_eq!(
+        sent.json()["messages"][0],
+        json!({ "role": "system", "content": "be brief" })
+    );
 
     body["stream"] = json!(true);
-    let answer = gateway.client().post("/v1/messages").json(&body).send().await.expect_status(200).await;
+    let answer = gateway
+        .client()
+        .post("/v1/messages")
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200)
+        .await;
     let finished = answer.events().finish().await;
     let names = finished.names();
     assert_eq!(names.first(), Some(&"message_start"));
@@ -151,13 +258,32 @@ async fn line_11_a_deleted_consumer_takes_its_credentials_along() {
     let provider = FakeProvider::start();
     let gateway = crate::support::with_route(json!({ "key-auth": {}, "ai-proxy": openai(&provider) })).await;
     let admin = gateway.admin();
-    admin.put("/consumers", json!({ "username": "jack" })).await.expect_status(201);
-    admin.put("/consumers/jack/credentials/one", json!({ "plugins": key("jack") })).await.expect_status(201);
-    let call = || gateway.client().post("/v1/chat/completions").header("apikey", "key-jack").json(&chat("conf:hello")).send();
+    admin
+        .put("/consumers", json!({ "username": "jack" }))
+        .await
+        .expect_status(201);
+    admin
+        .put(
+            "/consumers/jack/credentials/one",
+            json!({ "plugins": key("jack") }),
+        )
+        .await
+        .expect_status(201);
+    let call = || {
+        gateway
+            .client()
+            .post("/v1/chat/completions")
+            .header("apikey", "key-jack")
+            .json(&chat("conf:hello"))
+            .send()
+    };
     call().await.expect_status(200).await;
     let deleted = admin.delete("/consumers/jack").await.expect_status(200).json();
     assert_eq!(deleted["deleted"], "1");
     let answer = call().await.expect_status(401).await;
     assert_eq!(answer.header("www-authenticate"), Some("apikey realm=\"key\""));
-    assert_eq!(answer.json().await, json!({ "message": "Invalid API key in request" }));
+    assert_eq!(
+        answer.json().await,
+        json!({ "message": "Invalid API key in request" })
+    );
 }

@@ -1,5 +1,6 @@
 //! What the tests share: a gateway, and the resources that most of them need.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -40,5 +41,43 @@ pub(crate) async fn with_route(plugins: Value) -> Gateway {
 pub(crate) async fn put_route(gateway: &Gateway, id: &str, uri: &str, plugins: Value) {
     let route = json!({ "uri": uri, "plugins": plugins });
     let answer = gateway.admin().put(&format!("/routes/{id}"), route).await;
-    assert!(matches!(answer.status, 200 | 201), "{}: {}", answer.status, answer.text());
+    assert!(
+        matches!(answer.status, 200 | 201),
+        "{}: {}",
+        answer.status,
+        answer.text()
+    );
+}
+
+/// Stores a resource.
+pub(crate) async fn put(gateway: &Gateway, path: &str, resource: Value) {
+    let answer = gateway.admin().put(path, resource).await;
+    assert!(
+        matches!(answer.status, 200 | 201),
+        "{path}: {}: {}",
+        answer.status,
+        answer.text()
+    );
+}
+
+/// Stores a consumer whose key is `key-` and its name.
+pub(crate) async fn put_consumer(gateway: &Gateway, name: &str) {
+    let plugins = json!({ "key-auth": { "key": format!("key-{name}") } });
+    put(
+        gateway,
+        "/consumers",
+        json!({ "username": name, "plugins": plugins }),
+    )
+    .await;
+}
+
+/// An upstream of one node.
+pub(crate) fn node(addr: SocketAddr) -> Value {
+    json!({ "type": "roundrobin", "nodes": { addr.to_string(): 1 } })
+}
+
+/// An address that nobody listens on.
+pub(crate) fn dead_addr() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
 }

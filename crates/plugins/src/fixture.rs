@@ -1,0 +1,223 @@
+//! Requests for the tests of this crate.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderMap, Method, Version};
+use serde_json::Value;
+use sluice_core::{
+    AiCall, AiLogging, CompileEnv, CompileError, Compiler, CompilerOptions, Context, MatchedRoute, Picked,
+    Pipeline, Plugin, PluginDef, PluginSet, Profile, Progress, Registry, Request, RequestBody, Route,
+    RouteUpstream, RouterKind, ServiceRef, Services, Snapshot, Uids, Worker,
+};
+use sluice_limit::{SlidingCounters, WindowCounters};
+use sluice_llm::{PriceTable, Protocol, RequestView, TokenCounter};
+use sluice_net::{Body, DnsError, Found, Lookup, Origins, Pool, Resolver, TlsClients};
+use sluice_observe::{BatchGauges, FileSinks, Metrics, MetricsConfig, RecordQueue};
+use sluice_record::{Attempt, Ended, Record, RequestId, ResponseSource, Text};
+use sluice_resource::{CheckScope, SchemaCompileError};
+use sluice_upstream::BalancerStates;
+use tokio::runtime::Handle;
+
+/// 2025-11-20 15:47:00.123456 UTC in microseconds.
+pub(crate) const STARTED_US: i64 = 1_763_653_620_123_456;
+
+/// A gateway without configuration, on the runtime of the test.
+pub(crate) struct Fixture {
+    pub(crate) services: Arc<Services>,
+    /// Metadata of the plugins that are compiled.
+    pub(crate) metadata: Option<Value>,
+    worker: Arc<Worker>,
+    snapshot: Arc<Snapshot>,
+}
+
+struct NoNames;
+
+impl Lookup for NoNames {
+    fn lookup(
+        &self,
+        host: Arc<str>,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Found, DnsError>> + Send>> {
+        Box::pin(async { Err(DnsError::NoAddress(host)) })
+    }
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        let services = Arc::new(Services {
+            uids: Uids::default(),
+            counters: WindowCounters::new(16, Instant::now()),
+            sliding: SlidingCounters::new(16, Instant::now()),
+            balancers: BalancerStates::default(),
+            records: Arc::new(RecordQueue::new(1)),
+            metrics: Arc::new(Metrics::new(MetricsConfig::default()).unwrap()),
+            files: FileSinks::start().unwrap(),
+            background: Handle::current(),
+            batches: BatchGauges::default(),
+            tokens: TokenCounter::default(),
+            prices: PriceTable::default(),
+            origins: Origins::new(TlsClients::new()),
+            hostname: Text::from("gw-1"),
+        });
+        let registry = Arc::new(Registry::new(Vec::new(), None));
+        let options = CompilerOptions {
+            prefix: "/apisix".to_owned(),
+            router: RouterKind::default(),
+        };
+        let snapshot = Compiler::new(registry, services.clone(), options).snapshot(1);
+        let pool = Pool::new(Resolver::new(NoNames, Handle::current()));
+        Self {
+            services,
+            metadata: None,
+            worker: Arc::new(Worker::new(pool)),
+            snapshot: Arc::new(snapshot),
+        }
+    }
+
+    /// Checks a configuration and compiles it, as if it stood on route 1.
+    pub(crate) fn compile(
+        &self,
+        definition: fn() -> Result<PluginDef, SchemaCompileError>,
+        conf: &Value,
+    ) -> Result<Arc<dyn Plugin>, CompileError> {
+        let PluginDef { info, compile } = definition().unwrap();
+        let conf = info.checked(conf, CheckScope::Main).map_err(CompileError)?;
+        self.with_env(|env| compile(&conf, env))
+    }
+
+    pub(crate) fn with_env<T>(&self, f: impl FnOnce(&CompileEnv<'_>) -> T) -> T {
+        let owner = Text::from("/apisix/routes/1");
+        f(&CompileEnv {
+            owner: &owner,
+            metadata: self.metadata.as_ref(),
+            services: &self.services,
+        })
+    }
+
+    /// A request to `http://gw.example:9080` without headers, body and route.
+    pub(crate) fn context(&self, method: &str, uri: &str) -> Context {
+        let uri: http::Uri = uri.parse().unwrap();
+        let request = Request {
+            method: Method::try_from(method).unwrap(),
+            version: Version::HTTP_11,
+            headers: HeaderMap::new(),
+            body: RequestBody::new(Body::empty()),
+            path: Text::from(uri.path()),
+            query: uri.query().map(str::to_owned),
+            host: Text::from("gw.example"),
+            scheme: "http",
+            peer: ([10, 0, 0, 7], 50_000).into(),
+            local: ([10, 0, 0, 1], 9080).into(),
+            head_bytes: 100,
+            upgrade: None,
+            uri,
+        };
+        let id = RequestId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        let (services, worker) = (self.services.clone(), self.worker.clone());
+        let mut cx = Context::new(services, worker, self.snapshot.clone(), id, request);
+        cx.started_us = STARTED_US;
+        cx
+    }
+
+    /// The record of a request that was answered by an upstream after 230.5 of 250 ms.
+    pub(crate) fn record(&self, cx: &Context) -> Record {
+        let matched = cx.route.as_ref().map(|matched| &matched.route);
+        Record {
+            id: cx.id,
+            started_us: cx.started_us,
+            duration_us: 250_000,
+            upstream_us: 230_500,
+            method: cx.request.method.clone(),
+            scheme: cx.request.scheme,
+            host: cx.request.host.clone(),
+            request_uri: Text::from(""),
+            uri: cx.request.path.clone(),
+            http_version: "HTTP/1.1",
+            user_agent: None,
+            referer: None,
+            client: cx.request.peer,
+            request_bytes: 120,
+            response_bytes: 340,
+            body_bytes: 300,
+            status: 200,
+            source: ResponseSource::Upstream,
+            ended: Ended::Complete,
+            route_id: matched.map(|route| route.id.clone()),
+            route_name: None,
+            service_id: matched
+                .and_then(|route| route.service.as_ref())
+                .map(|service| service.id.clone()),
+            service_name: None,
+            matched_uri: None,
+            matched_host: None,
+            consumer: cx.consumer_name().cloned(),
+            consumer_group: None,
+            credential: None,
+            node: None,
+            attempts: vec![
+                Attempt {
+                    addr: Text::from("10.1.0.1:80"),
+                    status: 502,
+                    time_us: 500,
+                },
+                Attempt {
+                    addr: Text::from("10.1.0.2:80"),
+                    status: 200,
+                    time_us: 230_000,
+                },
+            ],
+            prometheus: None,
+            ai: None,
+            error: None,
+        }
+    }
+}
+
+/// Route 1, of the given service.
+pub(crate) fn route(service: Option<&str>) -> MatchedRoute {
+    let route = Route {
+        uid: 1,
+        id: Text::from("1"),
+        name: None,
+        service: service.map(|id| ServiceRef {
+            id: Text::from(id),
+            name: None,
+        }),
+        pipeline: Arc::new(Pipeline::new(PluginSet::default())),
+        upstream: RouteUpstream::None,
+        timeout: None,
+        websocket: false,
+        profile: Profile::Apisix,
+        llm_endpoint: false,
+        dangling: None,
+    };
+    MatchedRoute {
+        route: Arc::new(route),
+        uri: Text::from("/*"),
+        host: None,
+        params: Vec::new(),
+    }
+}
+
+/// A chat call with this body, before anything was sent.
+pub(crate) fn chat(body: &'static str, logging: AiLogging) -> Box<AiCall> {
+    Box::new(AiCall {
+        protocol: Protocol::OpenAiChat,
+        stream: false,
+        model_asked: Text::from("gpt"),
+        request: Some(RequestView::parse(body.into()).unwrap()),
+        tool_count: 2,
+        end_user: Some(Text::from("u1")),
+        picked: Picked {
+            index: 0,
+            name: Text::from("ai-proxy-openai"),
+            provider: "openai",
+            owner: "ai-proxy",
+        },
+        model_sent: None,
+        keeps_raw_usage: false,
+        logging,
+        active: None,
+        progress: Arc::new(Progress::default()),
+    })
+}

@@ -1,0 +1,10 @@
+//! What README.md and docs/ say is what the code does: fields, defaults, settings, metrics, commands.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod configuration;
+mod links;
+mod markdown;
+mod operations;
+mod plugins;
+mod readme;

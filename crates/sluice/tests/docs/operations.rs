@@ -1,0 +1,118 @@
+//! docs/operations.md against metrics, log variables and APISIX's configuration keys.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use sluice_observe::Variable;
+use sluice_testkit::Gateway;
+
+use crate::markdown::{self, Page};
+
+fn section(heading: &str) -> Page {
+    Page::read("docs/operations.md").section(heading).unwrap()
+}
+
+#[test]
+fn the_variables_of_the_access_log_exist() {
+    let rows = section("Access log").rows();
+    for row in &rows {
+        let name = markdown::code(&row[0]).unwrap().trim_start_matches('$');
+        assert!(Variable::find(name).is_some(), "there is no ${name}");
+    }
+    assert!(rows.len() > 40, "only {} variables", rows.len());
+}
+
+/// One call of each kind, so that families which come with their first sample are there.
+#[tokio::test]
+async fn every_metric_of_a_running_gateway_is_documented() {
+    let gateway = Gateway::builder(env!("CARGO_BIN_EXE_sluice"))
+        .arg("--demo")
+        .start()
+        .await;
+    let key = crate::readme::demo_key(&gateway).await;
+    for stream in [false, true] {
+        let body =
+            json!({ "model": "echo", "stream": stream, "messages": [{ "role": "user", "content": "a b" }] });
+        gateway
+            .client()
+            .post("/v1/chat/completions")
+            .key(&key)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(200)
+            .await
+            .bytes()
+            .await;
+    }
+    let scrape = gateway
+        .admin()
+        .client()
+        .get("/metrics")
+        .send()
+        .await
+        .expect_status(200)
+        .await
+        .text()
+        .await;
+    let page = section("Metrics");
+    let names: BTreeSet<_> = scrape
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    assert!(
+        names.contains("apisix_http_status") && names.contains("ai_gateway_requests_total"),
+        "{scrape}"
+    );
+    for name in names {
+        assert!(page.has_code(name), "{name} is not documented");
+    }
+}
+
+#[test]
+fn keys_of_apisix_change_the_settings_that_the_table_names() {
+    let untouched = from_apisix("{}");
+    let rows = section("Coming from APISIX").rows();
+    for row in &rows {
+        let [key, example, settings] = &row[..] else {
+            panic!("a row of {row:?}")
+        };
+        let (key, example) = (markdown::code(key).unwrap(), markdown::code(example).unwrap());
+        let nested = key
+            .split('.')
+            .rev()
+            .fold(example.to_owned(), |inner, name| format!("{{{name}: {inner}}}"));
+        let mut changed = Vec::new();
+        differences(&untouched, &from_apisix(&nested), "", &mut changed);
+        let named: Vec<_> = settings.split(", ").filter_map(markdown::code).collect();
+        assert_eq!(changed, named, "{key}");
+    }
+    assert!(rows.len() > 15, "only {} keys", rows.len());
+}
+
+/// What a configuration of APISIX becomes; every key in it must be known.
+fn from_apisix(text: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    std::fs::write(&file, text).unwrap();
+    let (config, warnings) = sluice::from_apisix(&file).unwrap_or_else(|error| panic!("{text}: {error}"));
+    assert_eq!(warnings, Vec::<String>::new(), "{text}");
+    serde_json::to_value(config).unwrap()
+}
+
+fn differences(before: &Value, after: &Value, path: &str, found: &mut Vec<String>) {
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) if path != "plugin_attr" => {
+            for (name, member) in new {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                differences(&old[name], member, &path, found);
+            }
+        }
+        _ if before != after => found.push(path.to_owned()),
+        _ => {}
+    }
+}
