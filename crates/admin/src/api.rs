@@ -102,7 +102,13 @@ impl Api {
         };
         match self.open_endpoint(&parts, &path) {
             Some(reply) => reply,
-            None => self.cors(parts.method == HttpMethod::OPTIONS, self.guarded(&parts, &path, body)).await,
+            None => {
+                self.cors(
+                    parts.method == HttpMethod::OPTIONS,
+                    self.guarded(&parts, &path, body),
+                )
+                .await
+            }
         }
     }
 
@@ -149,7 +155,10 @@ impl Api {
             return Reply::empty(StatusCode::OK);
         }
         match path::endpoint(&parts.method, path) {
-            Some(endpoint) => self.serve(endpoint, parts, body).await.unwrap_or_else(|reply| reply),
+            Some(endpoint) => self
+                .serve(endpoint, parts, body)
+                .await
+                .unwrap_or_else(|reply| reply),
             None => Reply::empty(StatusCode::NOT_FOUND),
         }
     }

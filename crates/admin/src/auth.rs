@@ -9,7 +9,7 @@ use serde_json::json;
 use sluice_store::{Database, Role};
 
 use self::backoff::Backoff;
-pub use self::keys::ConfiguredKey;
+pub use self::keys::{ConfiguredKey, is_published_key};
 use self::keys::{Digest, digest, published_role};
 use crate::query::Query;
 use crate::reply::Reply;
@@ -84,9 +84,7 @@ impl Auth {
             return Ok(Some((Caller(format!("configured key {name}")), role)));
         }
         match database.admin_keys().find(&digest).await {
-            Ok(found) => {
-                Ok(found.map(|key| (Caller(format!("key {} {}", key.id, key.name)), key.role)))
-            }
+            Ok(found) => Ok(found.map(|key| (Caller(format!("key {} {}", key.id, key.name)), key.role))),
             Err(error) => {
                 tracing::error!(%error, "admin keys cannot be read");
                 Err(Reply::error(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))

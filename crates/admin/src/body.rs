@@ -36,7 +36,10 @@ pub(crate) async fn read_payload(body: Body, query: &Query) -> Result<Payload, R
     let ttl = match query.get("ttl") {
         None => None,
         Some(text) => Some(query::number(text).ok_or_else(|| {
-            Reply::error(StatusCode::BAD_REQUEST, "invalid argument ttl: should be a number")
+            Reply::error(
+                StatusCode::BAD_REQUEST,
+                "invalid argument ttl: should be a number",
+            )
         })?),
     };
     Ok(Payload { body, ttl })
@@ -68,7 +71,9 @@ pub(crate) async fn read_json(body: Body) -> Result<Option<Value>, Reply> {
 /// Decodes JSON; the error is worded as APISIX's parser does it.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(bytes).map_err(|error| {
-        let before = bytes.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+        let before = bytes
+            .split_inclusive(|byte| *byte == b'\n')
+            .take(error.line().saturating_sub(1));
         let character = before.map(<[u8]>::len).sum::<usize>() + error.column().max(1);
         let found = if error.is_eof() { "T_END" } else { "invalid token" };
         format!("Expected value but found {found} at character {character}")
@@ -107,16 +112,31 @@ mod tests {
     #[test]
     fn faults_say_where_they_are() {
         let fault = |text: &str| decode(text.as_bytes()).unwrap_err();
-        assert_eq!(fault("{a"), "Expected value but found invalid token at character 2");
-        assert_eq!(fault("x"), "Expected value but found invalid token at character 1");
-        assert_eq!(fault("{\n\"a\": x}"), "Expected value but found invalid token at character 8");
+        assert_eq!(
+            fault("{a"),
+            "Expected value but found invalid token at character 2"
+        );
+        assert_eq!(
+            fault("x"),
+            "Expected value but found invalid token at character 1"
+        );
+        assert_eq!(
+            fault("{\n\"a\": x}"),
+            "Expected value but found invalid token at character 8"
+        );
         assert_eq!(fault("{"), "Expected value but found T_END at character 1");
         assert_eq!(fault(" "), "Expected value but found T_END at character 1");
     }
 
     #[test]
     fn nothing_makes_the_decoder_panic() {
-        for bytes in [&b"\xff"[..], b"\n\n\xff", b"1e999", b"\"\\ud800\"", &b"[".repeat(100_000)] {
+        for bytes in [
+            &b"\xff"[..],
+            b"\n\n\xff",
+            b"1e999",
+            b"\"\\ud800\"",
+            &b"[".repeat(100_000),
+        ] {
             assert!(decode(bytes).is_err());
         }
     }
@@ -129,7 +149,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_size_is_bounded() {
-        assert_eq!(read(Body::from(vec![b'1'; MAX_SIZE])).await.ok().unwrap().len(), MAX_SIZE);
+        assert_eq!(
+            read(Body::from(vec![b'1'; MAX_SIZE])).await.ok().unwrap().len(),
+            MAX_SIZE
+        );
         assert!(read(Body::from(vec![b'1'; MAX_SIZE + 1])).await.is_err());
     }
 }

@@ -14,9 +14,8 @@ use crate::yaml;
 impl Api {
     /// Checks everything but references, and reports all faults.
     pub(crate) fn validate_configs(&self, headers: &HeaderMap, body: &[u8]) -> Reply {
-        let refused = |fault: &str| {
-            Reply::error(StatusCode::BAD_REQUEST, format!("invalid request body: {fault}"))
-        };
+        let refused =
+            |fault: &str| Reply::error(StatusCode::BAD_REQUEST, format!("invalid request body: {fault}"));
         if body.is_empty() {
             return refused("empty request body");
         }
@@ -86,21 +85,23 @@ impl Api {
     /// One item, without what it refers to.
     fn check_item(&self, kind: Kind, item: &Value) -> Result<(), CheckError> {
         let id = item.get("id").and_then(id_text);
-        let own = id.as_deref().and_then(|id| id.split_once('/'));
-        match (kind, own) {
-            (Kind::Consumer, Some((consumer, rest))) => {
-                let own = rest.strip_prefix("credentials/").unwrap_or(rest);
-                let mut credential = item.clone();
-                set_id(&mut credential, own.into());
-                self.checker.check(&Target::credential(consumer, Some(own)), &credential)
-            }
-            (Kind::Secret, Some((manager, own))) => {
-                self.checker.check(&Target::secret(manager, Some(own)), item)
-            }
-            (Kind::Secret, None) => Err(CheckError::refused("secret id must be {manager}/{id}")),
-            // The name is the body's own: there is no path that could say another.
-            (Kind::Consumer, None) => self.checker.check(&Target::new(kind, None), item),
-            _ => self.checker.check(&Target::new(kind, id.as_deref()), item),
+        let id = id.as_deref();
+        match kind {
+            Kind::Consumer => match id.and_then(|id| id.split_once("/credentials/")) {
+                Some((consumer, own)) => {
+                    let mut credential = item.clone();
+                    set_id(&mut credential, own.into());
+                    self.checker
+                        .check(&Target::credential(consumer, Some(own)), &credential)
+                }
+                // The name is the body's own: there is no path that could say another.
+                None => self.checker.check(&Target::new(kind, None), item),
+            },
+            Kind::Secret => match id.and_then(|id| id.split_once('/')) {
+                Some((manager, own)) => self.checker.check(&Target::secret(manager, Some(own)), item),
+                None => Err(CheckError::refused("secret id must be {manager}/{id}")),
+            },
+            _ => self.checker.check(&Target::new(kind, id), item),
         }
     }
 }

@@ -70,7 +70,10 @@ impl Api {
             .map(|(name, schema)| (name.to_owned(), schema.source().clone()))
             .collect();
         let plugins = self.described_plugins();
-        Reply::json(StatusCode::OK, json!({"main": main, "plugins": plugins, "stream_plugins": {}}))
+        Reply::json(
+            StatusCode::OK,
+            json!({"main": main, "plugins": plugins, "stream_plugins": {}}),
+        )
     }
 
     async fn control_list(&self, kind: Kind) -> Result<Reply, Refusal> {
@@ -140,7 +143,9 @@ async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
 }
 
 fn all_checks(headers: &HeaderMap) -> Reply {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("text/html")) {
         return Reply::html(NO_CHECKS);
     }

@@ -63,7 +63,7 @@ mod tests;
 mod yaml;
 
 pub use self::api::{AdminState, Health};
-pub use self::auth::ConfiguredKey;
+pub use self::auth::{ConfiguredKey, is_published_key};
 pub use self::data_plane::{CompileReport, DataPlane};
 pub use self::metrics::BasicAuth;
 pub use self::options::AdminOptions;

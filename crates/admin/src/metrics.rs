@@ -60,7 +60,8 @@ impl Api {
             return Reply::empty(StatusCode::UNAUTHORIZED).with_header(header::WWW_AUTHENTICATE, challenge);
         }
         let content_type = HeaderValue::from_static(sluice_observe::CONTENT_TYPE);
-        Reply::text(StatusCode::OK, self.state.metrics.encode()).with_header(header::CONTENT_TYPE, content_type)
+        Reply::text(StatusCode::OK, self.state.metrics.encode())
+            .with_header(header::CONTENT_TYPE, content_type)
     }
 
     /// What a listener for metrics alone serves. Whoever reaches it may ask: it has no allow list.
@@ -93,7 +94,14 @@ mod tests {
         let right = STANDARD.encode("prom:s3:cret");
         assert!(admits(&format!("Basic {right}")));
         assert!(admits(&format!("basic  {right}")));
-        for wrong in ["", "Basic", "Basic ", &right, &format!("Bearer {right}"), "Basic cHJvbQ=="] {
+        for wrong in [
+            "",
+            "Basic",
+            "Basic ",
+            &right,
+            &format!("Bearer {right}"),
+            "Basic cHJvbQ==",
+        ] {
             assert!(!admits(wrong), "{wrong}");
         }
         assert!(!auth.admits(&HeaderMap::new()));

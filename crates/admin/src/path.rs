@@ -108,7 +108,13 @@ fn resource(method: Method, segments: &[&str]) -> Endpoint {
 }
 
 fn resource_method(method: &HttpMethod) -> Option<Method> {
-    let all = [Method::Get, Method::Put, Method::Post, Method::Delete, Method::Patch];
+    let all = [
+        Method::Get,
+        Method::Put,
+        Method::Post,
+        Method::Delete,
+        Method::Patch,
+    ];
     all.into_iter().find(|known| known.name() == method.as_str())
 }
 
@@ -136,9 +142,18 @@ mod tests {
     fn collections_and_resources() {
         let none = String::new;
         assert_eq!(address("/apisix/admin/routes"), (Kind::Route, None, None, none()));
-        assert_eq!(address("/apisix/admin/routes/"), (Kind::Route, None, None, none()));
-        assert_eq!(address("/apisix/admin/routes/1"), (Kind::Route, None, own("1"), none()));
-        assert_eq!(address("/apisix/admin/routes/1/"), (Kind::Route, None, own("1"), none()));
+        assert_eq!(
+            address("/apisix/admin/routes/"),
+            (Kind::Route, None, None, none())
+        );
+        assert_eq!(
+            address("/apisix/admin/routes/1"),
+            (Kind::Route, None, own("1"), none())
+        );
+        assert_eq!(
+            address("/apisix/admin/routes/1/"),
+            (Kind::Route, None, own("1"), none())
+        );
         assert_eq!(
             address("/apisix/admin/routes/1/upstream/nodes"),
             (Kind::Route, None, own("1"), "upstream/nodes".to_owned())
@@ -155,7 +170,10 @@ mod tests {
             address("/apisix/admin/consumers/jack/keys"),
             (Kind::Consumer, None, own("jack"), "keys".to_owned())
         );
-        assert_eq!(address("/apisix/admin/secrets"), (Kind::Secret, None, None, none()));
+        assert_eq!(
+            address("/apisix/admin/secrets"),
+            (Kind::Secret, None, None, none())
+        );
         assert_eq!(
             address("/apisix/admin/secrets/vault/1/token"),
             (Kind::Secret, own("vault"), own("1"), "token".to_owned())
@@ -187,15 +205,28 @@ mod tests {
         assert_eq!(on(HttpMethod::PUT, "plugins/reload"), Endpoint::PluginReload);
         let validation = Endpoint::SchemaValidation("routes".to_owned());
         assert_eq!(on(HttpMethod::POST, "schema/validate/routes"), validation);
-        assert_eq!(on(HttpMethod::GET, "schema/validate/routes"), Endpoint::Schema(own("validate")));
+        assert_eq!(
+            on(HttpMethod::GET, "schema/validate/routes"),
+            Endpoint::Schema(own("validate"))
+        );
         assert_eq!(on(HttpMethod::PUT, "schema/validate/routes"), Endpoint::NoMethod);
         assert_eq!(on(HttpMethod::POST, "configs/validate"), Endpoint::BulkValidation);
-        assert_eq!(on(HttpMethod::GET, "configs/validate"), Endpoint::Unknown("configs".to_owned()));
+        assert_eq!(
+            on(HttpMethod::GET, "configs/validate"),
+            Endpoint::Unknown("configs".to_owned())
+        );
     }
 
     #[test]
     fn the_rest_is_no_endpoint() {
-        for path in ["/", "/apisix", "/apisix/admin", "/apisix/adminx", "/apisix/adminx/routes", "/ui"] {
+        for path in [
+            "/",
+            "/apisix",
+            "/apisix/admin",
+            "/apisix/adminx",
+            "/apisix/adminx/routes",
+            "/ui",
+        ] {
             assert_eq!(get(path), None, "{path}");
         }
         for method in [HttpMethod::HEAD, HttpMethod::TRACE, HttpMethod::CONNECT] {

@@ -33,10 +33,17 @@ impl Api {
             }
         };
         if query.get("all") == Some("true") {
-            let plugins = if http { self.described_plugins() } else { Map::new() };
+            let plugins = if http {
+                self.described_plugins()
+            } else {
+                Map::new()
+            };
             return Reply::json(StatusCode::OK, plugins.into());
         }
-        let Some(plugin) = name.filter(|_| http).and_then(|name| self.state.catalogue.get(name)) else {
+        let Some(plugin) = name
+            .filter(|_| http)
+            .and_then(|name| self.state.catalogue.get(name))
+        else {
             let message = format!("plugin not found in subsystem {subsystem}");
             return Reply::error(StatusCode::NOT_FOUND, message);
         };

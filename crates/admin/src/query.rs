@@ -51,11 +51,17 @@ pub(crate) fn number(text: &str) -> Option<f64> {
     let magnitude = if let Some(hex) = lower.strip_prefix("0x") {
         let plain = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
         #[expect(clippy::cast_precision_loss, reason = "Lua numbers are floats")]
-        let parsed = u64::from_str_radix(hex, 16).ok().filter(|_| plain).map(|n| n as f64);
+        let parsed = u64::from_str_radix(hex, 16)
+            .ok()
+            .filter(|_| plain)
+            .map(|n| n as f64);
         parsed?
     } else {
         // Rust also reads `inf` and `nan`, and a second sign.
-        lower.bytes().next().filter(|byte| matches!(byte, b'0'..=b'9' | b'.'))?;
+        lower
+            .bytes()
+            .next()
+            .filter(|byte| matches!(byte, b'0'..=b'9' | b'.'))?;
         lower.parse().ok()?
     };
     Some(if negative { -magnitude } else { magnitude })
@@ -85,10 +91,18 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_lua() {
-        for (text, value) in [("10", 10.0), (" 1e2 ", 100.0), ("0x10", 16.0), ("-1.5", -1.5), (".5", 0.5)] {
+        for (text, value) in [
+            ("10", 10.0),
+            (" 1e2 ", 100.0),
+            ("0x10", 16.0),
+            ("-1.5", -1.5),
+            (".5", 0.5),
+        ] {
             assert_eq!(number(text), Some(value), "{text}");
         }
-        for text in ["", " ", "x", "10s", "nan", "inf", "-inf", "+-1", "--1", "-+1", "0x", "0x+1", "1 2", "é"] {
+        for text in [
+            "", " ", "x", "10s", "nan", "inf", "-inf", "+-1", "--1", "-+1", "0x", "0x+1", "1 2", "é",
+        ] {
             assert_eq!(number(text), None, "{text}");
         }
     }

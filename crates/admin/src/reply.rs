@@ -135,9 +135,10 @@ impl From<Refusal> for Reply {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
                 Self::error(status, message)
             }
-            Refusal::Store(StoreError::Conflict { .. }) => {
-                Self::error(StatusCode::SERVICE_UNAVAILABLE, "value changed before overwritten")
-            }
+            Refusal::Store(StoreError::Conflict { .. }) => Self::error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "value changed before overwritten",
+            ),
             Refusal::Store(error) => {
                 tracing::error!(%error, "the configuration store failed");
                 Self::error(StatusCode::SERVICE_UNAVAILABLE, error.to_string())

@@ -96,7 +96,10 @@ impl Api {
     /// Waits until requests feel a write, but not for long: a data plane that lags is no reason to fail.
     async fn followed(&self, revision: u64) {
         let reached = self.state.data_plane.reached(revision);
-        if tokio::time::timeout(self.state.options.follow_wait, reached).await.is_err() {
+        if tokio::time::timeout(self.state.options.follow_wait, reached)
+            .await
+            .is_err()
+        {
             tracing::warn!(revision, "the data plane has not taken over a change yet");
         }
     }

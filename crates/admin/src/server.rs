@@ -69,11 +69,7 @@ impl AdminServer {
     ///
     /// # Errors
     /// When the socket cannot be used.
-    pub fn serve_admin(
-        &self,
-        socket: StdListener,
-        tls: Option<Arc<ServerConfig>>,
-    ) -> io::Result<SocketAddr> {
+    pub fn serve_admin(&self, socket: StdListener, tls: Option<Arc<ServerConfig>>) -> io::Result<SocketAddr> {
         self.serve(self.api.router(), socket, tls)
     }
 
@@ -191,7 +187,14 @@ impl Acceptor {
             let router = router.clone();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+            async move {
+                Ok::<_, Infallible>(
+                    router
+                        .oneshot(request)
+                        .await
+                        .unwrap_or_else(|never| match never {}),
+                )
+            }
         });
         let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let served = tokio::select! {

@@ -1,1 +1,16 @@
+//! The Admin API driven request by request over a store of its own (compat §1).
+
+mod access;
+mod bulk;
+mod checks;
+mod control;
+mod deletes;
+mod listener;
+mod listing;
+mod odd;
+mod patch;
+mod plugins;
+mod secrets;
+mod status;
 pub(crate) mod support;
+mod writes;

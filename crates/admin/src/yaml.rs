@@ -15,13 +15,33 @@ const BUDGET: usize = 64 << 20;
 /// What a value counts for besides its text.
 const NODE: usize = 32;
 
+/// Brackets that may be open at one place. The parser spends long on them before it finds that they are too many
+/// (for a value, 128 are); this counts those in texts, too, and is larger therefore.
+const MAX_OPEN: usize = 1000;
+
 /// Decodes one document.
 ///
 /// # Errors
 /// It is no YAML, has keys that are no text, or comes to more than it may.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Value, serde_yaml_ng::Error> {
+    if most_open(bytes) > MAX_OPEN {
+        return Err(Error::custom("the document is too deep"));
+    }
     let left = Cell::new(BUDGET);
     Counted { left: &left }.deserialize(serde_yaml_ng::Deserializer::from_slice(bytes))
+}
+
+fn most_open(bytes: &[u8]) -> usize {
+    let mut open = 0_usize;
+    let opened = bytes.iter().map(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open
+    });
+    opened.max().unwrap_or_default()
 }
 
 /// Builds a value and takes it off what is left.
@@ -33,7 +53,8 @@ struct Counted<'a> {
 impl Counted<'_> {
     fn take<E: Error>(self, text: &str) -> Result<(), E> {
         let left = self.left.get().checked_sub(NODE + text.len());
-        self.left.set(left.ok_or_else(|| E::custom("the document is too large"))?);
+        self.left
+            .set(left.ok_or_else(|| E::custom("the document is too large"))?);
         Ok(())
     }
 }
@@ -51,6 +72,11 @@ impl<'de> Visitor<'de> for Counted<'_> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
+    }
+
+    /// An empty document.
+    fn visit_none<E: Error>(self) -> Result<Value, E> {
+        self.visit_unit()
     }
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
@@ -117,10 +143,21 @@ mod tests {
 
     #[test]
     fn faults_are_errors() {
-        for text in ["a: [", "a: b: c", "\t", "&a [*a]", "*b", "a: 1\n---\nb: 2", "[1]: 2", "!x {a: 1}"] {
+        for text in [
+            "a: [",
+            "a: b: c",
+            "\t",
+            "&a [*a]",
+            "*b",
+            "a: 1\n---\nb: 2",
+            "[1]: 2",
+            "!x {a: 1}",
+        ] {
             assert!(decode(text.as_bytes()).is_err(), "{text}");
         }
-        assert!(decode("[".repeat(10_000).as_bytes()).is_err());
+        for depth in [200, 1_000_000] {
+            assert!(decode("[".repeat(depth).as_bytes()).is_err());
+        }
         assert!(decode(b"\xff\xfe\x00").is_err());
     }
 
@@ -128,10 +165,17 @@ mod tests {
     fn documents_that_unfold_without_end_are_refused() {
         let mut laughs = "a: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for (name, before) in "bcdefghij".chars().zip("abcdefghi".chars()) {
-            laughs.push_str(&format!("{name}: &{name} [{}]\n", vec![format!("*{before}"); 9].join(", ")));
+            laughs.push_str(&format!(
+                "{name}: &{name} [{}]\n",
+                vec![format!("*{before}"); 9].join(", ")
+            ));
         }
         assert!(decode(laughs.as_bytes()).is_err());
-        let texts = format!("a: &a {}\nb: [{}]", "x".repeat(1_000_000), vec!["*a"; 100].join(", "));
+        let texts = format!(
+            "a: &a {}\nb: [{}]",
+            "x".repeat(1_000_000),
+            vec!["*a"; 100].join(", ")
+        );
         assert!(decode(texts.as_bytes()).is_err());
     }
 }

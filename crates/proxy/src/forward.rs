@@ -1,17 +1,30 @@
 //! Plain upstreams: choose a node, send the request, relay the answer (compat §8.3).
 
 mod headers;
+mod refused;
+mod supply;
 
+use std::borrow::Cow;
 use std::time::Instant;
 
-use http::{Method, Request, StatusCode, Uri};
-use http_body_util::BodyExt;
-use sluice_core::{Context, Failure, HashKey, Reply, ReplyBody, Retry, Route, Trial, Upstream, Verdict};
+use http::{Method, Request, Response, StatusCode, Uri};
+use sluice_core::{Context, Failure, HashKey, Node, Reply, ReplyBody, Retry, Route, Trial, Upstream, Verdict};
 use sluice_llm::ErrorKind;
-use sluice_net::{Body, BodyError, SendError, SendErrorKind, Timeouts};
+use sluice_net::{Body, SendError, SendErrorKind, Timeouts};
 use sluice_record::{ResponseSource, Text};
 use sluice_resource::Variables;
 use sluice_upstream::{PickContext, Tried};
+
+use self::supply::Supply;
+
+/// What all attempts at one request have in common.
+struct Plan<'a> {
+    upstream: &'a Upstream,
+    timeouts: Timeouts,
+    wants_upgrade: bool,
+    hash_key: Option<String>,
+    body: Supply,
+}
 
 /// Sends the request to one of the upstream's nodes; tries others while nothing was lost.
 pub(crate) async fn forward(
@@ -20,92 +33,99 @@ pub(crate) async fn forward(
     upstream: &Upstream,
     max_body: Option<u64>,
 ) -> Verdict {
-    if let Some(failure) = too_large(cx, max_body) {
+    if let Some(failure) = refused::announced(cx, max_body) {
         return failure.into();
     }
-    let timeouts = route.timeout.or(upstream.timeouts).unwrap_or_default();
-    let timeouts = Timeouts {
-        connect: timeouts.connect,
-        send: timeouts.send,
-        read: timeouts.read,
-    };
-    let wants_upgrade = route.websocket && headers::is_upgrade(&cx.request.headers);
-    let hash_key = upstream.hash_key.as_ref().map(|key| hash_value(cx, key));
+    let plan = Plan::new(cx, route, upstream, max_body);
     let started = Instant::now();
     let mut tried = Tried::default();
     let mut tries_left = upstream.retries;
-    let body = cx.request.body.take();
-    let mut body = Some(match max_body {
-        Some(limit) => limited(body, limit),
-        None => body,
-    });
+    let mut body = plan.body.next();
     loop {
         let pick = PickContext {
-            hash_key: hash_key.as_deref(),
+            hash_key: plan.hash_key.as_deref(),
             tried: &tried,
         };
         let Some(index) = upstream.balancer.pick(&pick) else {
             return unreachable(cx, StatusCode::BAD_GATEWAY);
         };
         tried.insert(index);
-        let node = &upstream.nodes[index];
-        let request = match build(
-            cx,
-            upstream,
-            index,
-            wants_upgrade,
-            body.take().unwrap_or_else(Body::empty),
-        ) {
+        let request = match build(cx, &plan, index, body.take().unwrap_or_default()) {
             Ok(request) => request,
             Err(failure) => return Verdict::Fail(failure),
         };
         let can_repeat = is_idempotent(request.method());
-        let replay = request.body().replay();
-        let begun = Instant::now();
-        match cx.worker.pool.send(&node.origin, request, timeouts).await {
-            Ok(sluice_net::Answer { response, .. }) => {
-                note(cx, &node.address, response.status().as_u16(), begun, None);
-                return relay(cx, response, wants_upgrade);
-            }
-            Err(error) => {
-                let status = if matches!(error.kind, SendErrorKind::Timeout(_)) {
-                    StatusCode::GATEWAY_TIMEOUT
-                } else {
-                    StatusCode::BAD_GATEWAY
-                };
-                note(cx, &node.address, status.as_u16(), begun, Some(Instant::now()));
-                tracing::warn!(upstream = %node.address, %error, "upstream attempt failed");
-                let in_time = upstream
-                    .retry_timeout
-                    .is_none_or(|limit| started.elapsed() < limit);
-                let repeatable = may_repeat(&error, can_repeat) && replay.is_some();
-                if tries_left == 0 || !repeatable {
-                    return unreachable(cx, status);
-                }
-                if !in_time {
-                    return unreachable(cx, StatusCode::BAD_GATEWAY);
-                }
-                tries_left -= 1;
-                body = replay;
-            }
+        let error = match attempt(cx, &plan, &upstream.nodes[index], request).await {
+            Ok(response) => return relay(cx, response, plan.wants_upgrade),
+            Err(error) if error.kind == SendErrorKind::RequestBody => return refused::failure(&error).into(),
+            Err(error) => error,
+        };
+        if tries_left > 0 && may_repeat(&error, can_repeat) {
+            body = plan.body.next();
+        }
+        if body.is_none() {
+            return unreachable(cx, status_of(&error));
+        }
+        if upstream
+            .retry_timeout
+            .is_some_and(|limit| started.elapsed() >= limit)
+        {
+            return unreachable(cx, StatusCode::BAD_GATEWAY);
+        }
+        tries_left -= 1;
+    }
+}
+
+impl<'a> Plan<'a> {
+    fn new(cx: &mut Context, route: &Route, upstream: &'a Upstream, max_body: Option<u64>) -> Self {
+        let timeouts = route.timeout.or(upstream.timeouts).unwrap_or_default();
+        let body = cx.request.body.take();
+        Self {
+            upstream,
+            timeouts: Timeouts {
+                connect: timeouts.connect,
+                send: timeouts.send,
+                read: timeouts.read,
+            },
+            wants_upgrade: route.websocket && headers::is_upgrade(&cx.request.headers),
+            hash_key: upstream.hash_key.as_ref().map(|key| hash_value(cx, key)),
+            body: Supply::new(match max_body {
+                Some(limit) => refused::limited(body, limit),
+                None => body,
+            }),
         }
     }
 }
 
-/// A body that says that it is too large is not begun; one that does not say is cut off on its way.
-fn too_large(cx: &Context, max_body: Option<u64>) -> Option<Failure> {
-    let announced = cx
-        .request
-        .header("content-length")
-        .and_then(|length| length.parse::<u64>().ok())?;
-    let limit = max_body.filter(|limit| announced > *limit)?;
-    let message = format!("request size {announced} is greater than the maximum size {limit} allowed");
-    Some(Failure::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::RequestTooLarge,
-        "body_too_large",
-        message,
-    ))
+/// Sends the request to one node, and notes how that went unless it was the client who gave up.
+async fn attempt(
+    cx: &mut Context,
+    plan: &Plan<'_>,
+    node: &Node,
+    request: Request<Body>,
+) -> Result<Response<Body>, SendError> {
+    let begun = Instant::now();
+    match cx.worker.pool.send(&node.origin, request, plan.timeouts).await {
+        Ok(sluice_net::Answer { response, .. }) => {
+            note(cx, &node.address, response.status().as_u16(), begun, None);
+            Ok(response)
+        }
+        Err(error) => {
+            if error.kind != SendErrorKind::RequestBody {
+                let status = status_of(&error).as_u16();
+                note(cx, &node.address, status, begun, Some(Instant::now()));
+                tracing::warn!(upstream = %node.address, %error, "upstream attempt failed");
+            }
+            Err(error)
+        }
+    }
+}
+
+fn status_of(error: &SendError) -> StatusCode {
+    match error.kind {
+        SendErrorKind::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_GATEWAY,
+    }
 }
 
 /// A request that may have reached the server is repeated only if that does no harm.
@@ -115,18 +135,6 @@ fn may_repeat(error: &SendError, idempotent: bool) -> bool {
 
 fn is_idempotent(method: &Method) -> bool {
     !matches!(*method, Method::POST | Method::PATCH) && method.as_str() != "LOCK"
-}
-
-/// The body, which fails when more than `limit` bytes come.
-fn limited(body: Body, limit: u64) -> Body {
-    if http_body::Body::size_hint(&body)
-        .exact()
-        .is_some_and(|size| size <= limit)
-    {
-        return body;
-    }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    Body::boxed(http_body_util::Limited::new(body, limit).map_err(BodyError::other))
 }
 
 fn note(cx: &mut Context, addr: &Text, status: u16, started: Instant, ended: Option<Instant>) {
@@ -165,18 +173,13 @@ fn unreachable(cx: &Context, status: StatusCode) -> Verdict {
     failure.into()
 }
 
-fn build(
-    cx: &Context,
-    upstream: &Upstream,
-    index: usize,
-    wants_upgrade: bool,
-    body: Body,
-) -> Result<Request<Body>, Box<Failure>> {
-    let target = match (&cx.overrides.path_and_query, cx.request.uri.path_and_query()) {
-        (Some(path), _) => path.as_str(),
-        (None, Some(own)) if cx.request.query.as_deref() == own.query() => own.as_str(),
-        (None, Some(own)) => &with_query(own.path(), cx.request.query.as_deref()),
-        (None, None) => "/",
+fn build(cx: &Context, plan: &Plan<'_>, index: usize, body: Body) -> Result<Request<Body>, Box<Failure>> {
+    let query = cx.request.query.as_deref();
+    let target = match (&cx.overrides.path, cx.request.uri.path_and_query()) {
+        (Some(path), _) => Cow::Owned(with_query(path, query)),
+        (None, Some(own)) if query == own.query() => Cow::Borrowed(own.as_str()),
+        (None, Some(own)) => Cow::Owned(with_query(own.path(), query)),
+        (None, None) => Cow::Borrowed("/"),
     };
     let uri: Uri = target.parse().map_err(|error: http::uri::InvalidUri| {
         let message = "the rewritten path is not a valid request target";
@@ -192,19 +195,24 @@ fn build(
     let mut request = Request::new(body);
     *request.method_mut() = cx.overrides.method.as_ref().unwrap_or(&cx.request.method).clone();
     *request.uri_mut() = uri;
-    *request.headers_mut() = headers::for_upstream(cx, upstream, index, wants_upgrade);
+    *request.headers_mut() = headers::for_upstream(cx, plan.upstream, index, plan.wants_upgrade);
     Ok(request)
 }
 
 fn with_query(path: &str, query: Option<&str>) -> String {
-    query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
+    match query {
+        None => path.to_owned(),
+        Some(query) if path.contains('?') => format!("{path}&{query}"),
+        Some(query) => format!("{path}?{query}"),
+    }
 }
 
-fn relay(cx: &mut Context, mut response: http::Response<Body>, wants_upgrade: bool) -> Verdict {
-    if wants_upgrade && response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        crate::upgrade::splice(cx, &mut response);
-    } else {
-        headers::remove_hop_by_hop(response.headers_mut());
+fn relay(cx: &mut Context, mut response: Response<Body>, wants_upgrade: bool) -> Verdict {
+    match (response.status(), wants_upgrade) {
+        (StatusCode::SWITCHING_PROTOCOLS, true) => crate::upgrade::splice(cx, &mut response),
+        // Nobody asked for it: whatever follows is not HTTP.
+        (StatusCode::SWITCHING_PROTOCOLS, false) => return unreachable(cx, StatusCode::BAD_GATEWAY),
+        _ => headers::remove_hop_by_hop(response.headers_mut()),
     }
     let (head, body) = response.into_parts();
     let reply = Reply {
@@ -219,7 +227,7 @@ fn relay(cx: &mut Context, mut response: http::Response<Body>, wants_upgrade: bo
 /// The text that a consistent-hash balancer hashes; a missing value falls back to the client's address.
 fn hash_value(cx: &Context, key: &HashKey) -> String {
     let value = match key {
-        HashKey::Variable(name) => cx.get(name).map(std::borrow::Cow::into_owned),
+        HashKey::Variable(name) => cx.get(name).map(Cow::into_owned),
         HashKey::Header(name) => cx.request.header(name).map(str::to_owned),
         HashKey::Cookie(name) => cx.request.cookie(name).map(str::to_owned),
         HashKey::Consumer => cx.consumer_name().map(ToString::to_string),

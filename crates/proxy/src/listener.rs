@@ -192,8 +192,7 @@ fn connection_builder(options: &ProxyOptions) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(options.head_timeout)
         .max_buf_size(options.max_head_bytes)
-        .max_headers(options.max_headers)
-        .pipeline_flush(true);
+        .max_headers(options.max_headers);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -237,33 +236,23 @@ impl Acceptor {
         let _gauge = self.handler.services.metrics.server().connection();
         let Ok(local) = stream.local_addr() else { return };
         let _ = stream.set_nodelay(true);
-        match self.tls.clone() {
-            None => {
-                self.drive(
-                    stream,
-                    Connection {
-                        peer,
-                        local,
-                        scheme: "http",
-                    },
-                )
-                .await
-            }
-            Some(tls) => match tokio::time::timeout(self.handshake, tls.accept(stream)).await {
-                Ok(Ok(stream)) => {
-                    self.drive(
-                        stream,
-                        Connection {
-                            peer,
-                            local,
-                            scheme: "https",
-                        },
-                    )
-                    .await
+        let of = |scheme| Connection { peer, local, scheme };
+        // The protocol is known before the connection is driven, so that a silent client meets the time limit.
+        let begun = tokio::time::timeout(self.handshake, async {
+            match self.tls.clone() {
+                None => Ok((speaks_http2(&stream).await?, Transport::Plain(stream))),
+                Some(tls) => {
+                    let stream = tls.accept(stream).await?;
+                    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    Ok((http2, Transport::Tls(Box::new(stream))))
                 }
-                Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-                Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
-            },
+            }
+        });
+        match begun.await {
+            Ok(Ok((http2, Transport::Plain(stream)))) => self.drive(stream, of("http"), http2).await,
+            Ok(Ok((http2, Transport::Tls(stream)))) => self.drive(*stream, of("https"), http2).await,
+            Ok(Err::<_, io::Error>(error)) => tracing::debug!(%peer, %error, "connection did not begin"),
+            Err(_) => tracing::debug!(%peer, "connection took too long to begin"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Finding the route of a request.
 
 use http::StatusCode;
-use sluice_core::{Context, Failure, Lookup, MatchedRoute, ReadBodyError, RouteRequest};
+use sluice_core::{Context, Failure, Lookup, MatchedRoute, ReadBodyError, Request, RouteRequest};
 use sluice_llm::ErrorKind;
 use sluice_record::Text;
 
@@ -15,7 +15,7 @@ pub(crate) async fn find_route(cx: &mut Context) -> Result<Option<MatchedRoute>,
     }
     let request = RouteRequest {
         path: &cx.request.path,
-        host: &cx.request.host,
+        host: host_as_sent(&cx.request),
         method: &cx.request.method,
         remote_addr: cx.request.peer.ip(),
         vars: &*cx,
@@ -38,6 +38,12 @@ pub(crate) async fn find_route(cx: &mut Context) -> Result<Option<MatchedRoute>,
             .map(|(name, value)| (Text::clone(name), (*value).to_owned()))
             .collect(),
     }))
+}
+
+/// With its port, in the case in which it was sent: patterns may name a port (compat §2.1).
+fn host_as_sent(request: &Request) -> &str {
+    let target = request.uri.authority().map(|authority| authority.as_str());
+    target.or_else(|| request.header("host")).unwrap_or_default()
 }
 
 fn unreadable(error: ReadBodyError) -> Failure {

@@ -33,6 +33,7 @@ mod lua;
 mod merge;
 mod schema;
 mod schemas;
+mod secret_fields;
 mod secret_ref;
 mod template;
 
@@ -52,5 +53,6 @@ pub use merge::{
 };
 pub use schema::{Schema, SchemaCompileError, SchemaError};
 pub use schemas::Schemas;
+pub use secret_fields::{SecretField, SecretOrigin, secret_fields};
 pub use secret_ref::is_secret_reference;
 pub use template::{Rendered, Template};

@@ -1,5 +1,5 @@
-//! Borrowed JSON views and byte splicing, SSE framing, digests, error pages: what the gateway does to bytes without knowing what
-//! they mean.
+//! Borrowed JSON views and byte splicing, SSE framing, digests, error pages: what the gateway does to bytes without
+//! knowing what they mean.
 //!
 //! The lowest crate of the workspace. It does no I/O and knows neither LLM protocols nor the gateway: names of JSON
 //! members, plans for edits and meanings of events come from above.

@@ -59,6 +59,12 @@ pub(super) fn digest(key: &str) -> Digest {
     Sha256::digest(key).into()
 }
 
+/// Whether a key stands in APISIX's published configuration. Such a key is refused unless the options allow it.
+#[must_use]
+pub fn is_published_key(key: &str) -> bool {
+    published_role(key).is_some()
+}
+
 /// The role that a key has in APISIX's default configuration, if it is one of those.
 pub(super) fn published_role(key: &str) -> Option<Role> {
     let found = PUBLISHED.iter().find(|(published, _)| *published == key)?;
@@ -75,7 +81,10 @@ mod tests {
         assert!(key.is(&digest("canary")));
         assert!(!key.is(&digest("canary2")));
         let shown = format!("{key:?}");
-        assert!(shown.contains("ci") && !shown.contains("canary") && shown.len() < 60, "{shown}");
+        assert!(
+            shown.contains("ci") && !shown.contains("canary") && shown.len() < 60,
+            "{shown}"
+        );
         assert!(ConfiguredKey::new("ci", "", Role::Admin).is_none());
     }
 }

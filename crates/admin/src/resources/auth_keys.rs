@@ -70,7 +70,9 @@ impl AuthKeyIndex {
     }
 
     fn put(&mut self, path: &str, value: &Value, catalogue: &dyn PluginCatalogue) {
-        let Some(owner) = consumer_or_credential(path) else { return };
+        let Some(owner) = consumer_or_credential(path) else {
+            return;
+        };
         self.remove(path);
         let digests: Vec<Digest> = auth_keys(catalogue, value).map(|key| digest(&key)).collect();
         if digests.is_empty() {
@@ -83,9 +85,13 @@ impl AuthKeyIndex {
     }
 
     fn remove(&mut self, path: &str) {
-        let Some(owner) = consumer_or_credential(path) else { return };
+        let Some(owner) = consumer_or_credential(path) else {
+            return;
+        };
         for digest in self.keys.remove(&owner).into_iter().flatten() {
-            let Some(owners) = self.owners.get_mut(&digest) else { continue };
+            let Some(owners) = self.owners.get_mut(&digest) else {
+                continue;
+            };
             owners.retain(|other| *other != owner);
             if owners.is_empty() {
                 self.owners.remove(&digest);
@@ -112,13 +118,15 @@ fn digest(key: &AuthKey<'_>) -> Digest {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use sluice_resource::{Catalogue, PluginInfo};
+    use sluice_resource::{Catalogue, Kind, PluginInfo};
 
     use super::*;
     use crate::tests::support::open_store;
 
     fn catalogue() -> Catalogue {
-        let plugin = PluginInfo::new("key-auth", 2500, json!({})).unwrap().as_auth("key");
+        let plugin = PluginInfo::new("key-auth", 2500, json!({}))
+            .unwrap()
+            .as_auth("key");
         Catalogue::new(vec![plugin], None)
     }
 
@@ -132,7 +140,7 @@ mod tests {
         let (_, store) = open_store(folder.path(), |_: &str, _: &Value| Vec::new()).await;
         let catalogue = catalogue();
         let mut index = AuthKeyIndex::default();
-        let jane = sluice_resource::Key::new(sluice_resource::Kind::Consumer, "jane");
+        let jane = Key::new(Kind::Consumer, "jane");
         let free = async |index: &mut AuthKeyIndex, key: &str| {
             index.refresh(&store, &catalogue).await.unwrap();
             index.check(&jane, &with_key(key), &catalogue).is_ok()
@@ -143,7 +151,10 @@ mod tests {
         store.put("/consumers/jack", with_key("b"), None).await.unwrap();
         assert!(free(&mut index, "a").await);
         assert!(!free(&mut index, "b").await);
-        store.put("/consumers/jack/credentials/1", with_key("c"), None).await.unwrap();
+        store
+            .put("/consumers/jack/credentials/1", with_key("c"), None)
+            .await
+            .unwrap();
         assert!(!free(&mut index, "c").await);
         store.delete_tree("/consumers/jack").await.unwrap();
         assert!(free(&mut index, "b").await);

@@ -37,7 +37,10 @@ impl Api {
         }
         self.note(call, &key, committed.revision);
         self.followed(committed.revision).await;
-        Ok(Reply::json(StatusCode::OK, json!({"key": self.path_of(&key), "deleted": "1"})))
+        Ok(Reply::json(
+            StatusCode::OK,
+            json!({"key": self.path_of(&key), "deleted": "1"}),
+        ))
     }
 
     /// Refuses if something stored refers to the resource.

@@ -45,12 +45,18 @@ impl Api {
             None => items,
             Some((skip, size)) => items.into_iter().skip(skip).take(size).collect(),
         };
-        let mut list: Value = list.into_iter().map(|(key, item)| self.shown(&key, item)).collect();
+        let mut list: Value = list
+            .into_iter()
+            .map(|(key, item)| self.shown(&key, item))
+            .collect();
         if selection.page().is_some() && list.as_array().is_some_and(Vec::is_empty) {
             // APISIX cuts the page out into a table that is nothing but empty.
             list = object([]);
         }
-        Ok(Reply::json(StatusCode::OK, object([("list", list), ("total", total.into())])))
+        Ok(Reply::json(
+            StatusCode::OK,
+            object([("list", list), ("total", total.into())]),
+        ))
     }
 
     /// An item as GET shows it: private keys stay here.

@@ -28,7 +28,9 @@ impl Selection {
             name: query.get("name").map(Pattern::new),
             uri: query.get("uri").map(Pattern::new),
             label: owned("label"),
-            members: query.get("filter").map_or_else(Vec::new, |filter| members(kind, filter)),
+            members: query
+                .get("filter")
+                .map_or_else(Vec::new, |filter| members(kind, filter)),
         })
     }
 
@@ -38,13 +40,18 @@ impl Selection {
             .name
             .as_ref()
             .is_none_or(|pattern| pattern.finds(value.get("name")));
-        let by_label = self
-            .label
-            .as_ref()
-            .is_none_or(|label| value.get("labels").is_some_and(|labels| labels.get(label).is_some()));
+        let by_label = self.label.as_ref().is_none_or(|label| {
+            value
+                .get("labels")
+                .is_some_and(|labels| labels.get(label).is_some())
+        });
         let by_uri = self.uri.as_ref().is_none_or(|pattern| {
             let many = value.get("uris").and_then(Value::as_array).into_iter().flatten();
-            value.get("uri").into_iter().chain(many).any(|uri| pattern.finds(Some(uri)))
+            value
+                .get("uri")
+                .into_iter()
+                .chain(many)
+                .any(|uri| pattern.finds(Some(uri)))
         });
         let by_member = || {
             let same = |(name, wanted): &(String, String)| text_is(value.get(name), wanted);
@@ -103,7 +110,12 @@ struct Pattern(Option<Regex>);
 
 impl Pattern {
     fn new(pattern: &str) -> Self {
-        Self(RegexBuilder::new(pattern).backtrack_limit(PATTERN_STEPS).build().ok())
+        Self(
+            RegexBuilder::new(pattern)
+                .backtrack_limit(PATTERN_STEPS)
+                .build()
+                .ok(),
+        )
     }
 
     fn finds(&self, value: Option<&Value>) -> bool {
@@ -140,7 +152,10 @@ mod tests {
         }
         for size in ["9", "501", "-1", "0", "1e300"] {
             let query = format!("page=1&page_size={size}");
-            assert!(Selection::new(Kind::Route, &Query::parse(&query)).is_err(), "{size}");
+            assert!(
+                Selection::new(Kind::Route, &Query::parse(&query)).is_err(),
+                "{size}"
+            );
         }
     }
 

@@ -2,9 +2,7 @@
 
 use http::StatusCode;
 use serde_json::Value;
-use sluice_resource::{
-    CheckError, Key, Target, check_times, merge_patch, set_at_path, set_id,
-};
+use sluice_resource::{CheckError, Key, Target, check_times, merge_patch, set_at_path, set_id};
 use sluice_store::{Item, StoreError, Written};
 
 use super::Call;
@@ -27,7 +25,11 @@ impl Api {
         let written = self.state.store.put(&key.to_string(), value, ttl).await?;
         drop(writing);
 
-        let status = if written.existed { StatusCode::OK } else { StatusCode::CREATED };
+        let status = if written.existed {
+            StatusCode::OK
+        } else {
+            StatusCode::CREATED
+        };
         Ok(self.written(&call, &key, shown, written, status).await)
     }
 
@@ -46,7 +48,9 @@ impl Api {
         let written = self.state.store.put(&key.to_string(), value, ttl).await?;
         drop(writing);
 
-        Ok(self.written(&call, &key, shown, written, StatusCode::CREATED).await)
+        Ok(self
+            .written(&call, &key, shown, written, StatusCode::CREATED)
+            .await)
     }
 
     /// The merge starts from what is stored in plain text, so a patch of one member leaves secrets alone.
@@ -76,7 +80,9 @@ impl Api {
         let shown = self.encrypted(&key, value.clone());
         let path = key.to_string();
         let store = &self.state.store;
-        let written = store.compare_and_swap(&path, item.mod_revision, value, ttl).await?;
+        let written = store
+            .compare_and_swap(&path, item.mod_revision, value, ttl)
+            .await?;
         drop(writing);
 
         Ok(self.written(&call, &key, shown, written, StatusCode::OK).await)
@@ -100,7 +106,10 @@ impl Api {
     ) -> Reply {
         self.note(call, key, written.revision);
         self.followed(written.revision).await;
-        Reply::json(status, object([("key", self.path_of(key).into()), ("value", shown)]))
+        Reply::json(
+            status,
+            object([("key", self.path_of(key).into()), ("value", shown)]),
+        )
     }
 }
 

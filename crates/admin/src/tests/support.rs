@@ -124,7 +124,9 @@ impl Admin {
         let catalogue = Arc::new(catalogue());
         let (database, store) = open_store(folder.path(), SecretPaths::new(catalogue.clone())).await;
         let keys = [("admin", KEY, Role::Admin), ("viewer", VIEWER, Role::Viewer)];
-        let keys = keys.into_iter().filter_map(|(name, key, role)| ConfiguredKey::new(name, key, role));
+        let keys = keys
+            .into_iter()
+            .filter_map(|(name, key, role)| ConfiguredKey::new(name, key, role));
         let mut state = AdminState {
             store: store.clone(),
             database: database.clone(),
@@ -150,8 +152,8 @@ impl Admin {
         }
     }
 
-    /// The same, called from elsewhere.
-    pub(crate) fn from_address(&mut self, peer: [u8; 4]) {
+    /// Later calls come from this address.
+    pub(crate) fn call_from(&mut self, peer: [u8; 4]) {
         self.peer = SocketAddr::from((peer, 50_000));
     }
 
@@ -159,7 +161,12 @@ impl Admin {
         use sha2::Digest;
 
         let digest = sha2::Sha256::digest(key).into();
-        let new = NewAdminKey { name: "stored", digest, role, hint: "…" };
+        let new = NewAdminKey {
+            name: "stored",
+            digest,
+            role,
+            hint: "…",
+        };
         self.database.admin_keys().create(new).await.unwrap().unwrap()
     }
 
@@ -181,7 +188,8 @@ impl Admin {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(self.server.admin_router(), request.body(Body::empty()).unwrap()).await
+        self.send(self.server.admin_router(), request.body(Body::empty()).unwrap())
+            .await
     }
 
     /// Calls the Admin API with a body of any bytes. `path` is what follows `/apisix/admin/`.
@@ -218,23 +226,19 @@ impl Admin {
     /// Calls the control API.
     pub(crate) async fn control(&self, method: &str, path: &str, accept: &str) -> Answer {
         let request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap());
-        let request = request.uri(path).header("accept", accept).body(Body::empty()).unwrap();
+        let request = request
+            .uri(path)
+            .header("accept", accept)
+            .body(Body::empty())
+            .unwrap();
         self.send(self.server.control_router(), request).await
     }
 
     /// Makes sure that a resource is there.
-    #[track_caller]
-    pub(crate) fn has<'a>(
-        &'a self,
-        path: &'a str,
-        body: Value,
-    ) -> impl Future<Output = Answer> + use<'a> {
-        let caller = std::panic::Location::caller();
-        async move {
-            let answer = self.put(path, body).await;
-            assert!(answer.status.is_success(), "{caller}: {answer:?}");
-            answer
-        }
+    pub(crate) async fn has(&self, path: &str, body: Value) -> Answer {
+        let answer = self.put(path, body).await;
+        assert!(answer.status.is_success(), "{path}: {answer:?}");
+        answer
     }
 }
 
@@ -274,7 +278,10 @@ impl Answer {
     #[track_caller]
     pub(crate) fn is_page(&self, status: u16) {
         let page = sluice_wire::html_page(status).unwrap();
-        assert_eq!((self.status.as_u16(), self.text.as_str()), (status, page.as_str()));
+        assert_eq!(
+            (self.status.as_u16(), self.text.as_str()),
+            (status, page.as_str())
+        );
         assert_eq!(self.header("content-type"), Some("text/html; charset=utf-8"));
     }
 }

@@ -63,6 +63,8 @@ pub(super) fn for_upstream(
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
     headers.remove(header::FORWARDED);
+    // The listener has promised the client to go on; no node has to.
+    headers.remove(header::EXPECT);
     if let Some(host) = host(cx, upstream, index) {
         headers.insert(header::HOST, host);
     }
