@@ -1,5 +1,6 @@
 //! Building the record of a finished request.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use sluice_core::{Context, Trial};
@@ -7,9 +8,6 @@ use sluice_record::{AiRecord, Attempt, Cost, Record, Text};
 
 /// Longest request URI that a record keeps, in bytes.
 const URI_MAX: usize = 8192;
-
-/// Query arguments that carry keys in some LLM dialect.
-const SECRET_ARGUMENTS: [&str; 4] = ["key", "api_key", "apikey", "access_token"];
 
 /// The record of the request, as everything stands.
 pub(crate) fn record(cx: &Context) -> Record {
@@ -106,36 +104,18 @@ fn ai_record(cx: &Context) -> Option<AiRecord> {
 
 /// The request target for logs: bounded, and without keys in the query.
 fn request_uri(cx: &Context) -> Text {
-    let target = cx
-        .request
-        .uri
-        .path_and_query()
-        .map_or("/", |target| target.as_str());
-    let Some((path, query)) = target.split_once('?') else {
-        return Text::from(clip(target));
-    };
-    let is_secret = |pair: &str| {
-        pair.split_once('=')
-            .is_some_and(|(name, _)| SECRET_ARGUMENTS.iter().any(|s| name.eq_ignore_ascii_case(s)))
-    };
-    if !query.split('&').any(is_secret) {
-        return Text::from(clip(target));
+    let target = cx.request.uri.path_and_query().map_or("/", |target| target.as_str());
+    match target.split_once('?') {
+        None => Text::from(clip(target)),
+        Some((path, query)) => match cx.masked_query(query) {
+            Cow::Borrowed(_) => Text::from(clip(target)),
+            Cow::Owned(masked) => Text::from(clip(&format!("{path}?{masked}"))),
+        },
     }
-    let masked: Vec<_> = query
-        .split('&')
-        .map(|pair| {
-            if is_secret(pair) {
-                format!("{}=***", pair.split('=').next().unwrap_or_default())
-            } else {
-                pair.to_owned()
-            }
-        })
-        .collect();
-    Text::from(clip(&format!("{path}?{}", masked.join("&"))))
 }
 
 fn clip(text: &str) -> &str {
-    text.get(..URI_MAX).unwrap_or(text)
+    &text[..text.floor_char_boundary(URI_MAX)]
 }
 
 fn micros_since(start: Instant, end: Instant) -> u64 {

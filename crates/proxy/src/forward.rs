@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use http::{Method, Request, Response, StatusCode, Uri};
-use sluice_core::{Context, Failure, HashKey, Node, Reply, ReplyBody, Retry, Route, Trial, Upstream, Verdict};
+use sluice_core::{
+    Context, Failure, HashKey, Node, Reply, ReplyBody, Retry, Route, Trial, Upstream, Verdict,
+};
 use sluice_llm::ErrorKind;
 use sluice_net::{Body, SendError, SendErrorKind, Timeouts};
 use sluice_record::{ResponseSource, Text};

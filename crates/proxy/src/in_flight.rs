@@ -52,12 +52,18 @@ impl InFlight {
             self.cx.answer.status = CLIENT_GONE;
         }
         if self.cx.answer.ended == Ended::Complete {
-            self.cx.answer.ended = ended;
+            self.cx.answer.ended = self.relayed().unwrap_or(ended);
         }
         self.settle();
         let record = Arc::new(finish::record(&self.cx));
         self.for_each_step(Phase::Log, |plugin, cx| plugin.log(cx, &record));
         self.cx.services.records.push(record);
+    }
+
+    /// How the relay saw the upstream's answer end, if it was not whole: the body that it made of it may well be.
+    fn relayed(&self) -> Option<Ended> {
+        let ended = self.cx.ai.as_ref()?.progress.read(|state| state.ended);
+        (ended != Ended::Complete).then_some(ended)
     }
 
     /// Runs a hook of every plugin that takes part in `phase`. A plugin that panics does not stop the others.

@@ -260,16 +260,21 @@ impl Acceptor {
         mut self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         connection: Connection,
+        http2: bool,
     ) {
         let handler = self.handler;
         let service = service_fn(move |request| {
             let handler = handler.clone();
-            async move { Ok::<_, Infallible>(handler.serve(connection, request).await) }
+            // Boxed, so that its memory is given back when the head is out and a long stream begins.
+            Box::pin(async move { Ok::<_, Infallible>(handler.serve(connection, request).await) })
         });
-        let mut serving = pin!(
-            self.builder
-                .serve_connection_with_upgrades(TokioIo::new(stream), service)
-        );
+        let builder = auto::Builder::clone(&self.builder);
+        let builder = if http2 {
+            builder.http2_only()
+        } else {
+            builder.http1_only()
+        };
+        let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let served = tokio::select! {
             served = serving.as_mut() => served,
             () = stopped(&mut self.stop) => {
@@ -281,4 +286,18 @@ impl Acceptor {
             tracing::debug!(peer = %connection.peer, error, "connection ended");
         }
     }
+}
+
+/// A connection that is ready for HTTP.
+enum Transport {
+    Plain(TcpStream),
+    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+}
+
+/// Whether a client begins with the preface of HTTP/2 (RFC 9113 §3.4). Waits for its first bytes and leaves them.
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut start = [0; PREFACE.len()];
+    let length = stream.peek(&mut start).await?;
+    Ok(length >= 4 && PREFACE.starts_with(&start[..length]))
 }

@@ -77,9 +77,7 @@ impl HttpBody for Loan {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body
-            .as_ref()
-            .map_or(self.size, HttpBody::size_hint)
+        self.body.as_ref().map_or(self.size, HttpBody::size_hint)
     }
 }
 

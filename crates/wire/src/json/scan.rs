@@ -74,7 +74,7 @@ impl MemberSpan {
 
 /// Validates `bytes` and returns the outermost value and, if it is an object, its members in order.
 pub(super) fn scan(bytes: &[u8]) -> Result<(ValueSpan, Vec<MemberSpan>), JsonError> {
-    if let Err(error) = std::str::from_utf8(bytes) {
+    if let Err(error) = simdutf8::compat::from_utf8(bytes) {
         return Err(JsonError::InvalidUtf8 {
             at: error.valid_up_to(),
         });
@@ -418,9 +418,20 @@ impl Scanner<'_> {
 
 /// Length of what comes before the first quote, backslash or control character.
 ///
-/// Eight bytes at a time: subtracting sets the top bit of a byte that is zero, or below 0x20. The borrow may do so to
-/// bytes above such a byte too, but never below, and only the lowest one is asked for.
+/// Long strings go by in blocks first, which compile to vector instructions.
 fn plain_length(bytes: &[u8]) -> usize {
+    let ends = |byte: u8| u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20);
+    let (blocks, _) = bytes.as_chunks::<64>();
+    let plain = blocks
+        .iter()
+        .take_while(|block| block.iter().fold(0, |found, byte| found | ends(*byte)) == 0);
+    let skipped = plain.count() * 64;
+    skipped + plain_words(&bytes[skipped..])
+}
+
+/// [`plain_length`], eight bytes at a time: subtracting sets the top bit of a byte that is zero, or below 0x20. The
+/// borrow may do so to bytes above such a byte too, but never below, and only the lowest one is asked for.
+fn plain_words(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     const TOPS: u64 = ONES * 0x80;
     let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
@@ -448,7 +459,7 @@ mod tests {
         /// Bytes that differ from those searched by one or by the top bit are where borrows could mislead.
         #[test]
         fn words_find_what_single_bytes_find(
-            bytes in prop::collection::vec(prop::sample::select(b"a !#[]\x1f\x20\x21\"\\\xa0\xa2\xdc\x80\xff\x00".as_slice()), 0..40),
+            bytes in prop::collection::vec(prop::sample::select(b"a !#[]\x1f\x20\x21\"\\\xa0\xa2\xdc\x80\xff\x00".as_slice()), 0..200),
         ) {
             let expected = bytes.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20);
             prop_assert_eq!(plain_length(&bytes), expected.unwrap_or(bytes.len()));
