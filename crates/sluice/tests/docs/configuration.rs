@@ -53,6 +53,22 @@ fn every_setting_is_documented_with_variable_and_default() {
 }
 
 #[test]
+fn every_variable_takes_its_default_as_the_page_writes_it() {
+    let expected = serde_json::to_value(Config::default()).unwrap();
+    for (key, default) in settings() {
+        let Some(default) = default else { continue };
+        let variable = format!("SLUICE_{}", key.replace('.', "_").to_uppercase());
+        let config = sluice::load(None, std::iter::once((variable.clone(), default.clone())));
+        let config = config.unwrap_or_else(|error| panic!("{variable}={default}: {error}"));
+        assert_eq!(
+            serde_json::to_value(config).unwrap(),
+            expected,
+            "{variable}={default}"
+        );
+    }
+}
+
+#[test]
 fn the_template_shows_every_setting() {
     let mut section = String::new();
     let mut shown = Vec::new();

@@ -7,4 +7,5 @@ mod links;
 mod markdown;
 mod operations;
 mod plugins;
+mod providers;
 mod readme;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use sluice_observe::Variable;
-use sluice_testkit::Gateway;
+use sluice_testkit::{Gateway, eventually};
 
 use crate::markdown::{self, Page};
 
@@ -22,48 +22,66 @@ fn the_variables_of_the_access_log_exist() {
     assert!(rows.len() > 40, "only {} variables", rows.len());
 }
 
-/// One call of each kind, so that families which come with their first sample are there.
+/// Calls of several kinds first: families come with their first sample.
 #[tokio::test]
 async fn every_metric_of_a_running_gateway_is_documented() {
     let gateway = Gateway::builder(env!("CARGO_BIN_EXE_sluice"))
         .arg("--demo")
         .start()
         .await;
+    let loggers =
+        json!({ "file-logger": { "path": "requests.json" }, "http-logger": { "uri": "http://127.0.0.1:1" } });
+    let route = json!({ "uri": "/logged", "plugins": loggers });
+    gateway
+        .admin()
+        .put("/routes/logged", route)
+        .await
+        .expect_status(201);
+    gateway
+        .client()
+        .get("/logged")
+        .send()
+        .await
+        .expect_status(503)
+        .await;
     let key = crate::readme::demo_key(&gateway).await;
     for stream in [false, true] {
         let body =
             json!({ "model": "echo", "stream": stream, "messages": [{ "role": "user", "content": "a b" }] });
-        gateway
+        let call = gateway
             .client()
             .post("/v1/chat/completions")
             .key(&key)
-            .json(&body)
+            .json(&body);
+        call.send().await.expect_status(200).await.bytes().await;
+    }
+    let last = "sluice_llm_output_tokens_per_second";
+    let scrape = eventually(last, async || {
+        let scrape = gateway
+            .admin()
+            .client()
+            .get("/metrics")
             .send()
             .await
             .expect_status(200)
             .await
-            .bytes()
+            .text()
             .await;
-    }
-    let scrape = gateway
-        .admin()
-        .client()
-        .get("/metrics")
-        .send()
-        .await
-        .expect_status(200)
-        .await
-        .text()
-        .await;
+        scrape.contains(last).then_some(scrape)
+    })
+    .await;
     let page = section("Metrics");
     let names: BTreeSet<_> = scrape
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
         .collect();
-    assert!(
-        names.contains("apisix_http_status") && names.contains("ai_gateway_requests_total"),
-        "{scrape}"
-    );
+    for expected in [
+        "apisix_http_status",
+        "ai_gateway_requests_total",
+        "sluice_file_log_lines_total",
+    ] {
+        assert!(names.contains(expected), "{expected} is not in\n{scrape}");
+    }
     for name in names {
         assert!(page.has_code(name), "{name} is not documented");
     }
@@ -95,7 +113,8 @@ fn from_apisix(text: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.yaml");
     std::fs::write(&file, text).unwrap();
-    let (config, warnings) = sluice::from_apisix(&file).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let (config, warnings) =
+        sluice::from_apisix(&file, std::iter::empty()).unwrap_or_else(|error| panic!("{text}: {error}"));
     assert_eq!(warnings, Vec::<String>::new(), "{text}");
     serde_json::to_value(config).unwrap()
 }
