@@ -257,6 +257,11 @@ async fn receive(
     response: http::Response<Body>,
 ) -> Attempt {
     let (head, body) = response.into_parts();
+    if cx.profile == Profile::Native
+        && let Some(failure) = hidden(head.status)
+    {
+        return failure.into();
+    }
     let headers = headers::for_client(cx.profile, target, &head.headers);
     let busy = head.status == StatusCode::TOO_MANY_REQUESTS || head.status.is_server_error();
     if busy && (provided.conversion.is_none() || cx.profile == Profile::Apisix) {
@@ -270,6 +275,18 @@ async fn receive(
         return stream::relay(cx, call, provided, head.status, headers, body).await;
     }
     answer::relay(cx, call, &provided, head.status, headers, body).await
+}
+
+/// That a provider refuses the gateway's key or account is no business of the client's, and its words may hold parts
+/// of the key.
+fn hidden(status: StatusCode) -> Option<Failure> {
+    let (code, message) = match status.as_u16() {
+        401 | 403 => ("upstream_auth", "the provider refused the gateway's credentials"),
+        402 => ("upstream_billing", "the provider refused the gateway's account"),
+        _ => return None,
+    };
+    let failure = Failure::new(StatusCode::BAD_GATEWAY, ErrorKind::Upstream, code, message);
+    Some(failure.upstream(Retry::NextTarget))
 }
 
 /// An answer of the upstream.

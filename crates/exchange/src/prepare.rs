@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use serde_json::json;
-use sluice_core::{AiCall, AiLogging, Context, Failure, Picked, Profile, Progress, ReadBodyError, is_llm_path};
+use sluice_core::{
+    AiCall, AiLogging, Context, Failure, Picked, Profile, Progress, ReadBodyError, is_llm_path,
+};
 use sluice_llm::{ErrorKind, Protocol, RequestView};
 use sluice_record::Text;
 
@@ -57,6 +59,7 @@ pub async fn prepare(cx: &mut Context, max_body: u64) -> Result<Prepared, Failur
 fn protocol_of(cx: &Context, request: &RequestView) -> Option<Protocol> {
     let path = &*cx.request.path;
     if cx.profile == Profile::Native && is_llm_path(path) {
+        request.object()?;
         let known = [
             ("/chat/completions", Protocol::OpenAiChat),
             ("/v1/responses", Protocol::OpenAiResponses),

@@ -16,7 +16,7 @@ use sluice_core::{
 use sluice_exchange::{Attempt, CallConfig, Target, TargetConfig, perform, prepare};
 use sluice_llm::ErrorKind;
 use sluice_record::Text;
-use sluice_resource::{PluginInfo, SchemaCompileError, Variables};
+use sluice_resource::{PluginInfo, SchemaCompileError};
 use sluice_upstream::{Algorithm, Balancer, BalancerConfig, Node, PickContext, Tried};
 
 use self::fallback::Fallback;
@@ -104,7 +104,7 @@ impl AiProxyMulti {
         if self.targets.len() == 1 {
             return (!tried.contains(0)).then_some(0);
         }
-        let hash_key = self.hash_key.as_ref().map(|key| hash_value(cx, key));
+        let hash_key = self.hash_key.as_ref().map(|key| key.value(cx));
         loop {
             let index = self.balancer.pick(&PickContext {
                 hash_key: hash_key.as_deref(),
@@ -235,19 +235,6 @@ fn hash_key(conf: &Value) -> HashKey {
         text("hash_on").unwrap_or("vars"),
         text("key").unwrap_or("remote_addr"),
     )
-}
-
-fn hash_value(cx: &Context, key: &HashKey) -> String {
-    let value = match key {
-        HashKey::Variable(name) => cx.get(name).map(std::borrow::Cow::into_owned),
-        HashKey::Header(name) => cx.request.header(name).map(str::to_owned),
-        HashKey::Cookie(name) => cx.request.cookie(name).map(str::to_owned),
-        HashKey::Consumer => cx.consumer_name().map(ToString::to_string),
-        HashKey::Combination(template) => {
-            Some(template.render(cx).into_owned()).filter(|text| !text.is_empty())
-        }
-    };
-    value.unwrap_or_else(|| cx.request.peer.ip().to_string())
 }
 
 /// Milliseconds as a configuration writes them.

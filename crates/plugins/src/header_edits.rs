@@ -8,8 +8,8 @@ use sluice_resource::{Template, Variables};
 /// Compiled header changes. Applied in the order add, set, remove.
 #[derive(Debug, Default)]
 pub(crate) struct HeaderEdits {
-    add: Vec<(HeaderName, Template)>,
-    set: Vec<(HeaderName, Template)>,
+    add: Vec<(HeaderName, Vec<Template>)>,
+    set: Vec<(HeaderName, Vec<Template>)>,
     remove: Vec<HeaderName>,
 }
 
@@ -61,11 +61,10 @@ impl HeaderEdits {
 
     /// The changes with variables resolved, so that they can be applied while the variables are borrowed mutably.
     pub(crate) fn resolve(&self, vars: &dyn Variables) -> ResolvedEdits<'_> {
-        let resolved = |list: &[(HeaderName, Template)]| {
+        let value = |value: &Template| HeaderValue::from_str(&value.render(vars)).ok();
+        let resolved = |list: &[(HeaderName, Vec<Template>)]| {
             list.iter()
-                .filter_map(|(name, value)| {
-                    Some((name.clone(), HeaderValue::from_str(&value.render(vars)).ok()?))
-                })
+                .map(|(name, values)| (name.clone(), values.iter().filter_map(value).collect()))
                 .collect()
         };
         ResolvedEdits {
@@ -78,18 +77,25 @@ impl HeaderEdits {
 
 /// See [`HeaderEdits::resolve`].
 pub(crate) struct ResolvedEdits<'a> {
-    add: Vec<(HeaderName, HeaderValue)>,
-    set: Vec<(HeaderName, HeaderValue)>,
+    add: Vec<(HeaderName, Vec<HeaderValue>)>,
+    set: Vec<(HeaderName, Vec<HeaderValue>)>,
     remove: &'a [HeaderName],
 }
 
 impl ResolvedEdits<'_> {
     pub(crate) fn apply(self, headers: &mut HeaderMap) {
-        for (name, value) in self.add {
-            headers.append(name, value);
+        let append = |headers: &mut HeaderMap, name: HeaderName, values: Vec<HeaderValue>| {
+            for value in values {
+                headers.append(name.clone(), value);
+            }
+        };
+        for (name, values) in self.add {
+            append(headers, name, values);
         }
-        for (name, value) in self.set {
-            headers.insert(name, value);
+        // A value that cannot be sent leaves the header as it is.
+        for (name, values) in self.set.into_iter().filter(|(_, values)| !values.is_empty()) {
+            headers.remove(&name);
+            append(headers, name, values);
         }
         for name in self.remove {
             headers.remove(name);
@@ -97,22 +103,23 @@ impl ResolvedEdits<'_> {
     }
 }
 
-fn pairs(map: &Map<String, Value>) -> Result<Vec<(HeaderName, Template)>, CompileError> {
-    map.iter()
-        .map(|(key, value)| Ok((name(key)?, Template::parse(&text(value)))))
-        .collect()
+fn pairs(map: &Map<String, Value>) -> Result<Vec<(HeaderName, Vec<Template>)>, CompileError> {
+    map.iter().map(|(key, value)| Ok((name(key)?, templates(value)))).collect()
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// A value, or a list of them.
+fn templates(value: &Value) -> Vec<Template> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    items.iter().map(|item| Template::parse(&text(item))).collect()
 }
 
 /// `Name: value`
-fn line(line: &str) -> Result<(HeaderName, Template), CompileError> {
+fn line(line: &str) -> Result<(HeaderName, Vec<Template>), CompileError> {
     let (key, value) = line
         .split_once(':')
         .ok_or_else(|| CompileError(format!("invalid header line {line:?}")))?;
-    Ok((name(key.trim())?, Template::parse(value.trim())))
+    Ok((name(key.trim())?, vec![Template::parse(value.trim())]))
 }
 
 fn name(text: &str) -> Result<HeaderName, CompileError> {

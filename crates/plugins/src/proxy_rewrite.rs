@@ -18,7 +18,7 @@ const METHODS: [&str; 14] = [
     "PATCH", "TRACE",
 ];
 
-/// What a path may not hold unescaped (RFC 3986 §3.3); `%` stays, since templates may bring escapes.
+/// What a path may not hold unescaped (RFC 3986 §3.3); `%` and `?` stay, since templates may bring escapes and a query.
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -28,6 +28,9 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'`')
     .add(b'{')
     .add(b'}');
+
+/// What decoded text may not hold when it becomes part of a path: nothing in it is an escape or the start of a query.
+const DECODED: &AsciiSet = &PATH.add(b'%').add(b'?');
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     let schema = json!({
@@ -39,7 +42,8 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
             "regex_uri": { "type": "array", "minItems": 2, "items": { "type": "string", "minLength": 1 } },
             "host": { "type": "string", "pattern": r"^[0-9a-zA-Z-.]+(:\d{1,5})?$" },
             "headers": headers_schema(),
-            "use_real_request_uri_unsafe": { "type": "boolean", "default": false },
+            // A default would count as the one property that there must be.
+            "use_real_request_uri_unsafe": { "type": "boolean" },
         },
     });
     let info = PluginInfo::new("proxy-rewrite", 1008, schema)?.with_check(check);
@@ -50,7 +54,9 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
 }
 
 fn headers_schema() -> Value {
-    let value = json!({ "oneOf": [{ "type": "string" }, { "type": "number" }] });
+    let scalar = [json!({ "type": "string" }), json!({ "type": "number" })];
+    let list = json!({ "type": "array", "minItems": 1, "items": { "oneOf": scalar } });
+    let value = json!({ "oneOf": [scalar[0], scalar[1], list] });
     let map = json!({ "type": "object", "minProperties": 1, "patternProperties": { "^[^:]+$": value } });
     json!({
         "anyOf": [
@@ -161,14 +167,11 @@ impl Plugin for ProxyRewrite {
         };
         let captures = rewritten.captures;
         let edits = self.headers.resolve(&WithCaptures { cx, captures });
-        let target = match rewritten.path {
-            Some(path) => Some(with_query(&path, cx.request.query.as_deref())),
-            None if self.real_uri => cx.request.uri.path_and_query().map(ToString::to_string),
-            None => None,
-        };
         edits.apply(&mut cx.request.headers);
-        if target.is_some() {
-            cx.overrides.path_and_query = target;
+        if rewritten.path.is_some() {
+            cx.overrides.path = rewritten.path;
+        } else if self.real_uri {
+            cx.overrides.path = Some(cx.request.uri.path().to_owned());
         }
         if self.method.is_some() {
             cx.overrides.method.clone_from(&self.method);
@@ -180,57 +183,67 @@ impl Plugin for ProxyRewrite {
     }
 }
 
+/// What became of the path.
+#[derive(Default)]
 struct Rewritten {
+    /// Percent-encoded; `None` leaves it as it is.
     path: Option<String>,
+    /// Of the pattern that made it.
     captures: Vec<Option<String>>,
 }
 
 fn rewritten_path(new: &NewPath, cx: &Context) -> Result<Rewritten, Box<Failure>> {
     match new {
-        NewPath::Same => Ok(Rewritten {
-            path: None,
-            captures: Vec::new(),
-        }),
+        NewPath::Same => Ok(Rewritten::default()),
         NewPath::Fixed(template) => Ok(Rewritten {
-            path: Some(template.render(cx).into_owned()),
-            captures: Vec::new(),
+            path: Some(absolute(escape(&template.render(&Escaped(cx)), PATH))),
+            ..Rewritten::default()
         }),
         NewPath::Patterns(patterns) => {
+            let path = &*cx.request.path;
             for (pattern, template) in patterns {
-                let found = pattern.captures(&*cx.request.path).map_err(|error| {
-                    let message = format!("failed to substitute the uri {}: {error}", cx.request.path);
-                    let status = StatusCode::INTERNAL_SERVER_ERROR;
-                    let failure =
-                        Failure::new(status, ErrorKind::Internal, "bad_pattern", message.clone());
-                    Box::new(failure.apisix_json(json!({ "error_msg": message })))
-                })?;
-                if let Some(found) = found {
-                    let captures: Vec<_> = found
-                        .iter()
-                        .map(|group| group.map(|g| g.as_str().to_owned()))
-                        .collect();
-                    let vars = WithCaptures { cx, captures };
-                    let path = template.render(&vars).into_owned();
-                    return Ok(Rewritten {
-                        path: Some(path),
-                        captures: vars.captures,
-                    });
-                }
+                let found = pattern.captures(path).map_err(|error| without_end(path, &error))?;
+                let Some((found, whole)) = found.and_then(|found| found.get(0).map(|whole| (found, whole)))
+                else {
+                    continue;
+                };
+                let group = |group: Option<fancy_regex::Match<'_>>| group.map(|g| g.as_str().to_owned());
+                let vars = WithCaptures { cx, captures: found.iter().map(group).collect() };
+                // Only what the pattern matches is replaced.
+                let path = [
+                    escape(&path[..whole.start()], DECODED),
+                    escape(&template.render(&Escaped(&vars)), PATH),
+                    escape(&path[whole.end()..], DECODED),
+                ];
+                return Ok(Rewritten { path: Some(absolute(path.concat())), captures: vars.captures });
             }
-            Ok(Rewritten {
-                path: None,
-                captures: Vec::new(),
-            })
+            Ok(Rewritten::default())
         }
     }
 }
 
-/// The client's query follows the new path; behind a query that the template brought it is appended.
-fn with_query(path: &str, query: Option<&str>) -> String {
-    let escaped = utf8_percent_encode(path, PATH).to_string();
-    match query {
-        None => escaped,
-        Some(query) if escaped.contains('?') => format!("{escaped}&{query}"),
-        Some(query) => format!("{escaped}?{query}"),
+fn without_end(path: &str, error: &fancy_regex::Error) -> Box<Failure> {
+    let message = format!("failed to substitute the uri {path}: {error}");
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let failure = Failure::new(status, ErrorKind::Internal, "bad_pattern", message.clone());
+    Box::new(failure.apisix_json(json!({ "error_msg": message })))
+}
+
+/// Variables as parts of a path.
+struct Escaped<'a>(&'a dyn Variables);
+
+impl Variables for Escaped<'_> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        let value = self.0.get(name)?;
+        Some(Cow::Owned(escape(&value, DECODED)))
     }
+}
+
+fn escape(text: &str, set: &'static AsciiSet) -> String {
+    utf8_percent_encode(text, set).to_string()
+}
+
+/// A request target that does not start with a slash means something else.
+fn absolute(path: String) -> String {
+    if path.starts_with('/') { path } else { format!("/{path}") }
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use fancy_regex::Regex;
 use http::{StatusCode, header};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sluice_core::{CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, ResponseHead};
 use sluice_net::{Body, BodyError};
@@ -89,7 +90,7 @@ struct ResponseRewrite {
     headers: HeaderEdits,
     body: Option<Bytes>,
     filters: Vec<Filter>,
-    max_body: u64,
+    max_body: usize,
     vars: Option<Expr>,
 }
 
@@ -131,7 +132,7 @@ impl ResponseRewrite {
             max_body: conf
                 .get("max_resp_body_size")
                 .and_then(Value::as_u64)
-                .unwrap_or(64 << 20),
+                .map_or(64 << 20, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
             vars: conf
                 .get("vars")
                 .map(Expr::parse)
@@ -140,8 +141,8 @@ impl ResponseRewrite {
         }))
     }
 
-    fn applies(&self, cx: &Context) -> bool {
-        self.vars.as_ref().is_none_or(|vars| vars.eval(cx))
+    fn applies(&self, cx: &mut Context) -> bool {
+        self.vars.as_ref().is_none_or(|vars| cx.holds(vars))
     }
 }
 
@@ -219,8 +220,8 @@ impl Plugin for ResponseRewrite {
         let limit = self.max_body;
         Body::boxed(http_body_util::StreamBody::new(futures_util::stream::once(
             async move {
-                let bytes = body.collect_limited(limit).await?;
-                let mut text = String::from_utf8_lossy(&bytes).into_owned();
+                let beginning = beginning(body, limit).await?;
+                let mut text = String::from_utf8_lossy(&beginning).into_owned();
                 for (pattern, replacement, everywhere) in filters {
                     text = Filter {
                         pattern,
@@ -233,4 +234,19 @@ impl Plugin for ResponseRewrite {
             },
         )))
     }
+}
+
+/// At most `limit` bytes of a body; the rest is not read.
+async fn beginning(mut body: Body, limit: usize) -> Result<Vec<u8>, BodyError> {
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            let fits = data.len().min(limit - read.len());
+            read.extend_from_slice(&data[..fits]);
+            if read.len() == limit {
+                break;
+            }
+        }
+    }
+    Ok(read)
 }

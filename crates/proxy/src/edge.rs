@@ -59,13 +59,15 @@ pub(crate) fn render_failure(cx: &mut Context, failure: Failure) -> Outgoing {
     match cx.profile {
         Profile::Apisix => render(failure.reply),
         Profile::Native => {
-            let error = PublicError::new(failure.kind, failure.message).with_code(failure.code);
+            let error = PublicError::new(failure.kind, failure.message)
+                .with_code(failure.code)
+                .with_status(failure.reply.status);
             let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
             let body = error.body(dialect, Some(&format!("{:032x}", cx.id.0)));
             let mut headers = failure.reply.headers;
             headers.insert(header::CONTENT_TYPE, JSON);
             Outgoing {
-                status: failure.reply.status,
+                status: error.status(dialect),
                 headers,
                 body: Body::from(body),
                 source: failure.reply.source,

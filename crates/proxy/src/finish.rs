@@ -1,6 +1,5 @@
 //! Building the record of a finished request.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
 use sluice_core::{Context, Trial};
@@ -29,7 +28,9 @@ pub(crate) fn record(cx: &Context) -> Record {
         uri: request.path.clone(),
         http_version: sluice_core::version_name(request.version),
         user_agent: request.header("user-agent").map(Text::from),
-        referer: request.header("referer").map(Text::from),
+        referer: request
+            .header("referer")
+            .map(|from| Text::from(&*cx.masked_url(from))),
         client: request.peer,
         request_bytes: request.head_bytes + body_in,
         response_bytes: cx.answer.head_bytes + cx.answer.body_bytes,
@@ -105,13 +106,7 @@ fn ai_record(cx: &Context) -> Option<AiRecord> {
 /// The request target for logs: bounded, and without keys in the query.
 fn request_uri(cx: &Context) -> Text {
     let target = cx.request.uri.path_and_query().map_or("/", |target| target.as_str());
-    match target.split_once('?') {
-        None => Text::from(clip(target)),
-        Some((path, query)) => match cx.masked_query(query) {
-            Cow::Borrowed(_) => Text::from(clip(target)),
-            Cow::Owned(masked) => Text::from(clip(&format!("{path}?{masked}"))),
-        },
-    }
+    Text::from(clip(&cx.masked_url(target)))
 }
 
 fn clip(text: &str) -> &str {

@@ -9,12 +9,11 @@ use std::time::Instant;
 
 use http::{Method, Request, Response, StatusCode, Uri};
 use sluice_core::{
-    Context, Failure, HashKey, Node, Reply, ReplyBody, Retry, Route, Trial, Upstream, Verdict,
+    Context, Failure, Node, Reply, ReplyBody, Retry, Route, Trial, Upstream, Verdict,
 };
 use sluice_llm::ErrorKind;
 use sluice_net::{Body, SendError, SendErrorKind, Timeouts};
 use sluice_record::{ResponseSource, Text};
-use sluice_resource::Variables;
 use sluice_upstream::{PickContext, Tried};
 
 use self::supply::Supply;
@@ -90,7 +89,7 @@ impl<'a> Plan<'a> {
                 read: timeouts.read,
             },
             wants_upgrade: route.websocket && headers::is_upgrade(&cx.request.headers),
-            hash_key: upstream.hash_key.as_ref().map(|key| hash_value(cx, key)),
+            hash_key: upstream.hash_key.as_ref().map(|key| key.value(cx)),
             body: Supply::new(match max_body {
                 Some(limit) => refused::limited(body, limit),
                 None => body,
@@ -224,18 +223,4 @@ fn relay(cx: &mut Context, mut response: Response<Body>, wants_upgrade: bool) ->
         source: ResponseSource::Upstream,
     };
     reply.into()
-}
-
-/// The text that a consistent-hash balancer hashes; a missing value falls back to the client's address.
-fn hash_value(cx: &Context, key: &HashKey) -> String {
-    let value = match key {
-        HashKey::Variable(name) => cx.get(name).map(Cow::into_owned),
-        HashKey::Header(name) => cx.request.header(name).map(str::to_owned),
-        HashKey::Cookie(name) => cx.request.cookie(name).map(str::to_owned),
-        HashKey::Consumer => cx.consumer_name().map(ToString::to_string),
-        HashKey::Combination(template) => {
-            Some(template.render(cx).into_owned()).filter(|text| !text.is_empty())
-        }
-    };
-    value.unwrap_or_else(|| cx.request.peer.ip().to_string())
 }

@@ -14,6 +14,7 @@ use sluice_store::{Database, Keyring, Role, Store};
 
 use crate::config::Config;
 use crate::measuring::Measuring;
+use crate::tls;
 
 /// Calls that are running when the gateway stops get this long.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -30,10 +31,7 @@ pub(crate) struct Sockets {
 pub(crate) fn bind(config: &Config) -> anyhow::Result<Sockets> {
     let listen =
         |addr: SocketAddr| TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr}"));
-    let tls = match (&config.admin.tls_cert, &config.admin.tls_key) {
-        (Some(cert), Some(key)) => Some(sluice_net::server_config_from_files(cert, key)?),
-        _ => None,
-    };
+    let tls = tls::server(config.admin.tls_cert.as_deref(), config.admin.tls_key.as_deref())?;
     Ok(Sockets {
         admin: listen(config.admin.listen)?,
         tls,
@@ -140,14 +138,17 @@ fn options(config: &Config) -> anyhow::Result<AdminOptions> {
     let configured = admin.keys.iter().map(|key| {
         let role =
             Role::from_name(&key.role).with_context(|| format!("admin.keys: unknown role `{}`", key.role))?;
-        ConfiguredKey::new(&key.name, &key.key, role)
+        if sluice_admin::is_published_key(key.key.expose()) && !admin.allow_default_key {
+            tracing::warn!(
+                name = key.name,
+                "this admin key is one that APISIX has published: it is refused without --allow-default-admin-key"
+            );
+        }
+        ConfiguredKey::new(&key.name, key.key.expose(), role)
             .with_context(|| format!("admin.keys: the key `{}` is empty", key.name))
     });
-    let metrics_auth = match (&config.metrics.username, &config.metrics.password) {
-        (Some(user), Some(password)) => Some(BasicAuth::new(user, password)),
-        (None, None) => None,
-        _ => anyhow::bail!("metrics: username and password go together"),
-    };
+    let metrics = &config.metrics;
+    let credentials = metrics.username.as_ref().zip(metrics.password.as_ref());
     Ok(AdminOptions {
         allow: admin
             .allow
@@ -160,7 +161,7 @@ fn options(config: &Config) -> anyhow::Result<AdminOptions> {
         cors: admin.cors,
         key_prefix: config.apisix.key_prefix.clone(),
         server: HeaderValue::from_static(if tokens { "APISIX/3.18.0" } else { "APISIX" }),
-        metrics_auth,
+        metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),
         ..AdminOptions::default()
     })
 }

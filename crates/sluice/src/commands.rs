@@ -37,7 +37,8 @@ pub(crate) fn init(args: &InitArgs) -> anyhow::Result<()> {
 /// Checks a configuration.
 pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
     if args.apisix {
-        let (_, warnings) = config::from_apisix(&args.file)?;
+        let (config, warnings) = config::from_apisix(&args.file, std::iter::empty())?;
+        config::check(&config, &args.file)?;
         for warning in warnings {
             say(format_args!("warning: {warning}"));
         }

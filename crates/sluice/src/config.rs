@@ -1,8 +1,10 @@
 //! The gateway's own configuration: file, environment, command line.
 
 mod apisix;
+mod check;
 mod keys;
 mod load;
+mod secret;
 mod template;
 
 use std::net::SocketAddr;
@@ -12,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::apisix::from_apisix;
+pub(crate) use self::load::check;
 pub use self::load::{ConfigError, load, validate_file};
+pub use self::secret::Secret;
 pub use self::template::TEMPLATE;
 
 /// Everything that can be set. Each member can also be given as an environment variable: `SLUICE_` and its path in
@@ -91,9 +95,9 @@ pub struct AdminConfig {
     /// Whether calls need a key.
     pub key_required: bool,
     /// Admin key of the first run, instead of a generated one.
-    pub key: Option<String>,
+    pub key: Option<Secret>,
     /// Password of the first run's admin user, instead of a generated one.
-    pub password: Option<String>,
+    pub password: Option<Secret>,
     /// More keys, with their roles.
     pub keys: Vec<AdminKeyConfig>,
     /// Accepts APISIX's published default key, on a loopback listener only.
@@ -110,7 +114,7 @@ pub struct AdminKeyConfig {
     #[serde(default)]
     pub name: String,
     /// The key.
-    pub key: String,
+    pub key: Secret,
     /// `admin` or `viewer`.
     pub role: String,
 }
@@ -134,7 +138,7 @@ pub struct MetricsConfig {
     /// With `password`: basic authentication on every metrics address.
     pub username: Option<String>,
     /// See `username`.
-    pub password: Option<String>,
+    pub password: Option<Secret>,
 }
 
 /// The gateway's own log.
@@ -194,7 +198,7 @@ pub struct ApisixConfig {
     /// Prefix of keys in Admin API answers.
     pub key_prefix: String,
     /// Keys that secrets in Admin API write replies are encrypted with; the first encrypts. Empty: shown plain.
-    pub keyring: Vec<String>,
+    pub keyring: Vec<Secret>,
 }
 
 fn any(port: u16) -> SocketAddr {
@@ -325,7 +329,9 @@ impl Default for ApisixConfig {
             enable_server_tokens: true,
             show_upstream_status_in_response_header: false,
             key_prefix: "/apisix".to_owned(),
-            keyring: vec!["qeddd145sfvddff3".to_owned(), "edd1c9f0985e76a2".to_owned()],
+            keyring: ["qeddd145sfvddff3", "edd1c9f0985e76a2"]
+                .map(|entry| entry.to_owned().into())
+                .into(),
         }
     }
 }

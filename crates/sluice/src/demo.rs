@@ -1,6 +1,9 @@
 //! `--demo`: a client with a key, in front of the built-in `echo` provider.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use sluice_core::Services;
 use sluice_store::Store;
 
 use crate::random;
@@ -28,4 +31,10 @@ pub(crate) async fn prepare(store: &Store) -> anyhow::Result<String> {
     });
     store.put(KEY, client, None).await?;
     Ok(key)
+}
+
+/// Loads the tokenizer that `echo` counts with, off the request path.
+pub(crate) fn warm_up(services: &Arc<Services>) {
+    let services = services.clone();
+    services.background.clone().spawn_blocking(move || services.tokens.count("echo", "Hello"));
 }

@@ -9,16 +9,15 @@ use argon2::password_hash::PasswordHasher;
 use sha2::{Digest, Sha256};
 use sluice_store::{Database, NewAdminKey, Role};
 
-use crate::config::AdminConfig;
+use crate::config::{AdminConfig, Secret};
 use crate::random;
 
 /// The user of the first run.
 pub(crate) const USER: &str = "admin";
 
-/// Secrets that were made just now, to be shown once.
+/// Secrets that were made just now, to be shown once. What the operator chose is not among them.
 pub(crate) struct Credentials {
-    pub(crate) key: String,
-    /// `None` when the operator chose it.
+    pub(crate) key: Option<String>,
     pub(crate) password: Option<String>,
 }
 
@@ -31,25 +30,30 @@ pub(crate) async fn prepare(
     if !database.admin_users().list().await?.is_empty() {
         return Ok(None);
     }
-    let generated = config.password.is_none().then(|| random::secret(20));
-    let password = config
-        .password
-        .as_ref()
-        .or(generated.as_ref())
-        .map(String::as_str)
-        .unwrap_or_default();
-    let key = config.key.clone().unwrap_or_else(|| random::secret(32));
+    let (key, new_key) = given_or_made(config.key.as_ref(), 32);
+    let (password, new_password) = given_or_made(config.password.as_ref(), 20);
     store_key(database, "first run", &key, Role::Admin).await?;
     write_key_file(&data_dir.join("admin.key"), &key)?;
     // The user comes last: it marks the first run as done.
     database
         .admin_users()
-        .create(USER, &hash(password)?, Role::Admin)
+        .create(USER, &hash(&password)?, Role::Admin)
         .await?;
     Ok(Some(Credentials {
-        key,
-        password: generated,
+        key: new_key,
+        password: new_password,
     }))
+}
+
+/// A secret, and the same once more if it was made here.
+fn given_or_made(given: Option<&Secret>, length: usize) -> (String, Option<String>) {
+    match given {
+        Some(given) => (given.expose().to_owned(), None),
+        None => {
+            let made = random::secret(length);
+            (made.clone(), Some(made))
+        }
+    }
 }
 
 /// Keeps the digest of an admin key.

@@ -16,13 +16,13 @@ use sluice_proxy::{Behaviour, ListenerOptions, Proxy, ProxyOptions, RunningProxy
 use sluice_store::{Database, KeySource, Store, Vault};
 use sluice_upstream::BalancerStates;
 
-use crate::admin::{AdminSide, Parts};
+use crate::admin::{AdminSide, Parts, Sockets};
 use crate::config::Config;
 use crate::first_run::{self, Credentials};
 use crate::measuring::Measuring;
 use crate::plugins::Plugins;
 use crate::sync::Sync;
-use crate::{builtin, demo};
+use crate::{builtin, demo, tls};
 
 /// Live counters of each kind that are kept at most.
 const COUNTERS: usize = 1 << 20;
@@ -62,6 +62,17 @@ pub(crate) struct Addresses {
     pub(crate) metrics: Option<SocketAddr>,
 }
 
+impl Addresses {
+    fn of(config: &Config, proxy: &Proxy, admin: &Sockets) -> anyhow::Result<Self> {
+        Ok(Self {
+            proxy: proxy.addrs().iter().copied().zip(proxy_schemes(config)).collect(),
+            admin: admin.admin_addr()?,
+            control: admin.control_addr()?,
+            metrics: admin.metrics_addr()?,
+        })
+    }
+}
+
 impl Gateway {
     /// Opens the data folder, binds every address and serves.
     ///
@@ -81,19 +92,9 @@ impl Gateway {
         let database = open_database(&config.data_dir).await?;
         let key_file = config.data_dir.join("secret.key");
         let vault = Vault::unlock(&database, KeySource::File(key_file)).await?;
-        let registry = Arc::new(Registry::new(
-            plugins.into_definitions()?,
-            config.plugins.as_deref(),
-        ));
-        for unknown in registry.catalogue().unknown_names() {
-            tracing::warn!(
-                plugin = unknown,
-                "`plugins` names a plugin that does not exist here"
-            );
-        }
+        let registry = registry(plugins, &config)?;
         let secrets = sluice_admin::SecretPaths::new(registry.catalogue().clone());
         let store = Store::open(&database, vault, secrets).await?;
-        let credentials = first_run::prepare(&database, &config.admin, &config.data_dir).await?;
         let demo_key = if wants_demo {
             Some(demo::prepare(&store).await?)
         } else {
@@ -118,17 +119,12 @@ impl Gateway {
         .await?;
         tokio::spawn(sync.run(snapshots.clone()));
         measuring.collect_from(&services, &snapshots);
-        let addresses = Addresses {
-            proxy: proxy
-                .addrs()
-                .iter()
-                .copied()
-                .zip(proxy_schemes(&config))
-                .collect(),
-            admin: admin_sockets.admin_addr()?,
-            control: admin_sockets.control_addr()?,
-            metrics: admin_sockets.metrics_addr()?,
-        };
+        if wants_demo {
+            demo::warm_up(&services);
+        }
+        let addresses = Addresses::of(&config, &proxy, &admin_sockets)?;
+        // Late, since what it makes is shown only by a start that succeeds.
+        let credentials = first_run::prepare(&database, &config.admin, &config.data_dir).await?;
         let running = start_proxy(proxy, &services, &snapshots)?;
         let parts = Parts {
             config: &config,
@@ -194,6 +190,15 @@ impl Gateway {
     }
 }
 
+/// The plugins that exist: those of the binary, less those that the configuration leaves out.
+fn registry(plugins: Plugins, config: &Config) -> anyhow::Result<Arc<Registry>> {
+    let registry = Registry::new(plugins.into_definitions()?, config.plugins.as_deref());
+    for plugin in registry.catalogue().unknown_names() {
+        tracing::warn!(plugin, "`plugins` names a plugin that does not exist here");
+    }
+    Ok(Arc::new(registry))
+}
+
 /// Makes the folder if need be, and takes its lock.
 fn open_folder(path: &Path) -> anyhow::Result<File> {
     use std::os::unix::fs::DirBuilderExt;
@@ -224,10 +229,7 @@ pub(crate) async fn open_database(folder: &Path) -> anyhow::Result<Database> {
 
 fn bind_proxy(config: &Config) -> anyhow::Result<Proxy> {
     let proxy = &config.proxy;
-    let tls = match (&proxy.tls_cert, &proxy.tls_key) {
-        (Some(cert), Some(key)) => Some(sluice_net::server_config_from_files(cert, key)?),
-        _ => None,
-    };
+    let tls = tls::server(proxy.tls_cert.as_deref(), proxy.tls_key.as_deref())?;
     let plain_tls = if proxy.tls_listen.is_none() {
         tls.clone()
     } else {

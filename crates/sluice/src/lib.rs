@@ -7,8 +7,8 @@
 //! use std::process::ExitCode;
 //!
 //! fn main() -> ExitCode {
+//!     // One's own plugins: `.with(my_plugin::definition())`
 //!     let plugins = sluice::Plugins::shipped();
-//!     // plugins.add(my_plugin::definition());
 //!     sluice::run(std::env::args_os(), plugins)
 //! }
 //! ```
@@ -28,9 +28,10 @@ mod plugins;
 mod random;
 mod ready;
 mod sync;
+mod tls;
 mod version;
 
 pub use self::cli::run;
-pub use self::config::{Config, ConfigError, TEMPLATE, from_apisix, load, validate_file};
+pub use self::config::{Config, ConfigError, Secret, TEMPLATE, from_apisix, load, validate_file};
 pub use self::gateway::{Gateway, GatewayOptions};
 pub use self::plugins::Plugins;

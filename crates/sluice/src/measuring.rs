@@ -45,7 +45,8 @@ impl Measuring {
     /// Opens the ledger and starts the threads that measure.
     pub(crate) async fn start(config: &Config, hostname: &str) -> anyhow::Result<Self> {
         let queue = Arc::new(RecordQueue::new(RecordQueue::DEFAULT_CAPACITY));
-        let metrics = Arc::new(Metrics::new(metrics_config(config, hostname)?)?);
+        let metrics = metrics_config(config, hostname).context("plugin_attr.prometheus")?;
+        let metrics = Arc::new(Metrics::new(metrics)?);
         let mut sinks: Vec<Box<dyn RecordSink>> = vec![metrics.sink()];
         let target: AccessLogTarget = match config.access_log.target.parse() {
             Ok(target) => target,
@@ -238,6 +239,12 @@ fn format(config: &Config) -> AccessLogFormat {
     format
 }
 
+/// Whether metrics can be made as configured.
+pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
+    Metrics::new(metrics_config(config, "")?)?;
+    Ok(())
+}
+
 /// `plugin_attr.prometheus` (compat §7).
 fn metrics_config(config: &Config, hostname: &str) -> anyhow::Result<MetricsConfig> {
     let mut metrics = MetricsConfig {
@@ -248,8 +255,11 @@ fn metrics_config(config: &Config, hostname: &str) -> anyhow::Result<MetricsConf
     let Some(attributes) = config.plugin_attr.get("prometheus") else {
         return Ok(metrics);
     };
-    if let Some(prefix) = attributes.get("metric_prefix").and_then(Value::as_str) {
-        metrics.prefix = prefix.to_owned();
+    if let Some(prefix) = attributes.get("metric_prefix") {
+        metrics.prefix = prefix
+            .as_str()
+            .context("metric_prefix: expected text")?
+            .to_owned();
     }
     for (name, buckets) in [
         ("default_buckets", &mut metrics.latency_buckets),
@@ -262,7 +272,7 @@ fn metrics_config(config: &Config, hostname: &str) -> anyhow::Result<MetricsConf
     ] {
         if let Some(given) = attributes.get(name) {
             *buckets = serde_json::from_value(given.clone())
-                .with_context(|| format!("plugin_attr.prometheus.{name}: expected a list of numbers"))?;
+                .with_context(|| format!("{name}: expected a list of numbers"))?;
         }
     }
     let expire = |metric: &Value| {

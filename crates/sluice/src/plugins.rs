@@ -15,7 +15,7 @@ impl Plugins {
 
     /// Adds a plugin. One of the same name takes the place of a shipped one.
     #[must_use]
-    pub fn add(mut self, plugin: PluginDef) -> Self {
+    pub fn with(mut self, plugin: PluginDef) -> Self {
         if let Ok(plugins) = &mut self.0 {
             plugins.retain(|other| other.info.name != plugin.info.name);
             plugins.push(plugin);

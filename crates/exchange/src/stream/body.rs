@@ -83,10 +83,17 @@ pub(super) struct StreamParts {
     pub(super) input: estimate::Input,
 }
 
+/// Pieces that are gathered at most before they go out.
+const GATHER_MAX: usize = 64;
+
 /// A stream being relayed. Dropping it books what has passed.
 pub(super) struct StreamBody {
     parts: StreamParts,
     ready: VecDeque<Bytes>,
+    /// Whether what is ready goes out at the next poll.
+    sending: bool,
+    /// Why the stream broke, until the client has learnt of it.
+    failed: Option<BodyError>,
     deadline: Option<Pin<Box<Sleep>>>,
     received: u64,
     open: bool,
@@ -99,6 +106,8 @@ impl StreamBody {
         Self {
             parts,
             ready: VecDeque::new(),
+            sending: false,
+            failed: None,
             deadline,
             received: 0,
             open: true,
@@ -165,6 +174,39 @@ impl StreamBody {
         }
     }
 
+    /// What is ready, as one piece.
+    fn gathered(&mut self) -> Option<Bytes> {
+        if self.ready.len() < 2 {
+            return self.ready.pop_front();
+        }
+        let mut whole = BytesMut::with_capacity(self.ready.iter().map(Bytes::len).sum());
+        self.ready
+            .drain(..)
+            .for_each(|data| whole.extend_from_slice(&data));
+        Some(whole.freeze())
+    }
+
+    fn passed_deadline(&mut self, task: &mut Task<'_>) -> bool {
+        let passed = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(task).is_ready();
+        self.deadline.as_mut().is_some_and(passed)
+    }
+
+    /// The upstream broke off. Without a word for it in the client's dialect, the client loses its connection, after
+    /// everything that came before.
+    fn broke(&mut self, error: BodyError) {
+        self.parts
+            .progress
+            .update(|state| state.ended = Ended::UpstreamCut);
+        self.book();
+        self.open = false;
+        if self.parts.breaks_in_band.is_none() {
+            self.failed = Some(error);
+            return;
+        }
+        tracing::warn!(%error, "provider broke off its stream");
+        self.report_break();
+    }
+
     /// The upstream has nothing more to say.
     fn end(&mut self) {
         let mut converted_nothing = false;
@@ -210,7 +252,6 @@ impl StreamBody {
     fn stop(&mut self, ended: Ended) {
         self.parts.progress.update(|state| state.ended = ended);
         self.open = false;
-        self.ready.clear();
         self.book();
     }
 
@@ -255,15 +296,16 @@ impl http_body::Body for StreamBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         loop {
-            if let Some(data) = this.ready.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(data))));
+            if this.sending || !this.open || this.ready.len() >= GATHER_MAX {
+                this.sending = false;
+                if let Some(data) = this.gathered() {
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                if !this.open {
+                    return Poll::Ready(this.failed.take().map(Err));
+                }
             }
-            if !this.open {
-                return Poll::Ready(None);
-            }
-            if let Some(deadline) = &mut this.deadline
-                && deadline.as_mut().poll(task).is_ready()
-            {
+            if this.passed_deadline(task) {
                 this.stop(Ended::LimitHit);
                 continue;
             }
@@ -273,31 +315,27 @@ impl http_body::Body for StreamBody {
                         this.take(data);
                     }
                 }
-                Poll::Ready(Some(Err(error))) => {
-                    this.parts
-                        .progress
-                        .update(|state| state.ended = Ended::UpstreamCut);
-                    this.open = false;
-                    this.book();
-                    if this.parts.breaks_in_band.is_none() {
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                    tracing::warn!(%error, "provider broke off its stream");
-                    this.report_break();
-                }
+                Poll::Ready(Some(Err(error))) => this.broke(error),
                 Poll::Ready(None) => this.end(),
-                Poll::Pending => {
+                Poll::Pending if this.ready.is_empty() => {
                     let Some(keep_alive) = &mut this.parts.keep_alive else {
                         return Poll::Pending;
                     };
                     return keep_alive.poll(task).map(|frame| Some(Ok(Frame::data(frame))));
+                }
+                Poll::Pending => {
+                    // The connection hands over one event at a time. A turn of the scheduler lets it hand over what
+                    // the same read brought, so that those events share a write; nothing is waited for.
+                    this.sending = true;
+                    task.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.open && self.ready.is_empty()
+        !self.open && self.ready.is_empty() && self.failed.is_none()
     }
 }
 

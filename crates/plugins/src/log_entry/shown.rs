@@ -52,6 +52,7 @@ fn masked<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         return cx.get(name).map(|_| Cow::Borrowed(MASK));
     }
     match name {
+        "http_referer" => cx.request.header("referer").map(|from| cx.masked_url(from)),
         "args" | "query_string" => cx.request.query.as_deref().map(|query| cx.masked_query(query)),
         "request_uri" => Some(request_uri(cx)),
         "real_request_uri" => Some(received_target(cx)),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value};
@@ -169,6 +169,10 @@ impl Serialize for Headers<'_> {
             match &values[..] {
                 _ if self.mask.is_some_and(|cx| cx.hides_header(name.as_str())) => {
                     map.serialize_entry(name.as_str(), MASK)?;
+                }
+                [value] if name == header::REFERER => {
+                    let shown = self.mask.map(|cx| cx.masked_url(value));
+                    map.serialize_entry(name.as_str(), shown.as_ref().unwrap_or(value))?;
                 }
                 [value] => map.serialize_entry(name.as_str(), value)?,
                 values => map.serialize_entry(name.as_str(), values)?,

@@ -1,8 +1,9 @@
 //! `sluice serve`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::ServeArgs;
@@ -63,7 +64,7 @@ async fn run(config: Config, args: &ServeArgs, plugins: Plugins) -> anyhow::Resu
 /// The configuration from file, environment and options, with what has to be said about it.
 fn configuration(args: &ServeArgs) -> anyhow::Result<(Config, Vec<String>)> {
     let (mut config, warnings) = match (&args.apisix_config, &args.config) {
-        (Some(path), _) => config::from_apisix(path)?,
+        (Some(path), _) => config::from_apisix(path, std::env::vars())?,
         (None, Some(path)) => (config::load(Some(path), std::env::vars())?, Vec::new()),
         (None, None) => {
             let usual = Path::new("config.yaml");
@@ -89,13 +90,7 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<(Config, Vec<String>)> {
         config.log.level.clone_from(level);
     }
     config.admin.allow_default_key |= args.allow_default_admin_key;
-    if config.admin.allow_default_key && !config.admin.listen.ip().is_loopback() {
-        bail!(
-            "APISIX's default admin key is known to everybody: it is accepted only while the Admin API listens on a \
-             loopback address, not on {}",
-            config.admin.listen
-        );
-    }
+    config.check().map_err(anyhow::Error::msg)?;
     Ok((config, warnings))
 }
 
@@ -110,21 +105,20 @@ fn greet(gateway: &Gateway) {
         "  admin     {}://{}/apisix/admin",
         addresses.admin.1, addresses.admin.0
     ));
-    say(format_args!(
-        "  metrics   {}://{}/metrics",
-        addresses.admin.1, addresses.admin.0
-    ));
+    let metrics = addresses
+        .metrics
+        .map(|addr| (addr, "http"))
+        .unwrap_or(addresses.admin);
+    say(format_args!("  metrics   {}://{}/metrics", metrics.1, metrics.0));
     if let Some(control) = addresses.control {
         say(format_args!("  control   http://{control}"));
     }
     if let Some(credentials) = gateway.credentials() {
         say("\nFirst run. These are shown once:");
         say(format_args!("  admin user      {}", crate::first_run::USER));
-        match &credentials.password {
-            Some(password) => say(format_args!("  admin password  {password}")),
-            None => say("  admin password  as given"),
-        }
-        say(format_args!("  admin key       {}", credentials.key));
+        let shown = |made: &Option<String>| made.clone().unwrap_or_else(|| "as given".to_owned());
+        say(format_args!("  admin password  {}", shown(&credentials.password)));
+        say(format_args!("  admin key       {}", shown(&credentials.key)));
     }
     if let Some(key) = gateway.demo_key() {
         let (addr, scheme) = addresses
@@ -132,17 +126,16 @@ fn greet(gateway: &Gateway) {
             .first()
             .copied()
             .unwrap_or((addresses.admin.0, "http"));
-        let host = if addr.ip().is_unspecified() {
-            "127.0.0.1".to_owned()
-        } else {
-            addr.ip().to_string()
+        let addr = match addr.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => SocketAddr::from((Ipv4Addr::LOCALHOST, addr.port())),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => SocketAddr::from((Ipv6Addr::LOCALHOST, addr.port())),
+            _ => addr,
         };
         say("\nDemo client. Paste this:");
         say(format_args!(
-            "  curl {scheme}://{host}:{}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n    \
+            "  curl {scheme}://{addr}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n    \
              -H 'Content-Type: application/json' \\\n    \
-             -d '{{\"model\":\"echo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, Sluice\"}}]}}'",
-            addr.port()
+             -d '{{\"model\":\"echo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, Sluice\"}}]}}'"
         ));
     }
 }

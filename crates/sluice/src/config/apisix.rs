@@ -1,12 +1,18 @@
 //! APISIX's own `conf/config.yaml`.
 
+mod rest;
+mod units;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::load::{ConfigError, read};
-use super::{AdminKeyConfig, Config};
+use self::rest::{Rest, scalar, texts};
+use self::units::{bytes, level_of, seconds};
+use super::check::KEYRING_LENGTHS;
+use super::load::{ConfigError, deserialized, overlay_environment, read};
+use super::{AdminKeyConfig, Config, Secret};
 
 /// Settings taken over without a word although they do nothing here: they describe nginx or the cluster around it.
 const WITHOUT_EFFECT: [&str; 3] = [
@@ -15,15 +21,30 @@ const WITHOUT_EFFECT: [&str; 3] = [
     "nginx_config.error_log",
 ];
 
-/// Reads APISIX's configuration. The second value names every key that has no counterpart here.
+/// What is read of `plugin_attr`; the rest of it has no counterpart.
+const PLUGIN_ATTRIBUTES: [&str; 6] = [
+    "prometheus.metric_prefix",
+    "prometheus.default_buckets",
+    "prometheus.llm_latency_buckets",
+    "prometheus.llm_prompt_tokens_buckets",
+    "prometheus.llm_completion_tokens_buckets",
+    "prometheus.metrics",
+];
+
+/// Reads APISIX's configuration, and `SLUICE_…` variables of `environment` over it. The second value says what of the
+/// file has no counterpart here.
 ///
 /// # Errors
-/// When the file cannot be read, is not YAML, or a value is of the wrong type.
-pub fn from_apisix(path: &Path) -> Result<(Config, Vec<String>), ConfigError> {
-    let mut rest = Rest { value: read(path)? };
+/// When the file cannot be read, is not YAML, or a value is wrong; and as [`load`](super::load) for the environment.
+pub fn from_apisix(
+    path: &Path,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<(Config, Vec<String>), ConfigError> {
+    let mut rest = Rest::new(read(path)?);
     let mut config = Config::default();
+    let origin = path.display().to_string();
     let invalid = |message: String| ConfigError::Invalid {
-        origin: path.display().to_string(),
+        origin: origin.clone(),
         message,
     };
     config.builtin_routes.enabled = false;
@@ -34,66 +55,14 @@ pub fn from_apisix(path: &Path) -> Result<(Config, Vec<String>), ConfigError> {
     for ignored in WITHOUT_EFFECT {
         rest.take(ignored);
     }
-    let warnings = rest
-        .leaves()
-        .into_iter()
+    let left = rest.leaves();
+    let ignored = left
+        .iter()
         .map(|key| format!("`{key}` has no counterpart and is ignored"));
-    Ok((config, warnings.collect()))
-}
-
-/// What has not been taken over yet.
-struct Rest {
-    value: Value,
-}
-
-impl Rest {
-    /// Removes and returns the member at a dotted path.
-    fn take(&mut self, path: &str) -> Option<Value> {
-        let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
-        let mut place = &mut self.value;
-        for part in parents.split('.').filter(|part| !part.is_empty()) {
-            place = place.get_mut(part)?;
-        }
-        place.as_object_mut()?.shift_remove(last)
-    }
-
-    fn bool(&mut self, path: &str, target: &mut bool) -> Result<(), String> {
-        match self.take(path) {
-            None => Ok(()),
-            Some(Value::Bool(value)) => {
-                *target = value;
-                Ok(())
-            }
-            Some(other) => Err(format!("`{path}`: expected true or false, got {other}")),
-        }
-    }
-
-    fn text(&mut self, path: &str) -> Result<Option<String>, String> {
-        match self.take(path) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(Value::Number(number)) => Ok(Some(number.to_string())),
-            Some(other) => Err(format!("`{path}`: expected text, got {other}")),
-        }
-    }
-
-    /// The dotted paths of everything that is left.
-    fn leaves(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        collect(&self.value, "", &mut found);
-        found
-    }
-}
-
-fn collect(value: &Value, prefix: &str, found: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                collect(member, &super::keys::join(prefix, name), found);
-            }
-        }
-        _ => found.push(prefix.to_owned()),
-    }
+    let warnings = rest.warnings.iter().cloned().chain(ignored).collect();
+    let mut value = serde_json::to_value(config).map_err(|error| invalid(error.to_string()))?;
+    overlay_environment(&mut value, environment)?;
+    Ok((deserialized(value).map_err(invalid)?, warnings))
 }
 
 fn take_listeners(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
@@ -150,26 +119,7 @@ fn take_admin(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     if let Some(allow) = rest.take("deployment.admin.allow_admin") {
         config.admin.allow = texts(&allow, "deployment.admin.allow_admin")?;
     }
-    for key in rest
-        .take("deployment.admin.admin_key")
-        .as_ref()
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        let member = |name: &str| {
-            key.get(name)
-                .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
-        };
-        let (name, role) = (
-            member("name").unwrap_or_default(),
-            member("role").unwrap_or_default(),
-        );
-        // An empty key asks for a generated one: the first run makes it.
-        if let Some(key) = member("key").filter(|key| !key.is_empty()) {
-            config.admin.keys.push(AdminKeyConfig { name, key, role });
-        }
-    }
+    take_admin_keys(rest, config)?;
     let mtls = "deployment.admin.admin_api_mtls";
     let mut https = false;
     rest.bool("deployment.admin.https_admin", &mut https)?;
@@ -191,6 +141,62 @@ fn take_admin(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     Ok(())
 }
 
+fn take_admin_keys(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
+    const PATH: &str = "deployment.admin.admin_key";
+    let keys = match rest.take(PATH) {
+        None => return Ok(()),
+        Some(Value::Array(keys)) => keys,
+        Some(_) => return Err(format!("`{PATH}`: expected a list of {{name, key, role}}")),
+    };
+    for key in keys {
+        let member = |name: &str| key.get(name).and_then(scalar);
+        let name = member("name").unwrap_or_default();
+        let role = member("role").ok_or_else(|| format!("`{PATH}`: the entry `{name}` has no role"))?;
+        // An empty key asks for a generated one: the first run makes it.
+        if let Some(key) = member("key").filter(|key| !key.is_empty()) {
+            let key = key.into();
+            config.admin.keys.push(AdminKeyConfig { name, key, role });
+        }
+    }
+    Ok(())
+}
+
+fn take_keyring(rest: &mut Rest) -> Result<Option<Vec<Secret>>, String> {
+    const PATH: &str = "apisix.data_encryption.keyring";
+    let entries = match rest.take(PATH) {
+        None => return Ok(None),
+        Some(Value::Array(entries)) => entries,
+        Some(one) => vec![one],
+    };
+    let entries: Option<Vec<String>> = entries.iter().map(scalar).collect();
+    let mut entries = entries.ok_or_else(|| format!("`{PATH}`: expected a list of texts"))?;
+    let given = entries.len();
+    entries.retain(|entry| KEYRING_LENGTHS.contains(&entry.len()));
+    if entries.len() < given {
+        let warning = format!("`{PATH}`: entries that have neither 16 nor 32 bytes are ignored");
+        rest.warnings.push(warning);
+    }
+    Ok(Some(entries.into_iter().map(Secret::from).collect()))
+}
+
+/// Keeps what is read of `plugin_attr`, and leaves the rest to be named.
+fn take_plugin_attributes(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
+    if let Some(other) = rest.value.get("plugin_attr").filter(|given| !given.is_object()) {
+        return Err(format!("`plugin_attr`: expected a mapping, got {other}"));
+    }
+    for path in PLUGIN_ATTRIBUTES {
+        if let Some(value) = rest.take(&format!("plugin_attr.{path}")) {
+            let (plugin, name) = path.split_once('.').unwrap_or((path, ""));
+            let attributes = config
+                .plugin_attr
+                .entry(plugin)
+                .or_insert_with(|| Map::new().into());
+            attributes[name] = value;
+        }
+    }
+    Ok(())
+}
+
 fn take_behaviour(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     let apisix = &mut config.apisix;
     if let Some(router) = rest.text("apisix.router.http")? {
@@ -202,11 +208,8 @@ fn take_behaviour(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     rest.bool("apisix.show_upstream_status_in_response_header", shown)?;
     let mut encrypts = true;
     rest.bool("apisix.data_encryption.enable_encrypt_fields", &mut encrypts)?;
-    if let Some(keyring) = rest.take("apisix.data_encryption.keyring") {
-        apisix.keyring = match &keyring {
-            Value::String(one) => vec![one.clone()],
-            list => texts(list, "apisix.data_encryption.keyring")?,
-        };
+    if let Some(keyring) = take_keyring(rest)? {
+        apisix.keyring = keyring;
     }
     if !encrypts {
         apisix.keyring.clear();
@@ -214,12 +217,7 @@ fn take_behaviour(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     if let Some(plugins) = rest.take("plugins") {
         config.plugins = Some(texts(&plugins, "plugins")?);
     }
-    match rest.take("plugin_attr") {
-        None => {}
-        Some(Value::Object(attributes)) => config.plugin_attr = attributes,
-        Some(other) => return Err(format!("`plugin_attr`: expected a mapping, got {other}")),
-    }
-    Ok(())
+    take_plugin_attributes(rest, config)
 }
 
 fn take_nginx(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
@@ -272,52 +270,6 @@ fn take_nginx(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     Ok(())
 }
 
-fn level_of(nginx: &str) -> &'static str {
-    match nginx {
-        "debug" => "debug",
-        "info" | "notice" => "info",
-        "error" | "crit" | "alert" | "emerg" => "error",
-        _ => "warn",
-    }
-}
-
-/// A size as nginx writes it: `0`, `8k`, `10m`, `1g`.
-fn bytes(text: &str) -> Result<u64, String> {
-    let (digits, factor) = match text.to_ascii_lowercase().chars().last() {
-        Some('k') => (&text[..text.len() - 1], 1 << 10),
-        Some('m') => (&text[..text.len() - 1], 1 << 20),
-        Some('g') => (&text[..text.len() - 1], 1 << 30),
-        _ => (text, 1),
-    };
-    let number: Option<u64> = digits.parse().ok();
-    number
-        .and_then(|number| number.checked_mul(factor))
-        .ok_or_else(|| format!("`nginx_config.http.client_max_body_size`: `{text}` is not a size"))
-}
-
-/// A time as nginx writes it: `60`, `60s`, `5m`, `1h`.
-fn seconds(text: &str) -> Option<u64> {
-    let (digits, factor) = match text.chars().last()? {
-        's' => (&text[..text.len() - 1], 1),
-        'm' => (&text[..text.len() - 1], 60),
-        'h' => (&text[..text.len() - 1], 3600),
-        _ => (text, 1),
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
-}
-
-fn texts(list: &Value, path: &str) -> Result<Vec<String>, String> {
-    let items = list
-        .as_array()
-        .ok_or_else(|| format!("`{path}`: expected a list, got {list}"))?;
-    let text = |item: &Value| {
-        item.as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| format!("`{path}`: {item} is not text"))
-    };
-    items.iter().map(text).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,7 +278,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config.yaml");
         std::fs::write(&file, text).unwrap();
-        from_apisix(&file)
+        from_apisix(&file, std::iter::empty())
     }
 
     #[test]
@@ -343,7 +295,7 @@ mod tests {
         assert_eq!(config.proxy.listen.port(), 9080);
         assert_eq!(config.proxy.also_listen, ["127.0.0.1:9081".parse().unwrap()]);
         assert_eq!(config.control.listen.port(), 9092);
-        assert_eq!(config.admin.keys[0].key, "secret");
+        assert_eq!(config.admin.keys[0].key.expose(), "secret");
         assert_eq!(config.proxy.max_body_bytes, 10 << 20);
         assert_eq!(config.plugins, Some(vec!["key-auth".to_owned()]));
         assert!(!config.builtin_routes.enabled);

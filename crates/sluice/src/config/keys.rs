@@ -7,6 +7,25 @@ use super::Config;
 /// Members whose content is free: everything below them is accepted.
 const FREE: [&str; 1] = ["plugin_attr"];
 
+/// Settings that nobody may see.
+const SECRET: [&str; 5] = [
+    "admin.key",
+    "admin.keys",
+    "admin.password",
+    "metrics.password",
+    "apisix.keyring",
+];
+
+/// Whether a setting, or something in a section, is secret.
+pub(super) fn is_secret(path: &str) -> bool {
+    let within = |secret: &str| {
+        secret
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    SECRET.iter().any(|secret| *secret == path || within(secret))
+}
+
 /// Every setting as a dotted path, for example `proxy.listen`.
 pub(super) fn all() -> Vec<String> {
     let mut paths = Vec::new();

@@ -52,10 +52,11 @@ fn did_you_mean(nearest: &Option<String>) -> String {
         .map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"))
 }
 
-/// The configuration from `file`, if there is one, and from `SLUICE_…` variables of `environment`.
+/// The configuration from `file`, if there is one, and from `SLUICE_…` variables of `environment`. Whether its settings
+/// fit each other is for [`Config::check`] to say, when all of them are known.
 ///
 /// # Errors
-/// When a setting is unknown or has a wrong value. Nothing is guessed and nothing is dropped.
+/// When a setting is unknown or of the wrong type. Nothing is guessed and nothing is dropped.
 pub fn load(
     file: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
@@ -69,36 +70,56 @@ pub fn load(
         return Err(ConfigError::Unknown { origin, key, nearest });
     }
     overlay_environment(&mut value, environment)?;
-    checked(value, &origin)
+    deserialized(value).map_err(|message| ConfigError::Invalid { origin, message })
 }
 
 /// Checks a configuration file without the environment.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load`] and [`Config::check`].
 pub fn validate_file(path: &Path) -> Result<Config, ConfigError> {
-    load(Some(path), std::iter::empty())
-}
-
-fn checked(value: Value, origin: &str) -> Result<Config, ConfigError> {
-    let invalid = |message: String| ConfigError::Invalid {
-        origin: origin.to_owned(),
-        message,
-    };
-    let config: Config = serde_path(value).map_err(invalid)?;
-    config.check().map_err(invalid)?;
+    let config = load(Some(path), std::iter::empty())?;
+    check(&config, path)?;
     Ok(config)
 }
 
-/// Deserialises section by section, so that an error names its section.
-fn serde_path(value: Value) -> Result<Config, String> {
-    if let Value::Object(sections) = &value {
-        for (name, section) in sections {
-            let alone = Value::Object(Map::from_iter([(name.clone(), section.clone())]));
-            serde_json::from_value::<Config>(alone).map_err(|error| format!("`{name}`: {error}"))?;
+/// [`Config::check`], with the file that is to blame.
+pub(crate) fn check(config: &Config, path: &Path) -> Result<(), ConfigError> {
+    config.check().map_err(|message| ConfigError::Invalid {
+        origin: path.display().to_string(),
+        message,
+    })
+}
+
+/// Deserialises setting by setting first, so that an error names the one.
+pub(super) fn deserialized(value: Value) -> Result<Config, String> {
+    let sections = value.as_object().into_iter().flat_map(Map::keys).cloned();
+    for path in keys::all().into_iter().chain(sections) {
+        if let Some(given) = value.pointer(&format!("/{}", path.replace('.', "/"))) {
+            fits(&path, given).map_err(|why| format!("`{path}`: {why}"))?;
         }
     }
     serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// Whether a setting can have this value.
+fn fits(path: &str, given: &Value) -> Result<(), String> {
+    let mut alone = Value::Object(Map::new());
+    set(&mut alone, path, given.clone());
+    match serde_json::from_value::<Config>(alone) {
+        Ok(_) => Ok(()),
+        Err(error) if keys::is_secret(path) => Err(without_value(&error.to_string())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Serde repeats what it was given, which must not happen to a secret.
+fn without_value(message: &str) -> String {
+    match message.split_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None if message.starts_with("missing field") => message.to_owned(),
+        None => "not of the right type".to_owned(),
+    }
 }
 
 pub(super) fn read(path: &Path) -> Result<Value, ConfigError> {
@@ -130,7 +151,8 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
-fn overlay_environment(
+/// Lays the `SLUICE_…` variables over `value`.
+pub(super) fn overlay_environment(
     value: &mut Value,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<(), ConfigError> {
@@ -145,18 +167,25 @@ fn overlay_environment(
                 nearest,
             });
         };
-        set(value, path, scalar(path, &text));
+        let given = scalar(path, &text).map_err(|why| ConfigError::Invalid {
+            origin: "environment".to_owned(),
+            message: format!("`{name}`: {why}"),
+        })?;
+        set(value, path, given);
     }
     Ok(())
 }
 
-/// Values of the environment are YAML, so that numbers, booleans and lists can be given; secrets are text as they
-/// stand.
-fn scalar(path: &str, text: &str) -> Value {
-    if path.ends_with("key") || path.ends_with("password") || path.ends_with("username") {
-        return Value::String(text.to_owned());
+/// Text where the setting takes text. Else YAML, so that numbers, booleans and lists can be given.
+fn scalar(path: &str, text: &str) -> Result<Value, String> {
+    let as_text = Value::String(text.to_owned());
+    let Err(why) = fits(path, &as_text) else {
+        return Ok(as_text);
+    };
+    match serde_yaml_ng::from_str::<Value>(text) {
+        Ok(value) => fits(path, &value).map(|()| value),
+        Err(_) => Err(why),
     }
-    serde_yaml_ng::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 fn set(value: &mut Value, path: &str, new: Value) {
@@ -170,58 +199,9 @@ fn set(value: &mut Value, path: &str, new: Value) {
     *place = new;
 }
 
-impl Config {
-    /// What types cannot say.
-    fn check(&self) -> Result<(), String> {
-        let both = |name: &str, cert: &Option<PathBuf>, key: &Option<PathBuf>| match (cert, key) {
-            (Some(_), None) | (None, Some(_)) => Err(format!("`{name}`: tls_cert and tls_key go together")),
-            _ => Ok(()),
-        };
-        both("proxy", &self.proxy.tls_cert, &self.proxy.tls_key)?;
-        both("admin", &self.admin.tls_cert, &self.admin.tls_key)?;
-        if self.proxy.tls_listen.is_some() && self.proxy.tls_cert.is_none() {
-            return Err("`proxy`: tls_listen needs tls_cert and tls_key".to_owned());
-        }
-        for key in &self.admin.keys {
-            if !["admin", "viewer"].contains(&key.role.as_str()) {
-                return Err(format!(
-                    "`admin.keys`: role `{}` is neither `admin` nor `viewer`",
-                    key.role
-                ));
-            }
-        }
-        for network in &self.admin.allow {
-            if sluice_resource::parse_ip_net(network).is_none() {
-                return Err(format!("`admin.allow`: `{network}` is not an address or network"));
-            }
-        }
-        if self.proxy.workers > 1024 {
-            return Err("`proxy.workers`: more than 1024 threads".to_owned());
-        }
-        one_of("log.format", &self.log.format, &["text", "json"])?;
-        one_of("access_log.escape", &self.access_log.escape, &["default", "json"])?;
-        one_of(
-            "apisix.router",
-            &self.apisix.router,
-            &[
-                "radixtree_host_uri",
-                "radixtree_uri",
-                "radixtree_uri_with_parameter",
-            ],
-        )
-    }
-}
-
-fn one_of(name: &str, value: &str, allowed: &[&str]) -> Result<(), String> {
-    if allowed.contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("`{name}`: `{value}` is none of {}", allowed.join(", ")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Secret;
     use super::*;
 
     fn env(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
@@ -247,7 +227,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.proxy.listen.port(), 2);
         assert_eq!(config.proxy.workers, 3);
-        assert_eq!(config.admin.key.as_deref(), Some("123"));
+        assert_eq!(config.admin.key.as_ref().map(Secret::expose), Some("123"));
     }
 
     #[test]
@@ -260,14 +240,16 @@ mod tests {
     }
 
     #[test]
-    fn wrong_values_name_their_section() {
+    fn wrong_values_are_named() {
         let error = load(None, env(&[("SLUICE_PROXY_WORKERS", "many")]))
             .unwrap_err()
             .to_string();
-        assert!(error.contains("`proxy`") && error.contains("many"), "{error}");
-        let error = load(None, env(&[("SLUICE_PROXY_TLS_CERT", "a.pem")]))
-            .unwrap_err()
-            .to_string();
+        assert!(
+            error.contains("`SLUICE_PROXY_WORKERS`") && error.contains("many"),
+            "{error}"
+        );
+        let config = load(None, env(&[("SLUICE_PROXY_TLS_CERT", "a.pem")])).unwrap();
+        let error = config.check().unwrap_err();
         assert!(error.contains("go together"), "{error}");
     }
 }

@@ -258,3 +258,14 @@ async fn a_stored_route_takes_precedence_over_a_built_in_one() {
         .await;
     assert_eq!(answer.header("server"), Some("APISIX/3.18.0"));
 }
+
+#[tokio::test]
+async fn what_a_provider_says_of_the_gateways_key_stays_here() {
+    let provider = FakeProvider::start();
+    let gateway = client_of("ai-proxy", openai(&provider)).await;
+    let refusal = json!({ "error": { "message": "Incorrect API key provided: upstr****-key" } });
+    provider.next(Reply::json(401, &refusal));
+    let answer = ask(&gateway, &chat("hi")).send().await.expect_status(502).await.json().await;
+    assert_eq!(answer["error"]["code"], "upstream_auth");
+    assert!(!answer.to_string().contains("upstr****"));
+}
