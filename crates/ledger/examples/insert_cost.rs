@@ -66,7 +66,13 @@ fn sample(count: u32, consumers: u32) -> Vec<Arc<Record>> {
         .map(|number| (text("consumer", number), text("credential", number)))
         .collect();
     let models = ["gpt-4o-mini", "claude-sonnet-4-5", "llama-3.3-70b"].map(Text::from);
-    let shared = ["gateway.example", "/v1/chat/completions", "OpenAI/Python 2.8.0", "ai-proxy-openai", "chat"];
+    let shared = [
+        "gateway.example",
+        "/v1/chat/completions",
+        "OpenAI/Python 2.8.0",
+        "ai-proxy-openai",
+        "chat",
+    ];
     let [host, uri, agent, instance, route] = shared.map(Text::from);
     let record = |number: u32| {
         let scattered = number.wrapping_mul(2_654_435_761);

@@ -1,12 +1,14 @@
 //! Inserting many rows with few statements.
 
+use std::sync::Arc;
+
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
 
-/// Rows per statement, largest first. Fixed numbers, so that a few statements stay prepared; 64 was the cheapest of
-/// 16, 64 and 256 by measurement (`examples/insert_cost.rs`).
-const ROWS: [usize; 3] = [64, 8, 1];
+/// Most rows of a statement: the cheapest of 64, 128 and 256 by measurement. The rest of a batch goes by halves, so
+/// that a few statements stay prepared and each batch needs few.
+const MOST_ROWS: usize = 128;
 
 /// An insertion into one table.
 #[derive(Debug)]
@@ -27,11 +29,13 @@ impl Bulk<'_> {
         mut rows: &[T],
         bind: impl Fn(&T, &mut SqliteArguments) -> Result<(), BoxDynError>,
     ) -> Result<(), sqlx::Error> {
-        for size in ROWS {
+        let mut size = MOST_ROWS;
+        while !rows.is_empty() {
             if rows.len() < size {
+                size /= 2;
                 continue;
             }
-            let sql = std::sync::Arc::<str>::from(self.statement(size));
+            let sql = Arc::<str>::from(self.statement(size));
             let (now, later) = rows.split_at(rows.len() - rows.len() % size);
             for chunk in now.chunks_exact(size) {
                 let mut arguments = SqliteArguments::default();

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sluice_sql::{SqlError, Sqlite};
-use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqliteExecutor};
 
 use crate::detail::Detail;
@@ -39,6 +38,8 @@ pub(crate) struct Database {
 #[derive(Debug, Default)]
 struct Memory {
     stored: StoredSeries,
+    /// The day whose table was written last, so that it exists.
+    day: Option<i64>,
     /// Sums of the records that the rollups do not have.
     pending: Rollups,
     /// When the first of them came.
@@ -51,8 +52,7 @@ impl Database {
     /// Opens the database, creating it when it is absent, and brings its schema up to date.
     pub(crate) async fn open(config: &LedgerConfig) -> Result<Self, LedgerError> {
         let sqlite = Sqlite::open(&config.sqlite()).await?;
-        check_format(&sqlite).await?;
-        sqlite.migrate(&migrator()).await?;
+        migrate(&sqlite).await?;
         let file = FileId::of(sqlite.path()).map_err(|source| SqlError::Unreadable {
             path: sqlite.path().to_owned(),
             source: source.into(),
@@ -75,11 +75,14 @@ impl Database {
 
     /// The place of the latest record.
     pub(crate) async fn last_seq(&mut self) -> Result<Option<Seq>, SqlError> {
-        self.remember().await.map(|memory| memory.last)
+        let memory = self.recall().await?;
+        let last = memory.last;
+        self.memory = Some(memory);
+        Ok(last)
     }
 
     /// Whether the record is stored.
-    pub(crate) async fn has(&self, row: &Row) -> Result<bool, SqlError> {
+    pub(crate) async fn has(&mut self, row: &Row) -> Result<bool, SqlError> {
         let stored = async {
             let reader = self.sqlite.reader();
             if !days(reader).await?.contains(&row.seq.day()) {
@@ -94,7 +97,12 @@ impl Database {
                 .await?;
             Ok(found > 0)
         };
-        stored.await.map_err(|error| self.sqlite.error(error))
+        let has = stored.await.map_err(|error| self.sqlite.error(error))?;
+        if has {
+            // Asked only where it is in doubt: then the sums are, too.
+            self.memory = None;
+        }
+        Ok(has)
     }
 
     /// Finds out whether a transaction could be written.
@@ -106,13 +114,10 @@ impl Database {
 
     /// Writes the rows, which are in ascending order: all of them, or none.
     pub(crate) async fn write(&mut self, rows: &[Row]) -> Result<(), SqlError> {
-        self.remember().await?;
         let mut transaction = self.sqlite.begin_write().await?;
-        let Some(mut memory) = self.memory.take() else {
-            return Ok(());
-        };
+        let mut memory = self.recall().await?;
         let written = async {
-            write_rows(&mut transaction, &mut memory.stored, rows).await?;
+            write_rows(&mut transaction, &mut memory, rows).await?;
             transaction.commit().await
         };
         written.await.map_err(|error| self.sqlite.error(error))?;
@@ -125,27 +130,25 @@ impl Database {
         Ok(())
     }
 
-    /// Whether there are sums that are not in the rollups.
+    /// Whether there may be sums that are not in the rollups.
     pub(crate) fn has_pending(&self) -> bool {
-        self.memory.as_ref().is_some_and(|memory| !memory.pending.is_empty())
+        self.memory
+            .as_ref()
+            .is_none_or(|memory| !memory.pending.is_empty())
     }
 
     /// Whether it is time to write them.
     pub(crate) fn is_roll_up_due(&self) -> bool {
-        let since = self.memory.as_ref().and_then(|memory| memory.pending_since);
-        since.is_some_and(|since| since.elapsed() >= ROLL_UP_AFTER)
+        let is_due = |since: Instant| since.elapsed() >= ROLL_UP_AFTER;
+        self.memory
+            .as_ref()
+            .is_none_or(|memory| memory.pending_since.is_some_and(is_due))
     }
 
     /// Completes the rollups.
     pub(crate) async fn roll_up(&mut self) -> Result<(), SqlError> {
-        self.remember().await?;
-        if !self.has_pending() {
-            return Ok(());
-        }
         let mut transaction = self.sqlite.begin_write().await?;
-        let Some(mut memory) = self.memory.take() else {
-            return Ok(());
-        };
+        let mut memory = self.recall().await?;
         let last = memory.last.unwrap_or(Seq(0));
         let written = async {
             insert::rollups(&mut transaction, &memory.pending.sorted(), last).await?;
@@ -158,22 +161,20 @@ impl Database {
         Ok(())
     }
 
-    async fn remember(&mut self) -> Result<&mut Memory, SqlError> {
-        let memory = match self.memory.take() {
-            Some(memory) => memory,
-            None => {
-                let mut transaction = self.sqlite.begin_read().await?;
-                let read = recollect(&mut transaction).await;
-                read.map_err(|error| self.sqlite.error(error))?
-            }
-        };
-        Ok(self.memory.insert(memory))
+    /// Takes the memory. It is given back when all went well.
+    async fn recall(&mut self) -> Result<Memory, SqlError> {
+        if let Some(memory) = self.memory.take() {
+            return Ok(memory);
+        }
+        let mut transaction = self.sqlite.begin_read().await?;
+        let memory = recollect(&mut transaction).await;
+        memory.map_err(|error| self.sqlite.error(error))
     }
 }
 
 async fn write_rows(
     connection: &mut SqliteConnection,
-    stored: &mut StoredSeries,
+    memory: &mut Memory,
     rows: &[Row],
 ) -> Result<(), sqlx::Error> {
     for rows in rows.chunk_by(|a, b| a.seq.day() == b.seq.day()) {
@@ -181,8 +182,13 @@ async fn write_rows(
             continue;
         };
         let series = rows.iter().map(|row| &*row.series);
-        let new: Vec<_> = series.filter(|series| stored.insert(day, series.id)).collect();
+        let new: Vec<_> = series
+            .filter(|series| memory.stored.insert(day, series.id))
+            .collect();
         insert::series(connection, day, &new).await?;
+        if memory.day.replace(day) != Some(day) {
+            insert::table(connection, day).await?;
+        }
         insert::records(connection, day, rows).await?;
     }
     Ok(())
@@ -227,7 +233,9 @@ async fn recollect(connection: &mut SqliteConnection) -> Result<Memory, sqlx::Er
 
 /// The last record that the rollups have.
 pub(crate) async fn rolled_up(connection: &mut SqliteConnection) -> Result<Option<Seq>, sqlx::Error> {
-    let through: i64 = sqlx::query_scalar("SELECT through FROM rolled_up").fetch_one(connection).await?;
+    let through: i64 = sqlx::query_scalar("SELECT through FROM rolled_up")
+        .fetch_one(connection)
+        .await?;
     Ok((through > 0).then_some(Seq(through)))
 }
 
@@ -242,35 +250,39 @@ pub(crate) async fn days(executor: impl SqliteExecutor<'_>) -> Result<Vec<i64>, 
     Ok(days)
 }
 
-async fn check_format(sqlite: &Sqlite) -> Result<(), LedgerError> {
-    let latest = async {
-        let migrated: bool = sqlx::query_scalar(
-            "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'",
-        )
-        .fetch_one(sqlite.writer())
-        .await?;
-        if !migrated {
-            return Ok(None);
-        }
-        sqlx::query_scalar::<_, Option<i64>>("SELECT max(version) FROM _sqlx_migrations")
-            .fetch_one(sqlite.writer())
-            .await
-    };
-    match latest.await.map_err(|error| sqlite.error(error))? {
+/// Does not write when there is nothing to do, so that a database that is locked can be opened: its last record has to
+/// be known before the next one gets its place.
+async fn migrate(sqlite: &Sqlite) -> Result<(), LedgerError> {
+    let mut migrator = sqlx::migrate!();
+    // Those of a later release of the same format.
+    migrator.set_ignore_missing(true);
+    let newest = migrator.iter().map(|migration| migration.version).max();
+    let found = schema_version(sqlite)
+        .await
+        .map_err(|error| sqlite.error(error))?;
+    match found {
         Some(version) if version / 1000 != FORMAT => Err(LedgerError::Format {
             path: sqlite.path().to_owned(),
             found: version / 1000,
             known: FORMAT,
         }),
-        _ => Ok(()),
+        found if found >= newest => Ok(()),
+        _ => Ok(sqlite.migrate(&migrator).await?),
     }
 }
 
-/// Migrations of a later release of the same format are left alone.
-fn migrator() -> Migrator {
-    let mut migrator = sqlx::migrate!();
-    migrator.set_ignore_missing(true);
-    migrator
+/// The latest migration that the database has seen.
+async fn schema_version(sqlite: &Sqlite) -> Result<Option<i64>, sqlx::Error> {
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+            .fetch_one(sqlite.reader())
+            .await?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(sqlite.reader())
+        .await
 }
 
 /// What tells a file from another one under the same name.
@@ -289,3 +301,6 @@ impl FileId {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

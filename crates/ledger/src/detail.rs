@@ -149,7 +149,8 @@ impl<'a> Detail<'a> {
     pub(crate) fn of(record: &'a Record, usage: &Usage) -> Self {
         let detail = Self {
             method: (record.method != Method::POST).then(|| record.method.as_str().into()),
-            uri: (record.matched_uri.as_ref() != Some(&record.uri)).then(|| clip(&record.uri, MAX_TEXT).into()),
+            uri: (record.matched_uri.as_ref() != Some(&record.uri))
+                .then(|| clip(&record.uri, MAX_TEXT).into()),
             client: Some(record.client_ip()),
             user_agent: record
                 .user_agent
@@ -237,4 +238,81 @@ fn provenance(provenance: Provenance) -> Option<&'static str> {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_record::Attempt;
+
+    use super::*;
+    use crate::fixture::record;
+
+    fn json(record: &Record) -> String {
+        let usage = record.ai.as_ref().map(|ai| ai.usage).unwrap_or_default();
+        serde_json::to_string(&Detail::of(record, &usage)).unwrap()
+    }
+
+    /// Every byte is in every row.
+    #[test]
+    fn an_ordinary_call_has_little_to_say() {
+        assert_eq!(
+            json(&record(1)),
+            r#"{"ip":"10.1.2.3","agent":"OpenAI/Python 2.8.0","req":1430,"resp":2210,"up":811000,"stream":true}"#
+        );
+    }
+
+    #[test]
+    fn what_is_out_of_the_ordinary_is_told() {
+        let mut record = record(1);
+        record.method = Method::GET;
+        record.uri = "/v1/models".into();
+        record.ended = Ended::UpstreamCut;
+        record.error = Some("upstream_cut");
+        let attempt = |status| Attempt {
+            addr: "api.example:443".into(),
+            status,
+            time_us: 5,
+        };
+        record.attempts = vec![attempt(502), attempt(200)];
+        let ai = record.ai.as_mut().unwrap();
+        ai.model_asked = "default".into();
+        ai.model_answered = Some("gpt-4o-mini-2024-07-18".into());
+        ai.provenance = Provenance::Estimated;
+        ai.usage.cache_read = 7;
+        ai.end_user = Some("é".repeat(MAX_TEXT).into());
+
+        let text = json(&record);
+        let detail: Detail<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!(detail.method.as_deref(), Some("GET"));
+        assert_eq!(detail.uri.as_deref(), Some("/v1/models"));
+        assert_eq!(
+            detail
+                .attempts
+                .iter()
+                .map(|tried| tried.status)
+                .collect::<Vec<_>>(),
+            [502, 200]
+        );
+        assert_eq!(detail.model_asked.as_deref(), Some("default"));
+        assert_eq!(detail.model_answered.as_deref(), Some("gpt-4o-mini-2024-07-18"));
+        assert_eq!(detail.provenance.as_deref(), Some("estimated"));
+        assert_eq!(detail.end_user.as_ref().map(|user| user.len()), Some(MAX_TEXT));
+        assert_eq!(detail.tokens.with_totals(812 + 7, 233).input, 812);
+        assert!(detail.is_broken());
+    }
+
+    #[test]
+    fn what_a_later_version_says_can_be_read() {
+        let text = r#"{"ended":"abducted","moon":{"phase":3},"tokens":{"video":5,"cache_read":1}}"#;
+        let detail: Detail<'_> = serde_json::from_str(text).unwrap();
+        assert_eq!(detail.ended.as_deref(), Some("abducted"));
+        assert_eq!(detail.tokens.with_totals(3, 0).cache_read, 1);
+    }
+
+    #[test]
+    fn a_client_that_left_broke_nothing() {
+        let mut record = record(1);
+        record.ended = Ended::ClientGone;
+        assert!(!Detail::of(&record, &Usage::default()).is_broken());
+    }
 }

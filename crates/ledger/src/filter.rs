@@ -49,7 +49,8 @@ impl Filter {
             ("provider", &self.provider),
             ("model", &self.model),
         ];
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT json_group_array(id), count(*) FROM series WHERE 1");
+        let mut query =
+            QueryBuilder::<Sqlite>::new("SELECT json_group_array(id), count(*) FROM series WHERE 1");
         let mut wanted = false;
         for (column, name) in names {
             if let Some(name) = name {
@@ -80,7 +81,9 @@ impl Conditions {
     /// Adds what holds for rollups.
     pub(crate) fn push_for_rollups(&self, query: &mut QueryBuilder<Sqlite>) {
         if let Some(status) = &self.status {
-            query.push(" AND class BETWEEN ").push_bind(i64::from(status.start() / 100));
+            query
+                .push(" AND class BETWEEN ")
+                .push_bind(i64::from(status.start() / 100));
             query.push(" AND ").push_bind(i64::from(status.end() / 100));
         }
         self.push_series(query);
@@ -89,7 +92,9 @@ impl Conditions {
     /// Adds what holds for records.
     pub(crate) fn push_for_records(&self, query: &mut QueryBuilder<Sqlite>) {
         if let Some(status) = &self.status {
-            query.push(" AND status BETWEEN ").push_bind(i64::from(*status.start()));
+            query
+                .push(" AND status BETWEEN ")
+                .push_bind(i64::from(*status.start()));
             query.push(" AND ").push_bind(i64::from(*status.end()));
         }
         self.push_series(query);

@@ -1,10 +1,115 @@
-//! Records for tests.
+//! Records and ledgers for tests.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
 
 use http::Method;
+use proptest::prelude::*;
 use sluice_llm::{Provenance, Usage};
 use sluice_record::{AiRecord, Cost, Ended, Record, RequestId, ResponseSource};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Executor, SqliteConnection};
+
+use crate::LedgerConfig;
+use crate::read::{LedgerReader, SharedSqlite};
+use crate::row::{Row, RowTools};
+use crate::seq::Seq;
+use sluice_sql::Sqlite;
+
+/// Start of an hour and day: 2026-11-20T00:00:00Z.
+pub(crate) const MIDNIGHT: i64 = 1_795_132_800_000_000;
+
+/// A ledger in a folder, impatient with locks.
+pub(crate) fn config(folder: &Path) -> LedgerConfig {
+    LedgerConfig {
+        flush_interval: Duration::from_millis(5),
+        busy_timeout: Duration::from_millis(1),
+        ..LedgerConfig::new(folder.join("ledger.db"))
+    }
+}
+
+/// Holds the database's write lock until it is dropped, as another process would.
+pub(crate) async fn lock(path: &Path) -> SqliteConnection {
+    let mut connection = connect(path).await;
+    connection.execute("BEGIN IMMEDIATE").await.unwrap();
+    connection
+}
+
+/// A connection of somebody else.
+pub(crate) async fn connect(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(5));
+    options.connect().await.unwrap()
+}
+
+pub(crate) fn reader(sqlite: &Sqlite) -> LedgerReader {
+    let shared = SharedSqlite::default();
+    shared.set(Some(sqlite.clone()));
+    LedgerReader::new(shared)
+}
+
+/// Rows of these records, one per microsecond.
+pub(crate) fn rows(from: Seq, records: &[Record]) -> Vec<Row> {
+    let mut tools = RowTools::default();
+    let seqs = (from.0..).map(Seq);
+    let rows = seqs
+        .zip(records)
+        .map(|(seq, record)| Row::new(seq, record, &mut tools));
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// Records of many kinds.
+pub(crate) fn any_record() -> impl Strategy<Value = Record> {
+    let names = (0..4_usize, 0..3_usize, any::<bool>());
+    let outcome = (
+        prop::sample::select(vec![200, 204, 302, 400, 429, 499, 500, 502]),
+        prop::sample::select(vec![
+            Ended::Complete,
+            Ended::ClientGone,
+            Ended::UpstreamCut,
+            Ended::LimitHit,
+        ]),
+        0..5_000_000_u64,
+    );
+    let usage = prop::array::uniform8(prop_oneof![3 => Just(0_u64), 1 => 0..10_000_u64]);
+    let cost = prop::option::of(-5..100_000_i64);
+    (any::<u128>(), names, outcome, usage, cost).prop_map(|(id, names, outcome, usage, cost)| {
+        let mut record = record(id);
+        record.consumer = ["alice", "bob", "carol"].get(names.0).map(|name| (*name).into());
+        (record.status, record.ended, record.duration_us) = outcome;
+        if names.2 {
+            let mut ai = ai();
+            ai.model_sent = ["gpt-4o-mini", "claude-sonnet-4-5", ""][names.1].into();
+            let [
+                input,
+                cache_read,
+                cache_write,
+                cache_write_1h,
+                audio_input,
+                output,
+                reasoning,
+                audio_output,
+            ] = usage;
+            ai.usage = Usage {
+                input,
+                cache_read,
+                cache_write,
+                cache_write_1h,
+                audio_input,
+                output,
+                reasoning,
+                audio_output,
+            };
+            ai.cost = cost.map_or(Cost::Unpriced, Cost::MicroUsd);
+            record.ai = Some(Box::new(ai));
+        } else {
+            record.ai = None;
+        }
+        record
+    })
+}
 
 /// A record of an ordinary chat call.
 pub(crate) fn record(id: u128) -> Record {
@@ -45,7 +150,7 @@ pub(crate) fn record(id: u128) -> Record {
     }
 }
 
-fn ai() -> AiRecord {
+pub(crate) fn ai() -> AiRecord {
     AiRecord {
         protocol: "openai-chat",
         provider: "openai",

@@ -26,9 +26,20 @@ pub(crate) async fn series(
     let bind = |numbered: &&NumberedSeries, to: &mut SqliteArguments| {
         to.add(numbered.id.0)?;
         to.add(day)?;
-        numbered.series.names().0.into_iter().try_for_each(|name| to.add(name))
+        numbered
+            .series
+            .names()
+            .0
+            .into_iter()
+            .try_for_each(|name| to.add(name))
     };
     bulk.insert(connection, series, bind).await
+}
+
+/// Makes the table of a day, if there is none.
+pub(crate) async fn table(connection: &mut SqliteConnection, day: i64) -> Result<(), sqlx::Error> {
+    let sql = partition::create(&partition::name(day));
+    connection.execute(AssertSqlSafe(sql)).await.map(drop)
 }
 
 /// Stores records, all of the same day.
@@ -38,7 +49,6 @@ pub(crate) async fn records(
     rows: &[Row],
 ) -> Result<(), sqlx::Error> {
     let table = partition::name(day);
-    connection.execute(AssertSqlSafe(partition::create(&table))).await?;
     let bulk = Bulk {
         target: &format!("{table} ({})", partition::COLUMNS),
         columns: 11,

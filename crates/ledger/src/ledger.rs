@@ -100,9 +100,7 @@ impl Ledger {
         self.handle.queue.stop();
         let mut progress = self.handle.progress.clone();
         let ended = async { while progress.changed().await.is_ok() {} };
-        timeout(deadline, ended)
-            .await
-            .map_err(|_| LedgerError::Timeout)?;
+        timeout(deadline, ended).await.map_err(|_| LedgerError::Timeout)?;
         Ok(self.handle.stats())
     }
 }
@@ -124,6 +122,7 @@ impl LedgerHandle {
     pub fn stats(&self) -> LedgerStats {
         let queue = self.queue.stats();
         let progress = *self.progress.borrow();
+        let has_died = self.progress.has_changed().is_err() && !queue.stopped;
         LedgerStats {
             written: progress.written,
             spilled: progress.spilled,
@@ -131,7 +130,7 @@ impl LedgerHandle {
             dropped: queue.dropped + progress.dropped,
             spill_len: progress.spill_len,
             queue_len: queue.accepted.saturating_sub(progress.settled),
-            degraded: progress.degraded,
+            degraded: progress.degraded || has_died,
         }
     }
 
@@ -150,3 +149,6 @@ impl LedgerHandle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

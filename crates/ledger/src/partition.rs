@@ -71,7 +71,14 @@ mod tests {
 
     #[test]
     fn other_tables_are_left_alone() {
-        for other in ["records", "records_", "records_20261301", "records_2026112", "records_2026112x", "rollups"] {
+        for other in [
+            "records",
+            "records_",
+            "records_20261301",
+            "records_2026112",
+            "records_2026112x",
+            "rollups",
+        ] {
             assert_eq!(day(other), None, "{other}");
         }
     }

@@ -47,6 +47,7 @@ pub(crate) enum Wait {
 pub(crate) struct QueueStats {
     pub(crate) accepted: u64,
     pub(crate) dropped: u64,
+    pub(crate) stopped: bool,
 }
 
 impl Queue {
@@ -99,6 +100,7 @@ impl Queue {
         QueueStats {
             accepted: state.accepted,
             dropped: state.dropped,
+            stopped: state.stopped,
         }
     }
 
@@ -131,7 +133,9 @@ impl Queue {
     }
 
     fn is_urgent(&self, state: &State) -> bool {
-        state.stopped || state.flushes > state.flushes_seen || state.records.len() >= self.capacity.div_ceil(URGENT_PART)
+        state.stopped
+            || state.flushes > state.flushes_seen
+            || state.records.len() >= self.capacity.div_ceil(URGENT_PART)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -117,15 +117,23 @@ async fn read_page(
     let (Some(&oldest), Some(conditions)) = (days.first(), filter.resolve(connection).await?) else {
         return Ok(page);
     };
-    let from = filter.since_us.unwrap_or(i64::MIN).max(oldest.saturating_mul(DAY_US));
+    let from = filter
+        .since_us
+        .unwrap_or(i64::MIN)
+        .max(oldest.saturating_mul(DAY_US));
     let mut below = filter.until_us.unwrap_or(i64::MAX);
     if let Some(after) = after {
         below = below.min(after.0);
     }
-    let rolled_up = database::rolled_up(connection).await?.map_or(0, |seq| seq.0.saturating_add(1));
+    let rolled_up = database::rolled_up(connection)
+        .await?
+        .map_or(0, |seq| seq.0.saturating_add(1));
     for &day in days.iter().rev() {
         let start = day.saturating_mul(DAY_US);
-        let range = (from.max(rolled_up).max(start), below.min(start.saturating_add(DAY_US)));
+        let range = (
+            from.max(rolled_up).max(start),
+            below.min(start.saturating_add(DAY_US)),
+        );
         read_range(connection, &conditions, range, limit, &mut page.records).await?;
     }
     below = below.min(rolled_up);
@@ -174,7 +182,9 @@ async fn read_range(
     }
     let mut query = QueryBuilder::new(SELECT);
     query.push(partition::name(Seq(from).day()));
-    query.push(" r LEFT JOIN series s ON s.id = r.series WHERE r.seq >= ").push_bind(from);
+    query
+        .push(" r LEFT JOIN series s ON s.id = r.series WHERE r.seq >= ")
+        .push_bind(from);
     query.push(" AND r.seq < ").push_bind(below);
     conditions.push_for_records(&mut query);
     query.push(" ORDER BY r.seq DESC LIMIT ").push_bind(room as i64);
@@ -216,7 +226,10 @@ fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
         let name: Option<&str> = row.try_get(index)?;
         Ok::<_, sqlx::Error>(name.map(Text::from))
     };
-    let count = |index: usize| row.try_get::<i64, _>(index).map(|count| count.max(0).unsigned_abs());
+    let count = |index: usize| {
+        row.try_get::<i64, _>(index)
+            .map(|count| count.max(0).unsigned_abs())
+    };
     let id: [u8; 16] = row.try_get::<&[u8], _>(1)?.try_into().unwrap_or_default();
     // A detail that cannot be read must not hide the page.
     let detail: Detail<'static> = serde_json::from_str(row.try_get(9)?).unwrap_or_default();
@@ -239,7 +252,9 @@ fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
         duration_us: row.try_get(4)?,
         ttft_us: row.try_get(5)?,
         usage: detail.tokens.with_totals(count(6)?, count(7)?),
-        cost: row.try_get::<Option<i64>, _>(8)?.map_or(Cost::Unpriced, Cost::MicroUsd),
+        cost: row
+            .try_get::<Option<i64>, _>(8)?
+            .map_or(Cost::Unpriced, Cost::MicroUsd),
         detail,
     })
 }
@@ -257,3 +272,6 @@ impl SharedSqlite {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

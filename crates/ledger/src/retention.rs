@@ -15,6 +15,9 @@ use crate::store::Store;
 
 const INTERVAL: Duration = Duration::from_secs(3600);
 
+/// A start has enough to do.
+const FIRST: Duration = Duration::from_secs(60);
+
 /// How long a step waits for the writer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -33,7 +36,7 @@ impl Retention {
     pub(crate) fn new(config: LedgerConfig) -> Self {
         Self {
             config,
-            due: Instant::now(),
+            due: Instant::now() + FIRST,
             task: None,
         }
     }
@@ -77,10 +80,11 @@ async fn apply(sqlite: &Sqlite, config: &LedgerConfig, today: i64) -> Result<(),
     }
     let first_day = today - i64::from(config.rollup_days.max(config.record_days));
     loop {
-        let deleted = sqlx::query("DELETE FROM rollups WHERE hour < ? AND hour = (SELECT min(hour) FROM rollups)")
-            .bind(first_day * 24)
-            .execute(sqlite.writer())
-            .await?;
+        let deleted =
+            sqlx::query("DELETE FROM rollups WHERE hour < ? AND hour = (SELECT min(hour) FROM rollups)")
+                .bind(first_day * 24)
+                .execute(sqlite.writer())
+                .await?;
         if deleted.rows_affected() == 0 {
             break;
         }
@@ -91,3 +95,6 @@ async fn apply(sqlite: &Sqlite, config: &LedgerConfig, today: i64) -> Result<(),
         .await
         .map(drop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,8 +61,16 @@ impl Totals {
 
     pub(crate) fn from_sums(sums: [i64; 13]) -> Self {
         let [requests, errors, unpriced, tokens @ .., cost_micros, duration_us] = sums;
-        let [input, cache_read, cache_write, cache_write_1h, audio_input, output, reasoning, audio_output] =
-            tokens.map(|count| count.max(0).unsigned_abs());
+        let [
+            input,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            audio_input,
+            output,
+            reasoning,
+            audio_output,
+        ] = tokens.map(|count| count.max(0).unsigned_abs());
         Self {
             requests,
             errors,
@@ -170,5 +178,52 @@ impl Rollups {
 
     pub(crate) fn clear(&mut self) {
         self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(status: u16, broken: bool, cost: Option<i64>, input: u64) -> Measured {
+        Measured {
+            seq: Seq(0),
+            series: SeriesId(1),
+            status,
+            broken,
+            usage: Usage {
+                input,
+                ..Usage::default()
+            },
+            cost,
+            duration_us: 10,
+        }
+    }
+
+    #[test]
+    fn every_column_is_where_it_is_read() {
+        let sums = std::array::from_fn(|index| index as i64 + 1);
+        let totals = Totals::from_sums(sums);
+        assert_eq!(totals.sums(), sums);
+        assert_eq!(SUMS[11], "cost_micros");
+        assert_eq!(totals.cost_micros, 12);
+        assert_eq!((SUMS[6], totals.usage.cache_write_1h), ("cache_write_1h", 7));
+    }
+
+    #[test]
+    fn errors_and_missing_prices_are_counted() {
+        let mut rollups = Rollups::default();
+        rollups.add(&request(200, false, Some(5), 10));
+        rollups.add(&request(200, true, Some(7), 10));
+        rollups.add(&request(201, false, None, 10));
+        rollups.add(&request(204, false, None, 0));
+        rollups.add(&request(429, false, None, 0));
+        let sums = rollups.sorted();
+        let [(_, ok), (_, refused)] = sums.as_slice() else {
+            panic!("{sums:?}")
+        };
+        assert_eq!((ok.requests, ok.errors, ok.unpriced), (4, 1, 1));
+        assert_eq!((ok.usage.input, ok.cost_micros, ok.duration_us), (30, 12, 40));
+        assert_eq!((refused.requests, refused.errors), (1, 1));
     }
 }

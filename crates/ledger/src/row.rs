@@ -106,3 +106,44 @@ mod id_bytes {
         <[u8; 16]>::deserialize(deserializer).map(|bytes| RequestId(u128::from_be_bytes(bytes)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{record, rows};
+
+    #[test]
+    fn a_row_survives_the_spill_file() {
+        let row = rows(Seq(5), &[record(u128::MAX - 1)]).remove(0);
+        let text = serde_json::to_string(&row).unwrap();
+        assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), row);
+    }
+
+    #[test]
+    fn absurd_numbers_are_bounded() {
+        let mut record = record(1);
+        record.duration_us = u64::MAX;
+        if let Some(ai) = record.ai.as_mut() {
+            ai.usage.input = u64::MAX;
+            ai.usage.reasoning = u64::MAX;
+            ai.cost = Cost::MicroUsd(i64::MIN);
+        }
+        let row = rows(Seq(1), &[record]).remove(0);
+        assert_eq!(row.duration_us, integer(MAX_COUNT));
+        assert_eq!((row.usage.input, row.usage.reasoning), (MAX_COUNT, MAX_COUNT));
+        assert_eq!(row.cost, Some(-MAX_COST));
+        assert!(
+            i64::try_from(row.usage.total())
+                .unwrap()
+                .checked_mul(1_000_000)
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn an_unpriced_call_has_no_cost() {
+        let mut record = record(1);
+        record.ai.as_mut().unwrap().cost = Cost::Unpriced;
+        assert_eq!(rows(Seq(1), &[record]).remove(0).cost, None);
+    }
+}

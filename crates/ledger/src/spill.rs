@@ -64,7 +64,11 @@ impl Spill {
             .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LedgerError::InUse { path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(LedgerError::InUse {
+                    path: path.to_owned(),
+                });
+            }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let mut spill = Self {
@@ -164,7 +168,10 @@ impl Spill {
             last = Some(raw);
         }
         if self.write < length {
-            tracing::warn!(bytes = length - self.write, "cut a torn end off the ledger's spill file");
+            tracing::warn!(
+                bytes = length - self.write,
+                "cut a torn end off the ledger's spill file"
+            );
             self.file.set_len(self.write)?;
         }
         Ok(last.and_then(|raw| raw.decode().rows.last().map(|row| row.seq)))
@@ -234,3 +241,6 @@ fn words(header: &[u8; HEADER]) -> [u32; 3] {
     let [a, b, c, d, e, f, g, h, i, j, k, l] = *header;
     [[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(u32::from_le_bytes)
 }
+
+#[cfg(test)]
+mod tests;

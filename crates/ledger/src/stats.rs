@@ -19,8 +19,8 @@ pub struct LedgerStats {
     pub spill_len: u64,
     /// Records in memory.
     pub queue_len: u64,
-    /// Whether neither the database nor the spill file takes records. Until it does, they wait in memory and then
-    /// are dropped.
+    /// Whether neither the database nor the spill file takes records, or the writer has died. Until that changes,
+    /// records wait in memory and then are dropped.
     pub degraded: bool,
 }
 

@@ -24,8 +24,8 @@ pub(crate) struct Store {
     spill: Spill,
     sequence: Sequence,
     progress: Progress,
-    /// Whether the database has been open. From then on a missing file is awaited, not made anew.
-    was_open: bool,
+    /// Whether the database's file has been there. From then on a missing one is awaited, not made anew.
+    existed: bool,
     /// Whether the last attempt at the database failed. Only changes are logged.
     away: bool,
 }
@@ -40,7 +40,7 @@ impl Store {
             spill,
             sequence: Sequence::after(last),
             progress: Progress::default(),
-            was_open: false,
+            existed: false,
             away: false,
         };
         match store.connect().await {
@@ -50,6 +50,7 @@ impl Store {
             }
             Err(error) => return Err(error),
         }
+        store.existed = store.config.path.exists();
         store.progress.spill_len = store.spill.rows();
         Ok(store)
     }
@@ -73,7 +74,11 @@ impl Store {
 
     /// Whether there is nothing to do until rows come.
     pub(crate) fn is_idle(&self) -> bool {
-        self.spill.is_empty() && self.database.as_ref().is_some_and(|database| !database.has_pending())
+        self.spill.is_empty()
+            && self
+                .database
+                .as_ref()
+                .is_some_and(|database| !database.has_pending())
     }
 
     /// Whether every row that was saved is in the database.
@@ -92,10 +97,12 @@ impl Store {
                 }
                 Err(error) => self.note(&error),
             }
+            self.spill(rows);
+        } else {
+            // Rows go behind those that are spilled already, which keeps their order.
+            self.spill(rows);
+            self.replay().await;
         }
-        // Rows go behind those that are spilled already, which keeps their order.
-        self.spill(rows);
-        self.replay().await;
         self.progress.spill_len = self.spill.rows();
     }
 
@@ -104,7 +111,8 @@ impl Store {
         let Some(database) = self.database.as_mut() else {
             return;
         };
-        if (now || database.is_roll_up_due())
+        if database.has_pending()
+            && (now || database.is_roll_up_due())
             && let Err(error) = database.roll_up().await
         {
             self.note(&error.into());
@@ -202,8 +210,14 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
+        // A batch whose commit seemed to fail may be there; as it is committed whole, its first row tells.
         let result = match database.write(rows).await {
             Err(error) if is_conflict(&error) => {
+                if let Some(first) = rows.first()
+                    && database.has(first).await?
+                {
+                    return Ok(());
+                }
                 if let Some(last) = database.last_seq().await? {
                     self.sequence.advance(last);
                 }
@@ -228,11 +242,15 @@ impl Store {
 
     /// The database, opened again if need be.
     async fn connect(&mut self) -> Result<&mut Database, LedgerError> {
-        if self.database.as_ref().is_some_and(|database| !database.is_in_place()) {
+        if self
+            .database
+            .as_ref()
+            .is_some_and(|database| !database.is_in_place())
+        {
             self.disconnect();
         }
         if self.database.is_none() {
-            if self.was_open && !self.config.path.exists() {
+            if self.existed && !self.config.path.exists() {
                 return Err(LedgerError::Unavailable);
             }
             let mut database = Database::open(&self.config).await?;
@@ -240,7 +258,6 @@ impl Store {
                 self.sequence.advance(last);
             }
             self.database = Some(database);
-            self.was_open = true;
         }
         self.database.as_mut().ok_or(LedgerError::Unavailable)
     }
@@ -254,7 +271,7 @@ impl Store {
 
     fn note(&mut self, error: &LedgerError) {
         if !self.away {
-            tracing::warn!(%error, "the ledger's database takes no records; they are spilled");
+            tracing::warn!(%error, "the ledger cannot write to its database; records are spilled");
         }
         self.away = true;
         if let LedgerError::Database(error) = error
@@ -266,7 +283,7 @@ impl Store {
 
     fn recovered(&mut self) {
         if self.away {
-            tracing::info!("the ledger's database takes records again");
+            tracing::info!("the ledger writes to its database again");
         }
         self.away = false;
     }
@@ -276,3 +293,6 @@ fn is_conflict(error: &SqlError) -> bool {
     matches!(error, SqlError::Query { source, .. }
         if source.as_database_error().is_some_and(|error| error.is_unique_violation()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,7 +114,9 @@ async fn sum(
 ) -> Result<Vec<UsageRow>, sqlx::Error> {
     let mut query = QueryBuilder::new("SELECT ");
     query.push(group.period.expression()).push(" AS period, ");
-    query.push(group.dimension.map_or("''", Dimension::expression)).push(" AS name");
+    query
+        .push(group.dimension.map_or("''", Dimension::expression))
+        .push(" AS name");
     for column in SUMS {
         query.push(", sum(r.").push(column).push(")");
     }
@@ -123,12 +125,16 @@ async fn sum(
         query.push(" AND hour >= ").push_bind(Seq(since).hour());
     }
     if let Some(until) = filter.until_us {
-        query.push(" AND hour <= ").push_bind(Seq(until.saturating_sub(1)).hour());
+        query
+            .push(" AND hour <= ")
+            .push_bind(Seq(until.saturating_sub(1)).hour());
     }
     conditions.push_for_rollups(&mut query);
     query.push(" GROUP BY period, name");
     if let Some(after) = after {
-        query.push(" HAVING (period, name) > (").push_bind(after.period_us);
+        query
+            .push(" HAVING (period, name) > (")
+            .push_bind(after.period_us);
         query.push(", ").push_bind(after.name.as_str()).push(")");
     }
     query.push(" ORDER BY period, name LIMIT ");

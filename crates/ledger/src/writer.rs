@@ -40,17 +40,24 @@ impl Writer {
                 true => Wait::Interval,
             };
             let stopped = self.queue.ready(wait, self.flush_interval).await;
-            // While rows wait that nobody takes, the queue fills up and then drops: memory stays bounded.
-            if rows.is_empty() || stopped {
-                flush = self.queue.take(&mut records).or(flush);
-                self.stamp(&records, &mut rows, &mut tools);
-                records.clear();
+            // A batch that failed is tried again by itself: its rows may have got into the database nevertheless, and
+            // are recognised by the first one. Meanwhile the queue fills up and then drops: memory stays bounded.
+            if !rows.is_empty() {
+                self.store.save(&mut rows).await;
             }
-            self.store.save(&mut rows).await;
-            self.store.roll_up(stopped || flush.is_some()).await;
             if stopped {
                 self.store.drop_rows(&mut rows);
             }
+            if rows.is_empty() {
+                flush = self.queue.take(&mut records).or(flush);
+                self.stamp(&records, &mut rows, &mut tools);
+                records.clear();
+                self.store.save(&mut rows).await;
+            }
+            if stopped {
+                self.store.drop_rows(&mut rows);
+            }
+            self.store.roll_up(stopped || flush.is_some()).await;
             if rows.is_empty()
                 && let Some(ticket) = flush.take()
             {
