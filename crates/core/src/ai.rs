@@ -98,12 +98,22 @@ pub struct ProgressState {
 impl Progress {
     /// Changes the state.
     pub fn update(&self, change: impl FnOnce(&mut ProgressState)) {
-        change(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        change(
+            &mut self
+                .state
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
     }
 
     /// Reads the state.
     pub fn read<T>(&self, look: impl FnOnce(&ProgressState) -> T) -> T {
-        look(&self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        look(
+            &self
+                .state
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
     }
 
     /// Says that the answer is known to its end: what the last bytes bring is in the state.

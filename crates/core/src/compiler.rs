@@ -37,6 +37,9 @@ use crate::upstream::Upstream;
 
 pub use self::builtin::BuiltinRoute;
 
+/// Kinds that are no part of a snapshot.
+const NOT_COMPILED: [Kind; 4] = [Kind::Ssl, Kind::Secret, Kind::Proto, Kind::StreamRoute];
+
 /// One change of the configuration.
 #[derive(Clone)]
 pub struct Change {
@@ -65,7 +68,10 @@ pub struct CompilerOptions {
     pub router: RouterKind,
 }
 
-/// See the [module documentation](self).
+/// Compiles resources to snapshots, and keeps what they share.
+///
+/// Every resource is compiled on its own. One that does not compile keeps its previous form and stands in
+/// [`Snapshot::problems`] until it is fixed or gone. References may dangle: what they lead to may come later.
 pub struct Compiler {
     registry: Arc<Registry>,
     services: Arc<Services>,
@@ -169,7 +175,12 @@ impl Compiler {
         }
         self.compile_metadata(&mut dirty);
         let mut changed = BTreeSet::new();
-        changed.extend(self.compile_kind(Kind::Upstream, &dirty, |c| &mut c.upstreams, Self::compile_upstream));
+        changed.extend(self.compile_kind(
+            Kind::Upstream,
+            &dirty,
+            |c| &mut c.upstreams,
+            Self::compile_upstream,
+        ));
         changed.extend(self.compile_kind(Kind::Service, &dirty, |c| &mut c.services, Self::compile_service));
         changed.extend(self.compile_kind(
             Kind::PluginConfig,
@@ -200,13 +211,18 @@ impl Compiler {
     }
 
     fn take_in(&mut self, change: Change, dirty: &mut Dirty) {
-        let Some(key) = Key::parse(&change.key) else { return };
-        if matches!(key.kind(), Kind::Ssl | Kind::Secret | Kind::Proto | Kind::StreamRoute) {
+        let Some(key) = Key::parse(&change.key) else {
+            return;
+        };
+        if NOT_COMPILED.contains(&key.kind()) {
             return;
         }
         match change.value {
             Some(value) => {
-                let source = Source { value, created: change.created };
+                let source = Source {
+                    value,
+                    created: change.created,
+                };
                 self.sources.insert(key.clone(), source);
             }
             None => {
@@ -220,7 +236,10 @@ impl Compiler {
     /// hundred thousand consumers have none but auth plugins.
     fn forget_sources(&mut self, dirty: &Dirty) {
         for key in dirty.0.values().flatten() {
-            let carries = self.sources.get(key).is_some_and(|source| self.carries(key, &source.value, |_| true));
+            let carries = self
+                .sources
+                .get(key)
+                .is_some_and(|source| self.carries(key, &source.value, |_| true));
             if !carries {
                 self.sources.remove(key);
             }
@@ -267,7 +286,12 @@ impl Compiler {
             self.warnings.remove(&owner);
             return Outcome::Gone;
         };
-        let item = Item { key, owner: &owner, value: &value, created };
+        let item = Item {
+            key,
+            owner: &owner,
+            value: &value,
+            created,
+        };
         match self.hold(&item).and_then(|()| compile(self, &item)) {
             Ok(compiled) => {
                 self.problems.remove(&owner);
@@ -283,14 +307,21 @@ impl Compiler {
     }
 
     fn hold(&self, item: &Item<'_>) -> Result<(), String> {
-        let schema = self.schemas.as_ref().and_then(|schemas| schemas.of_kind(item.key.kind()));
-        schema.map_or(Ok(()), |schema| schema.check(item.value).map_err(|error| error.to_string()))
+        let schema = self
+            .schemas
+            .as_ref()
+            .and_then(|schemas| schemas.of_kind(item.key.kind()));
+        schema.map_or(Ok(()), |schema| {
+            schema.check(item.value).map_err(|error| error.to_string())
+        })
     }
 
     /// Some texts quote the value that does not hold: nobody but its author may see it if it is a secret.
     fn without_secrets(&self, item: &Item<'_>, mut problem: String) -> String {
         for field in secret_fields(&**self.registry.catalogue(), item.key, item.value) {
-            let Some(secret) = item.value.pointer(&field.pointer) else { continue };
+            let Some(secret) = item.value.pointer(&field.pointer) else {
+                continue;
+            };
             for text in texts_in(secret).filter(|text| !text.is_empty()) {
                 problem = problem.replace(text, MASK);
             }
@@ -302,8 +333,14 @@ impl Compiler {
 /// The strings of a secret member: itself, or what it is made of.
 fn texts_in(secret: &Value) -> impl Iterator<Item = &str> {
     let items = secret.as_array().into_iter().flatten();
-    let members = secret.as_object().into_iter().flat_map(|members| members.values());
-    std::iter::once(secret).chain(items).chain(members).filter_map(Value::as_str)
+    let members = secret
+        .as_object()
+        .into_iter()
+        .flat_map(|members| members.values());
+    std::iter::once(secret)
+        .chain(items)
+        .chain(members)
+        .filter_map(Value::as_str)
 }
 
 /// An id as JSON holds it: text or a number.

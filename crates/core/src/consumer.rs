@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use http::HeaderValue;
-use imbl::HashMap;
+use imbl::GenericHashMap;
+use imbl::shared_ptr::DefaultSharedPtr;
 use serde_json::Value;
 use sluice_record::Text;
 use smallvec::SmallVec;
@@ -56,14 +58,19 @@ pub struct Caller {
     pub credential: Option<Text>,
 }
 
+/// A persistent map by name or key. Its quick hash is safe: only configuration puts keys into it.
+type Table<T> = GenericHashMap<Text, T, RandomState, DefaultSharedPtr>;
+
+/// Identities of one key, the one that counts last.
 type Entries = SmallVec<[Arc<Identity>; 1]>;
 
 /// All consumers of a snapshot. Clones share structure.
 #[derive(Clone, Default)]
 pub struct Consumers {
-    by_name: HashMap<Text, Arc<Consumer>>,
-    groups: HashMap<Text, Arc<ConsumerGroup>>,
-    by_key: HashMap<&'static str, HashMap<Text, Entries>>,
+    by_name: Table<Arc<Consumer>>,
+    groups: Table<Arc<ConsumerGroup>>,
+    /// One table per auth plugin; there are a handful.
+    by_key: Vec<(&'static str, Table<Entries>)>,
 }
 
 impl Consumers {
@@ -83,8 +90,12 @@ impl Consumers {
     /// or any more, do not count.
     #[must_use]
     pub fn find(&self, plugin: &str, key: &str) -> Option<(&Arc<Consumer>, &Arc<Identity>)> {
-        let entries = self.by_key.get(plugin)?.get(key)?;
-        entries.iter().rev().find_map(|identity| Some((self.by_name.get(&identity.username)?, identity)))
+        let (_, table) = self.by_key.iter().find(|(name, _)| *name == plugin)?;
+        let entries = table.get(key)?;
+        entries
+            .iter()
+            .rev()
+            .find_map(|identity| Some((self.by_name.get(&identity.username)?, identity)))
     }
 
     /// How many consumers there are.
@@ -116,13 +127,26 @@ impl Consumers {
     }
 
     pub(crate) fn add_identity(&mut self, plugin: &'static str, key: Text, identity: Identity) {
-        let entries = self.by_key.entry(plugin).or_default().entry(key).or_default();
+        let known = self.by_key.iter().position(|(name, _)| *name == plugin);
+        let at = known.unwrap_or_else(|| {
+            self.by_key.push((plugin, Table::default()));
+            self.by_key.len() - 1
+        });
+        let entries = self.by_key[at].1.entry(key).or_default();
         let at = entries.partition_point(|other| other.order <= identity.order);
         entries.insert(at, Arc::new(identity));
     }
 
-    pub(crate) fn remove_identity(&mut self, plugin: &'static str, key: &str, username: &str, credential: Option<&str>) {
-        let Some(table) = self.by_key.get_mut(plugin) else { return };
+    pub(crate) fn remove_identity(
+        &mut self,
+        plugin: &'static str,
+        key: &str,
+        username: &str,
+        credential: Option<&str>,
+    ) {
+        let Some((_, table)) = self.by_key.iter_mut().find(|(name, _)| *name == plugin) else {
+            return;
+        };
         let Some(entries) = table.get_mut(key) else { return };
         entries.retain(|entry| &*entry.username != username || entry.credential.as_deref() != credential);
         if entries.is_empty() {

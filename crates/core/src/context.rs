@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sluice_record::{Ended, RequestId, ResponseSource, Text};
+use sluice_resource::Expr;
 use smallvec::SmallVec;
 
 use crate::ai::AiCall;
@@ -79,7 +80,8 @@ pub struct Context {
     pub keeps_answer_headers: bool,
     /// Copies of bodies that plugins of the log phase asked for.
     pub captured: Captured,
-    filters: SmallVec<[(usize, bool); 2]>,
+    /// By the expression's address, which is that of the snapshot's own.
+    decided: SmallVec<[(usize, bool); 2]>,
 }
 
 /// An attempt at an upstream.
@@ -99,7 +101,9 @@ impl Trial {
     /// Time that it took, as far as it has come.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.ended.unwrap_or_else(Instant::now).saturating_duration_since(self.started)
+        self.ended
+            .unwrap_or_else(Instant::now)
+            .saturating_duration_since(self.started)
     }
 }
 
@@ -170,20 +174,24 @@ impl Context {
             answer: Answer::default(),
             keeps_answer_headers: false,
             captured: Captured::default(),
-            filters: SmallVec::new(),
+            decided: SmallVec::new(),
         }
     }
 
-    /// Whether an entry's `_meta.filter` lets it run; decided once per request.
+    /// Whether an entry's `_meta.filter` lets it run.
     pub fn passes_filter(&mut self, entry: &PluginEntry) -> bool {
-        let Some(filter) = &entry.filter else { return true };
-        let id = std::ptr::from_ref(entry).addr();
-        if let Some((_, passed)) = self.filters.iter().find(|(known, _)| *known == id) {
-            return *passed;
+        entry.filter.as_ref().is_none_or(|filter| self.holds(filter))
+    }
+
+    /// Whether an expression of the configuration holds; decided once per request, so that all phases agree.
+    pub fn holds(&mut self, expr: &Expr) -> bool {
+        let id = std::ptr::from_ref(expr).addr();
+        if let Some((_, held)) = self.decided.iter().find(|(known, _)| *known == id) {
+            return *held;
         }
-        let passed = filter.eval(self);
-        self.filters.push((id, passed));
-        passed
+        let holds = expr.eval(self);
+        self.decided.push((id, holds));
+        holds
     }
 
     /// Attaches the caller and tells the upstream who it is (compat §3.4). What the client sent under these names is
@@ -191,9 +199,14 @@ impl Context {
     pub fn attach(&mut self, caller: Caller) {
         let headers = &mut self.request.headers;
         headers.insert(CONSUMER_USERNAME, caller.consumer.username_header.clone());
-        let credential = caller.credential.as_deref().and_then(|id| HeaderValue::from_str(id).ok());
-        for (name, value) in [(CREDENTIAL_IDENTIFIER, credential), (CONSUMER_CUSTOM_ID, caller.consumer.custom_id.clone())]
-        {
+        let credential = caller
+            .credential
+            .as_deref()
+            .and_then(|id| HeaderValue::from_str(id).ok());
+        for (name, value) in [
+            (CREDENTIAL_IDENTIFIER, credential),
+            (CONSUMER_CUSTOM_ID, caller.consumer.custom_id.clone()),
+        ] {
             match value {
                 Some(value) => headers.insert(name, value),
                 None => headers.remove(name),
@@ -222,6 +235,11 @@ impl Context {
 }
 
 fn unix_micros() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,5 +27,7 @@ const ENDS: [&str; 20] = [
 /// Whether a path is a standard LLM endpoint: there, callers may put their key where their dialect puts it.
 #[must_use]
 pub fn is_llm_path(path: &str) -> bool {
-    ENDS.iter().any(|end| path.ends_with(end)) || path.starts_with("/v1beta/") || path.starts_with("/v1/models/")
+    ENDS.iter().any(|end| path.ends_with(end))
+        || path.starts_with("/v1beta/")
+        || path.starts_with("/v1/models/")
 }

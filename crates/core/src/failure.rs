@@ -62,25 +62,39 @@ impl Reply {
     /// An answer with a status alone.
     #[must_use]
     pub fn status(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: ReplyBody::Page, source: ResponseSource::Apisix }
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: ReplyBody::Page,
+            source: ResponseSource::Apisix,
+        }
     }
 
     /// An answer with a JSON body.
     #[must_use]
     pub fn json(status: StatusCode, body: Value) -> Self {
-        Self { body: ReplyBody::Json(body), ..Self::status(status) }
+        Self {
+            body: ReplyBody::Json(body),
+            ..Self::status(status)
+        }
     }
 
     /// An answer with a text body.
     #[must_use]
     pub fn text(status: StatusCode, body: impl Into<Cow<'static, str>>) -> Self {
-        Self { body: ReplyBody::Text(body.into()), ..Self::status(status) }
+        Self {
+            body: ReplyBody::Text(body.into()),
+            ..Self::status(status)
+        }
     }
 
     /// An answer with bytes of the given content type.
     #[must_use]
     pub fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
-        let mut reply = Self { body: ReplyBody::Raw(Body::from(body)), ..Self::status(status) };
+        let mut reply = Self {
+            body: ReplyBody::Raw(Body::from(body)),
+            ..Self::status(status)
+        };
         reply.headers.insert(header::CONTENT_TYPE, content_type);
         reply
     }
@@ -124,7 +138,11 @@ impl Failure {
         code: &'static str,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let fault = if status.is_client_error() { Fault::Client } else { Fault::Gateway };
+        let fault = if status.is_client_error() {
+            Fault::Client
+        } else {
+            Fault::Gateway
+        };
         Self {
             fault,
             retry: Retry::Never,
@@ -181,7 +199,13 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}", self.reply.status.as_u16(), self.code, self.message)?;
+        write!(
+            f,
+            "{} ({}): {}",
+            self.reply.status.as_u16(),
+            self.code,
+            self.message
+        )?;
         if let Some(source) = &self.source {
             write!(f, ": {source}")?;
         }

@@ -74,15 +74,16 @@ pub use self::endpoints::is_llm_path;
 pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
 pub use self::pipeline::{Pipeline, PluginEntry, PluginSet, Uids};
 pub use self::plugin::{
-    CompileEnv, CompileError, CompileFn, InstanceQuota, Phase, Phases, Plugin, PluginDef, ResponseHead, Step, Verdict,
+    CompileEnv, CompileError, CompileFn, InstanceQuota, Phase, Phases, Plugin, PluginDef, ResponseHead, Step,
+    Verdict,
 };
 pub use self::redact::{KeyPlace, MASK};
 pub use self::registry::Registry;
 pub use self::request::{ReadBodyError, Request, RequestBody, UpstreamOverrides};
 pub use self::route::{MatchedRoute, Route, RouteUpstream, ServiceRef, UpstreamTimeouts};
 pub use self::router::{
-    Lookup, Match, Methods, PathError, PathParams, RouteEntry, RouteRequest, Router, RouterKind, UnknownMethod,
-    normalize_path, strip_tail_slash,
+    Lookup, Match, Methods, PathError, PathParams, RouteEntry, RouteRequest, Router, RouterKind,
+    UnknownMethod, normalize_path, strip_tail_slash,
 };
 pub use self::services::{Services, Worker};
 pub use self::snapshot::{Snapshot, SnapshotCell};

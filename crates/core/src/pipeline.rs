@@ -60,7 +60,8 @@ impl PluginSet {
 
     /// Takes over everything of `other`; what has the same name is replaced whole (compat §2.5).
     pub fn overlay(&mut self, other: &Self) {
-        self.0.extend(other.0.iter().map(|(name, entry)| (*name, entry.clone())));
+        self.0
+            .extend(other.0.iter().map(|(name, entry)| (*name, entry.clone())));
     }
 
     /// The entry of that name, unless it is switched off.
@@ -116,7 +117,13 @@ impl Pipeline {
     pub fn new(set: PluginSet) -> Self {
         let mut order: Vec<_> = set.iter().cloned().collect();
         order.sort_by(|a, b| b.priority.cmp(&a.priority).then(a.name.cmp(b.name)));
-        let of = |phase| -> Steps { order.iter().filter(|e| e.plugin.phases().has(phase)).cloned().collect() };
+        let of = |phase| -> Steps {
+            order
+                .iter()
+                .filter(|e| e.plugin.phases().has(phase))
+                .cloned()
+                .collect()
+        };
         Self {
             rewrite: of(Phase::Rewrite),
             late_rewrite: Box::default(),
@@ -126,7 +133,10 @@ impl Pipeline {
             response_body: of(Phase::ResponseBody),
             settle: of(Phase::Settle),
             log: of(Phase::Log),
-            quota: order.iter().find(|e| e.plugin.instance_quota().is_some()).cloned(),
+            quota: order
+                .iter()
+                .find(|e| e.plugin.instance_quota().is_some())
+                .cloned(),
             set,
         }
     }
@@ -142,7 +152,10 @@ impl Pipeline {
         let merged = Self::new(set);
         let late = |e: &&Arc<PluginEntry>| !self.set.has_name(e.name) && !e.is_auth;
         let late_rewrite = merged.rewrite.iter().filter(late).cloned().collect();
-        Self { late_rewrite, ..merged }
+        Self {
+            late_rewrite,
+            ..merged
+        }
     }
 
     /// The steps of a phase.

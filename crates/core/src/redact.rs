@@ -66,4 +66,54 @@ impl Context {
         };
         Cow::Owned(query.split('&').map(mask).collect::<Vec<_>>().join("&"))
     }
+
+    /// An address, of this request or of where it came from, as logs may show it.
+    #[must_use]
+    pub fn masked_url<'u>(&self, url: &'u str) -> Cow<'u, str> {
+        let Some((before, query)) = url.split_once('?') else {
+            return Cow::Borrowed(url);
+        };
+        match self.masked_query(query) {
+            Cow::Borrowed(_) => Cow::Borrowed(url),
+            Cow::Owned(masked) => Cow::Owned(format!("{before}?{masked}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Gateway;
+
+    #[test]
+    fn places_that_carry_keys_are_hidden() {
+        let mut cx = Gateway::new().context("GET", "/");
+        let hidden = |cx: &Context, name: &str| (cx.hides_header(name), cx.hides_argument(name));
+        assert_eq!(hidden(&cx, "authorization"), (true, false));
+        assert_eq!(hidden(&cx, "apikey"), (true, true));
+        assert_eq!(hidden(&cx, "x-team"), (false, false));
+        assert!(cx.hides_argument("Access_Token"));
+        cx.key_place = Some(KeyPlace::Header(HeaderName::from_static("x-team")));
+        assert_eq!(hidden(&cx, "x-team"), (true, false));
+        cx.key_place = Some(KeyPlace::Argument("x-team".to_owned()));
+        assert_eq!(hidden(&cx, "x-team"), (false, true));
+    }
+
+    #[test]
+    fn queries_keep_the_names_of_secrets_only() {
+        let cx = Gateway::new().context("GET", "/");
+        for (query, masked) in [
+            ("a=1&b=%20", "a=1&b=%20"),
+            ("key=sk-1&a=1&API_KEY=x", "key=***&a=1&API_KEY=***"),
+            ("%6bey=sk-1", "%6bey=***"),
+            ("key&a=key=b", "key&a=key=b"),
+        ] {
+            assert_eq!(cx.masked_query(query), masked);
+            assert_eq!(
+                cx.masked_url(&format!("http://a/b?{query}")),
+                format!("http://a/b?{masked}")
+            );
+        }
+        assert_eq!(cx.masked_url("/key=sk-1"), "/key=sk-1");
+    }
 }

@@ -18,9 +18,16 @@ impl Registry {
     /// not name do not exist.
     #[must_use]
     pub fn new(plugins: Vec<PluginDef>, enabled: Option<&[String]>) -> Self {
-        let compile = plugins.iter().rev().map(|def| (def.info.name, def.compile)).collect();
+        let compile = plugins
+            .iter()
+            .rev()
+            .map(|def| (def.info.name, def.compile))
+            .collect();
         let catalogue = Catalogue::new(plugins.into_iter().map(|def| def.info).collect(), enabled);
-        Self { catalogue: Arc::new(catalogue), compile }
+        Self {
+            catalogue: Arc::new(catalogue),
+            compile,
+        }
     }
 
     /// Names, priorities and schemas, for those who only look.

@@ -58,14 +58,25 @@ impl Request {
     /// Removes every occurrence of a query argument.
     pub fn remove_query_arg(&mut self, name: &str) {
         let Some(query) = &self.query else { return };
-        let kept: Vec<&str> =
-            query.split('&').filter(|pair| decode(pair.split('=').next().unwrap_or_default()) != name).collect();
-        self.query = if kept.is_empty() { None } else { Some(kept.join("&")) };
+        let kept: Vec<&str> = query
+            .split('&')
+            .filter(|pair| decode(pair.split('=').next().unwrap_or_default()) != name)
+            .collect();
+        self.query = if kept.is_empty() {
+            None
+        } else {
+            Some(kept.join("&"))
+        };
     }
 
     /// All query arguments in the order they stand, percent-decoded; `None` for one without `=`.
     pub fn query_args(&self) -> impl Iterator<Item = (String, Option<String>)> + '_ {
-        let pairs = self.query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let pairs = self
+            .query
+            .as_deref()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty());
         pairs.map(|pair| match pair.split_once('=') {
             Some((name, value)) => (decode(name).into_owned(), Some(decode(value).into_owned())),
             None => (decode(pair).into_owned(), None),
@@ -76,18 +87,29 @@ impl Request {
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let values = self.headers.get_all(http::header::COOKIE);
-        let pairs = values.iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
-        pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+        let pairs = values
+            .iter()
+            .filter_map(|v| v.to_str().ok())
+            .flat_map(|v| v.split(';'));
+        pairs
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 }
 
 /// The first field of that name in a form-encoded text, such as a query.
 pub(crate) fn form_field(form: &str, name: &str) -> Option<String> {
-    query_pairs(form).find(|(key, _)| decode(key) == name).map(|(_, value)| decode(value).into_owned())
+    query_pairs(form)
+        .find(|(key, _)| decode(key) == name)
+        .map(|(_, value)| decode(value).into_owned())
 }
 
 fn query_pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// Form decoding. Borrowed when there is nothing to decode, as in nearly all names.
@@ -96,14 +118,19 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let spaced = text.replace('+', " ");
-    Cow::Owned(percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+    Cow::Owned(
+        percent_encoding::percent_decode_str(&spaced)
+            .decode_utf8_lossy()
+            .into_owned(),
+    )
 }
 
 /// What plugins want of the upstream request instead of the client's own (`proxy-rewrite`).
 #[derive(Default)]
 pub struct UpstreamOverrides {
-    /// Path and query, percent-encoded.
-    pub path_and_query: Option<String>,
+    /// Path, percent-encoded, perhaps with a query of its own. The client's query follows it, as it is when the
+    /// request is sent.
+    pub path: Option<String>,
     /// Method.
     pub method: Option<Method>,
     /// `Host` header.
@@ -148,7 +175,11 @@ impl RequestBody {
     /// A body that has not been read.
     #[must_use]
     pub fn new(body: Body) -> Self {
-        Self { state: BodyState::Pending(body), changed: false, json: OnceLock::new() }
+        Self {
+            state: BodyState::Pending(body),
+            changed: false,
+            json: OnceLock::new(),
+        }
     }
 
     /// Reads the body whole; later calls return the same bytes.
@@ -191,7 +222,9 @@ impl RequestBody {
     /// The body as JSON, if it has been read and is JSON. Scanned once, whoever asks.
     pub(crate) fn json(&self) -> Option<&JsonView> {
         let bytes = self.bytes()?;
-        self.json.get_or_init(|| JsonView::parse(bytes.clone()).ok().map(Box::new)).as_deref()
+        self.json
+            .get_or_init(|| JsonView::parse(bytes.clone()).ok().map(Box::new))
+            .as_deref()
     }
 
     /// Replaces the body with what a plugin made of it.
@@ -233,7 +266,11 @@ fn failing_body() -> Body {
 }
 
 fn check_size(size: u64, limit: u64) -> Result<(), ReadBodyError> {
-    if size > limit { Err(ReadBodyError::TooLarge { size, limit }) } else { Ok(()) }
+    if size > limit {
+        Err(ReadBodyError::TooLarge { size, limit })
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -70,7 +70,11 @@ pub struct UpstreamTimeouts {
 impl Default for UpstreamTimeouts {
     fn default() -> Self {
         let minute = Duration::from_secs(60);
-        Self { connect: minute, send: minute, read: minute }
+        Self {
+            connect: minute,
+            send: minute,
+            read: minute,
+        }
     }
 }
 

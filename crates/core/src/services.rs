@@ -62,7 +62,10 @@ impl Worker {
     /// A worker with its own connections.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
-        Self { pool, merged: Mutex::new(HashMap::new()) }
+        Self {
+            pool,
+            merged: Mutex::new(HashMap::new()),
+        }
     }
 
     /// The route's pipeline with the caller's group and consumer plugins merged in. `None` when the consumer's group
@@ -85,8 +88,94 @@ impl Worker {
         if merged.len() >= MERGED_MAX {
             merged.clear();
         }
-        let pipeline = Arc::new(route.pipeline.with_caller(group.map(|g| &*g.plugins), &consumer.plugins));
+        let pipeline = Arc::new(
+            route
+                .pipeline
+                .with_caller(group.map(|g| &*g.plugins), &consumer.plugins),
+        );
         merged.insert(key, pipeline.clone());
         Some(pipeline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::consumer::Consumer;
+    use crate::testing::Gateway;
+
+    fn gateway() -> Gateway {
+        let mut gateway = Gateway::new();
+        gateway.put("/routes/1", json!({"uri": "/1", "plugins": {"a": {}}}));
+        gateway.put("/routes/2", json!({"uri": "/2", "plugins": {"a": {}}}));
+        gateway.put("/consumer_groups/g", json!({"plugins": {"b": {}}}));
+        gateway.put("/consumers/jack", json!({"group_id": "g", "plugins": {"c": {}}}));
+        gateway
+    }
+
+    fn merge(gateway: &Gateway, path: &str) -> Arc<Pipeline> {
+        gateway
+            .worker
+            .merged(&gateway.snapshot(), &gateway.route(path), &gateway.caller("jack"))
+            .unwrap()
+    }
+
+    fn cached(gateway: &Gateway) -> usize {
+        gateway.worker.merged.lock().unwrap().len()
+    }
+
+    #[test]
+    fn merged_pipelines_are_kept_until_what_they_are_made_of_changes() {
+        let mut gateway = gateway();
+        let first = merge(&gateway, "/1");
+        assert!(!Arc::ptr_eq(&first, &merge(&gateway, "/2")));
+        gateway.put("/consumers/jill", json!({}));
+        gateway.put("/routes/2", json!({"uri": "/2"}));
+        assert!(
+            Arc::ptr_eq(&first, &merge(&gateway, "/1")),
+            "unrelated edits do not matter"
+        );
+
+        let mut last = first;
+        for (key, value) in [
+            ("/routes/1", json!({"uri": "/1"})),
+            ("/consumer_groups/g", json!({"plugins": {"b": {}}})),
+            ("/consumers/jack", json!({"group_id": "g", "plugins": {"c": {}}})),
+        ] {
+            gateway.put(key, value);
+            let next = merge(&gateway, "/1");
+            assert!(!Arc::ptr_eq(&last, &next), "{key}");
+            last = next;
+        }
+    }
+
+    #[test]
+    fn the_cache_is_bounded() {
+        let gateway = gateway();
+        let (snapshot, route, jack) = (
+            gateway.snapshot(),
+            gateway.route("/1"),
+            gateway.caller("jack").consumer,
+        );
+        let mut most = 0;
+        for uid in 0..2 * MERGED_MAX as u64 {
+            let consumer = Consumer {
+                uid,
+                username: jack.username.clone(),
+                username_header: jack.username_header.clone(),
+                group_id: None,
+                custom_id: None,
+                plugins: jack.plugins.clone(),
+            };
+            let caller = Caller {
+                consumer: Arc::new(consumer),
+                credential: None,
+            };
+            assert!(gateway.worker.merged(&snapshot, &route, &caller).is_some());
+            most = most.max(cached(&gateway));
+        }
+        assert_eq!(most, MERGED_MAX);
     }
 }

@@ -45,7 +45,10 @@ impl SnapshotCell {
     #[must_use]
     pub fn new(first: Snapshot) -> Self {
         let revision = watch::Sender::new(first.revision);
-        Self { current: ArcSwap::from_pointee(first), revision }
+        Self {
+            current: ArcSwap::from_pointee(first),
+            revision,
+        }
     }
 
     /// The current snapshot. Requests call this once.
@@ -66,5 +69,37 @@ impl SnapshotCell {
         let mut seen = self.revision.subscribe();
         // The sender lives in `self`, so waiting cannot fail.
         let _ = seen.wait_for(|current| *current >= revision).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::testing::Gateway;
+
+    #[test]
+    fn readers_keep_what_they_loaded() {
+        let gateway = Gateway::new();
+        let cell = SnapshotCell::new(gateway.compiler.snapshot(1));
+        let loaded = cell.load();
+        cell.publish(gateway.compiler.snapshot(2));
+        assert_eq!((loaded.revision, cell.load().revision), (1, 2));
+    }
+
+    #[test]
+    fn waiting_ends_when_the_revision_is_in_force() {
+        let gateway = Gateway::new();
+        let cell = SnapshotCell::new(gateway.compiler.snapshot(1));
+        let mut task = Context::from_waker(Waker::noop());
+        assert!(pin!(cell.reached(1)).poll(&mut task).is_ready());
+        let mut later = pin!(cell.reached(3));
+        for revision in [2, 3] {
+            assert!(later.as_mut().poll(&mut task).is_pending());
+            cell.publish(gateway.compiler.snapshot(revision));
+        }
+        assert_eq!(later.poll(&mut task), Poll::Ready(()));
     }
 }

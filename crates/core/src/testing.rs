@@ -71,10 +71,16 @@ impl Gateway {
             origins: Origins::new(TlsClients::new()),
             hostname: Text::from("gw-1"),
         });
-        let options = CompilerOptions { prefix: "/apisix".to_owned(), router };
+        let options = CompilerOptions {
+            prefix: "/apisix".to_owned(),
+            router,
+        };
         Self {
             compiler: Compiler::new(Arc::new(registry()), services.clone(), options),
-            worker: Arc::new(Worker::new(Pool::new(Resolver::new(NoNames, runtime.handle().clone())))),
+            worker: Arc::new(Worker::new(Pool::new(Resolver::new(
+                NoNames,
+                runtime.handle().clone(),
+            )))),
             services,
             revision: 0,
             _runtime: runtime,
@@ -89,7 +95,10 @@ impl Gateway {
 
     /// Stores a resource that was created at an earlier revision.
     pub(crate) fn put_again(&mut self, created: u64, key: &str, value: Value) {
-        let change = Change { created, ..self.change(key, Some(value)) };
+        let change = Change {
+            created,
+            ..self.change(key, Some(value))
+        };
         self.compiler.apply([change]);
     }
 
@@ -100,7 +109,11 @@ impl Gateway {
 
     pub(crate) fn change(&mut self, key: &str, value: Option<Value>) -> Change {
         self.revision += 1;
-        Change { key: key.to_owned(), value: value.map(Arc::new), created: self.revision }
+        Change {
+            key: key.to_owned(),
+            value: value.map(Arc::new),
+            created: self.revision,
+        }
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -129,12 +142,18 @@ impl Gateway {
 
     /// What is wrong with the resource at `key`.
     pub(crate) fn problem(&self, key: &str) -> Option<String> {
-        self.snapshot().problems.get(&*format!("/apisix{key}")).map(ToString::to_string)
+        self.snapshot()
+            .problems
+            .get(&*format!("/apisix{key}"))
+            .map(ToString::to_string)
     }
 
     pub(crate) fn caller(&self, username: &str) -> Caller {
         let consumer = self.snapshot().consumers.get(username).unwrap().clone();
-        Caller { consumer, credential: None }
+        Caller {
+            consumer,
+            credential: None,
+        }
     }
 
     /// What a probe's hook of the access phase says, for each of the steps: `name=tag`.
@@ -180,7 +199,12 @@ impl Gateway {
 }
 
 pub(crate) fn matched(route: Arc<Route>) -> MatchedRoute {
-    MatchedRoute { route, uri: Text::from("/*"), host: None, params: Vec::new() }
+    MatchedRoute {
+        route,
+        uri: Text::from("/*"),
+        host: None,
+        params: Vec::new(),
+    }
 }
 
 const TAG: &str = "x-tag";
@@ -218,7 +242,8 @@ impl Plugin for Probe {
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        cx.response_headers.insert(TAG, HeaderValue::from_str(&self.tag).unwrap());
+        cx.response_headers
+            .insert(TAG, HeaderValue::from_str(&self.tag).unwrap());
         Step::CONTINUE
     }
 }
@@ -241,7 +266,10 @@ fn probe(name: &'static str, priority: i32) -> PluginInfo {
 
 fn auth(name: &'static str, priority: i32) -> PluginInfo {
     let consumer = json!({"type": "object", "properties": {"key": {"type": "string"}}, "required": ["key"]});
-    probe(name, priority).with_consumer_schema(consumer).unwrap().as_auth("key")
+    probe(name, priority)
+        .with_consumer_schema(consumer)
+        .unwrap()
+        .as_auth("key")
 }
 
 /// Probes of several kinds.
@@ -256,6 +284,9 @@ fn registry() -> Registry {
         probe("c", 10),
         probe("only-global", 5).as_global(),
     ];
-    let definition = |info| PluginDef { info, compile: Probe::compile };
+    let definition = |info| PluginDef {
+        info,
+        compile: Probe::compile,
+    };
     Registry::new(plugins.into_iter().map(definition).collect(), None)
 }

@@ -1,14 +1,16 @@
 //! Compiled upstreams (compat §8).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use sluice_net::Origin;
 use sluice_record::Text;
-use sluice_resource::Template;
+use sluice_resource::{Template, Variables};
 use sluice_upstream::Balancer;
 
+use crate::context::Context;
 use crate::route::UpstreamTimeouts;
 
 /// A compiled upstream.
@@ -76,5 +78,20 @@ impl HashKey {
             "vars_combinations" => Self::Combination(Template::parse(key)),
             _ => Self::Variable(key.to_owned()),
         }
+    }
+
+    /// The text to hash for a request; a missing value falls back to the client's address (compat §8.2).
+    #[must_use]
+    pub fn value(&self, cx: &Context) -> String {
+        let value = match self {
+            Self::Variable(name) => cx.get(name).map(Cow::into_owned),
+            Self::Header(name) => cx.request.header(name).map(str::to_owned),
+            Self::Cookie(name) => cx.request.cookie(name).map(str::to_owned),
+            Self::Consumer => cx.consumer_name().map(ToString::to_string),
+            Self::Combination(template) => {
+                Some(template.render(cx).into_owned()).filter(|text| !text.is_empty())
+            }
+        };
+        value.unwrap_or_else(|| cx.request.peer.ip().to_string())
     }
 }

@@ -24,7 +24,10 @@ impl Variables for Context {
         }
         if let Some(param) = name.strip_prefix("uri_param_") {
             let params = &self.route.as_ref()?.params;
-            return params.iter().find(|(key, _)| &**key == param).map(|(_, value)| Cow::Borrowed(value.as_str()));
+            return params
+                .iter()
+                .find(|(key, _)| &**key == param)
+                .map(|(_, value)| Cow::Borrowed(value.as_str()));
         }
         if let Some(path) = name.strip_prefix("post_arg.") {
             return post_arg::text(&self.request, path);
@@ -75,7 +78,11 @@ fn request_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         "request_method" | "method" => Cow::Borrowed(request.method.as_str()),
         "request" => {
             let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
-            Cow::Owned(format!("{} {target} {}", request.method, version_name(request.version)))
+            Cow::Owned(format!(
+                "{} {target} {}",
+                request.method,
+                version_name(request.version)
+            ))
         }
         "request_length" => {
             let body = request.body.bytes().map_or(0, |bytes| bytes.len() as u64);
@@ -127,7 +134,13 @@ fn answer_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         "upstream_response_time" => upstream_response_time(cx)?,
         // Without an AI call it is what nginx measured.
         "apisix_upstream_response_time" if cx.ai.is_none() => upstream_response_time(cx)?,
-        "upstream_host" | "upstream_unresolved_host" => Cow::Borrowed(attempts.last()?.addr.rsplit_once(':').map_or("", |(host, _)| host)),
+        "upstream_host" | "upstream_unresolved_host" => Cow::Borrowed(
+            attempts
+                .last()?
+                .addr
+                .rsplit_once(':')
+                .map_or("", |(host, _)| host),
+        ),
         "balancer_ip" => Cow::Borrowed(cx.node.as_deref()?),
         "balancer_port" => Cow::Borrowed(attempts.last()?.addr.rsplit_once(':')?.1),
         "rate_limiting_info" => {
@@ -144,10 +157,13 @@ fn answer_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
 }
 
 fn llm_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
-    if !(name.starts_with("llm_") || name.starts_with("request_") || name == "apisix_upstream_response_time") {
+    if !(name.starts_with("llm_") || name.starts_with("request_") || name == "apisix_upstream_response_time")
+    {
         return None;
     }
-    let Some(ai) = cx.ai.as_deref() else { return default_llm_variable(name).map(Cow::Borrowed) };
+    let Some(ai) = cx.ai.as_deref() else {
+        return default_llm_variable(name).map(Cow::Borrowed);
+    };
     let text: Cow<'_, str> = match name {
         "request_type" => Cow::Borrowed(if ai.stream { "ai_stream" } else { "ai_chat" }),
         "request_llm_model" => Cow::Borrowed(&*ai.model_asked),
@@ -156,13 +172,19 @@ fn llm_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         "llm_tool_count" => Cow::Owned(ai.tool_count.to_string()),
         "llm_end_user_id" => Cow::Borrowed(ai.end_user.as_deref().unwrap_or_default()),
         "llm_request_body" => String::from_utf8_lossy(ai.request.as_ref()?.bytes()),
-        _ => return ai.progress.read(|state| progress_variable(cx, state, name)).map(Cow::Owned),
+        _ => {
+            return ai
+                .progress
+                .read(|state| progress_variable(cx, state, name))
+                .map(Cow::Owned);
+        }
     };
     Some(text)
 }
 
 fn progress_variable(cx: &Context, state: &crate::ai::ProgressState, name: &str) -> Option<String> {
-    let since_start = |at: Option<std::time::Instant>| at.map_or(0, |at| at.duration_since(cx.started).as_millis());
+    let since_start =
+        |at: Option<std::time::Instant>| at.map_or(0, |at| at.duration_since(cx.started).as_millis());
     Some(match name {
         "llm_time_to_first_token" => since_start(state.first_token).to_string(),
         "apisix_upstream_response_time" => since_start(state.finished).to_string(),
@@ -198,7 +220,11 @@ fn default_llm_variable(name: &str) -> Option<&'static str> {
 }
 
 fn upstream_response_time(cx: &Context) -> Option<Cow<'static, str>> {
-    join(cx.attempts.iter().map(|attempt| format!("{:.3}", attempt.elapsed().as_secs_f64())))
+    join(
+        cx.attempts
+            .iter()
+            .map(|attempt| format!("{:.3}", attempt.elapsed().as_secs_f64())),
+    )
 }
 
 fn join(parts: impl Iterator<Item = String>) -> Option<Cow<'static, str>> {
@@ -220,13 +246,19 @@ pub fn version_name(version: http::Version) -> &'static str {
 
 /// Microseconds since the Unix epoch, by the clock that the request goes by.
 fn now_us(cx: &Context) -> i64 {
-    cx.started_us.saturating_add(i64::try_from(cx.started.elapsed().as_micros()).unwrap_or(i64::MAX))
+    cx.started_us
+        .saturating_add(i64::try_from(cx.started.elapsed().as_micros()).unwrap_or(i64::MAX))
 }
 
 fn iso8601(unix_us: i64) -> String {
     time::OffsetDateTime::from_unix_timestamp(unix_us / 1_000_000)
         .ok()
-        .and_then(|at| at.format(time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+00:00")).ok())
+        .and_then(|at| {
+            at.format(time::macros::format_description!(
+                "[year]-[month]-[day]T[hour]:[minute]:[second]+00:00"
+            ))
+            .ok()
+        })
         .unwrap_or_default()
 }
 

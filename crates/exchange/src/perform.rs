@@ -66,19 +66,18 @@ pub async fn perform(cx: &mut Context, target: &Target, call: &CallConfig) -> At
     }
 }
 
-/// Counts the attempt as active until the next one or the end of the request; only where metrics are on.
+/// Counts the attempt as active until the next one or the end of the request; under its labels only where metrics are
+/// on, as APISIX does.
 fn count_active(cx: &mut Context) {
     let has = |pipeline: &Pipeline| pipeline.plugins().get("prometheus").is_some();
-    if !has(&cx.pipeline) && !has(&cx.snapshot.global) {
-        return;
-    }
+    let labelled = has(&cx.pipeline) || has(&cx.snapshot.global);
     let matched = cx.route.as_ref();
     let route = matched.map_or("", |m| &*m.route.id);
     let service = matched
         .and_then(|m| m.route.service.as_ref())
         .map_or("", |service| &*service.id);
     let Some(ai) = cx.ai.as_deref() else { return };
-    let guard = cx.services.metrics.llm_active(&ActiveLabels {
+    let labels = labelled.then(|| ActiveLabels {
         route,
         route_id: route,
         matched_uri: matched.map_or("", |m| &*m.uri),
@@ -91,6 +90,7 @@ fn count_active(cx: &mut Context) {
         request_llm_model: &ai.model_asked,
         llm_model: ai.model_sent.as_deref().unwrap_or_default(),
     });
+    let guard = cx.services.metrics.llm_active(labels.as_ref());
     if let Some(ai) = cx.ai.as_deref_mut() {
         ai.active = Some(guard);
     }

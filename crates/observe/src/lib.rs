@@ -50,8 +50,8 @@ pub use self::access_log::{
 pub use self::batch::{BatchConfig, BatchCounts, BatchGauges, BatchProcessor, BatchSender};
 pub use self::file_sink::{FileSink, FileSinks};
 pub use self::metrics::{
-    ActiveLabels, AiRequestGuard, CONTENT_TYPE, ConnectionGuard, DisabledLabels, Exposition, FamilyWriter,
-    Kind, LlmActiveGuard, Metrics, MetricsConfig, MetricsError, Number, OTHER_MODEL, OVERFLOW, RequestGuard,
+    ActiveLabels, CONTENT_TYPE, ConnectionGuard, DisabledLabels, Exposition, FamilyWriter, Kind,
+    LlmActiveGuard, Metrics, MetricsConfig, MetricsError, Number, OTHER_MODEL, OVERFLOW, RequestGuard,
     ServerStats,
 };
 pub use self::queue::{Drain, RecordQueue, RecordSink};

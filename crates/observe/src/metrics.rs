@@ -30,7 +30,7 @@ pub use self::config::{MetricsConfig, MetricsError};
 pub use self::exposition::{CONTENT_TYPE, Exposition, FamilyWriter, Kind, Number};
 use self::names::ModelNames;
 use self::requests::RequestMetrics;
-pub use self::server::{AiRequestGuard, ConnectionGuard, RequestGuard, ServerStats};
+pub use self::server::{ConnectionGuard, RequestGuard, ServerStats};
 
 /// Value that stands for all values past a label budget, except those of models.
 pub const OVERFLOW: &str = "__overflow__";
@@ -109,10 +109,12 @@ impl Metrics {
         &self.server
     }
 
-    /// Counts one upstream AI call in `llm_active_connections` until the guard is dropped.
+    /// Counts one AI call as in progress until the guard is dropped; with labels, for a request that `prometheus` is
+    /// on for, also in `llm_active_connections`.
     #[must_use]
-    pub fn llm_active(&self, labels: &ActiveLabels<'_>) -> LlmActiveGuard {
-        self.active.start(labels)
+    pub fn llm_active(&self, labels: Option<&ActiveLabels<'_>>) -> LlmActiveGuard {
+        let labelled = labels.map(|labels| self.active.start(labels));
+        LlmActiveGuard::new(labelled, self.server.ai_request())
     }
 
     /// Blanks labels from the next record on. Samples that were counted under other labels stay. Unknown metrics and

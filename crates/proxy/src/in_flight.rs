@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
 use bytes::Bytes;
+use http::Method;
 use http_body::{Body as _, Frame, SizeHint};
 use sluice_core::{Context, Phase};
 use sluice_net::{Body, BodyError};
@@ -158,7 +159,8 @@ impl http_body::Body for TrackedBody {
 
 impl Drop for TrackedBody {
     fn drop(&mut self) {
-        let complete = self.inner.is_end_stream();
+        // The answer to a HEAD is whole without its body.
+        let complete = self.inner.is_end_stream() || self.request.cx.request.method == Method::HEAD;
         self.end(if complete {
             Ended::Complete
         } else {

@@ -248,7 +248,13 @@ impl Acceptor {
                 }
             }
         });
-        match begun.await {
+        let mut stop = self.stop.clone();
+        let begun = tokio::select! {
+            begun = begun => begun,
+            // Nothing has been asked yet: nothing is owed.
+            () = stopped(&mut stop) => return,
+        };
+        match begun {
             Ok(Ok((http2, Transport::Plain(stream)))) => self.drive(stream, of("http"), http2).await,
             Ok(Ok((http2, Transport::Tls(stream)))) => self.drive(*stream, of("https"), http2).await,
             Ok(Err::<_, io::Error>(error)) => tracing::debug!(%peer, %error, "connection did not begin"),

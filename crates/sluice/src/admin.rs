@@ -66,6 +66,7 @@ impl Sockets {
 pub(crate) struct Parts<'a> {
     pub(crate) config: &'a Config,
     pub(crate) registry: &'a Registry,
+    pub(crate) schemas: Arc<Schemas>,
     pub(crate) database: &'a Database,
     pub(crate) store: &'a Store,
     pub(crate) snapshots: &'a Arc<SnapshotCell>,
@@ -85,7 +86,7 @@ impl AdminSide {
         let server = AdminServer::new(AdminState {
             store: parts.store.clone(),
             database: parts.database.clone(),
-            schemas: Arc::new(Schemas::compile()?),
+            schemas: parts.schemas.clone(),
             catalogue: parts.registry.catalogue().clone(),
             keyring: Keyring::new(&parts.config.apisix.keyring),
             data_plane: parts.snapshots.clone(),

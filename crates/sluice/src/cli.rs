@@ -94,7 +94,13 @@ pub(crate) struct ValidateArgs {
 #[derive(Args)]
 pub(crate) struct AdminArgs {
     /// Data folder of the gateway
-    #[arg(long, value_name = "DIR", env = "SLUICE_DATA_DIR", default_value = "./data", global = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "SLUICE_DATA_DIR",
+        default_value = "./data",
+        global = true
+    )]
     pub(crate) data_dir: PathBuf,
     #[command(subcommand)]
     pub(crate) command: AdminCommand,

@@ -36,5 +36,8 @@ pub(crate) async fn prepare(store: &Store) -> anyhow::Result<String> {
 /// Loads the tokenizer that `echo` counts with, off the request path.
 pub(crate) fn warm_up(services: &Arc<Services>) {
     let services = services.clone();
-    services.background.clone().spawn_blocking(move || services.tokens.count("echo", "Hello"));
+    services
+        .background
+        .clone()
+        .spawn_blocking(move || services.tokens.count("echo", "Hello"));
 }

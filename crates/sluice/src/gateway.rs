@@ -13,6 +13,7 @@ use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
 use sluice_observe::{BatchGauges, FileSinks};
 use sluice_proxy::{Behaviour, ListenerOptions, Proxy, ProxyOptions, RunningProxy};
+use sluice_resource::Schemas;
 use sluice_store::{Database, KeySource, Store, Vault};
 use sluice_upstream::BalancerStates;
 
@@ -21,7 +22,7 @@ use crate::config::Config;
 use crate::first_run::{self, Credentials};
 use crate::measuring::Measuring;
 use crate::plugins::Plugins;
-use crate::sync::Sync;
+use crate::sync::{Compiling, Sync};
 use crate::{builtin, demo, tls};
 
 /// Live counters of each kind that are kept at most.
@@ -103,20 +104,15 @@ impl Gateway {
         let hostname = hostname();
         let measuring = Measuring::start(&config, &hostname).await?;
         let services = Arc::new(services(&measuring, &hostname)?);
-        let builtin = builtin::routes(&config.builtin_routes).map_err(|error| anyhow::anyhow!(error))?;
-        let router = router_kind(&config.apisix.router);
-        let compiling = CompilerOptions {
-            prefix: config.apisix.key_prefix.clone(),
-            router,
+        let schemas = Arc::new(Schemas::compile()?);
+        let compiling = Compiling {
+            registry: registry.clone(),
+            services: services.clone(),
+            schemas: schemas.clone(),
+            options: compiler_options(&config),
+            builtin: builtin::routes(&config.builtin_routes).map_err(|error| anyhow::anyhow!(error))?,
         };
-        let (sync, snapshots) = Sync::start(
-            store.clone(),
-            registry.clone(),
-            services.clone(),
-            compiling,
-            builtin,
-        )
-        .await?;
+        let (sync, snapshots) = Sync::start(store.clone(), compiling).await?;
         tokio::spawn(sync.run(snapshots.clone()));
         measuring.collect_from(&services, &snapshots);
         if wants_demo {
@@ -129,6 +125,7 @@ impl Gateway {
         let parts = Parts {
             config: &config,
             registry: &registry,
+            schemas,
             database: &database,
             store: &store,
             snapshots: &snapshots,
@@ -313,11 +310,15 @@ fn start_proxy(
     })?)
 }
 
-fn router_kind(name: &str) -> RouterKind {
-    match name {
+fn compiler_options(config: &Config) -> CompilerOptions {
+    let router = match config.apisix.router.as_str() {
         "radixtree_uri" => RouterKind::Uri,
         "radixtree_uri_with_parameter" => RouterKind::UriWithParameter,
         _ => RouterKind::HostUri,
+    };
+    CompilerOptions {
+        prefix: config.apisix.key_prefix.clone(),
+        router,
     }
 }
 

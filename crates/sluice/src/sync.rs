@@ -1,17 +1,40 @@
 //! Keeps the data plane's snapshot at what the store holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sluice_core::{BuiltinRoute, Change, Compiler, CompilerOptions, Registry, Services, SnapshotCell};
+use sluice_resource::Schemas;
 use sluice_store::{Change as StoreChange, Event, EventKind, Item, Listing, Store, Watch};
+
+/// Pause before a store that could not be read is read again.
+const RELOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a compiler is made of.
+pub(crate) struct Compiling {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) services: Arc<Services>,
+    pub(crate) schemas: Arc<Schemas>,
+    pub(crate) options: CompilerOptions,
+    pub(crate) builtin: Vec<BuiltinRoute>,
+}
+
+impl Compiling {
+    /// A compiler that knows the built-in routes and nothing else.
+    fn compiler(&self) -> anyhow::Result<Compiler> {
+        let compiler = Compiler::new(self.registry.clone(), self.services.clone(), self.options.clone());
+        let mut compiler = compiler.with_schemas(self.schemas.clone());
+        compiler
+            .set_builtin(self.builtin.clone())
+            .map_err(|error| anyhow::anyhow!(error))?;
+        Ok(compiler)
+    }
+}
 
 /// Compiles what the store holds and follows its changes.
 pub(crate) struct Sync {
     store: Store,
-    registry: Arc<Registry>,
-    services: Arc<Services>,
-    options: CompilerOptions,
-    builtin: Vec<BuiltinRoute>,
+    compiling: Compiling,
     compiler: Compiler,
     watch: Watch,
 }
@@ -23,27 +46,23 @@ impl Sync {
     /// When the store cannot be read, or a built-in route does not compile.
     pub(crate) async fn start(
         store: Store,
-        registry: Arc<Registry>,
-        services: Arc<Services>,
-        options: CompilerOptions,
-        builtin: Vec<BuiltinRoute>,
+        compiling: Compiling,
     ) -> anyhow::Result<(Self, Arc<SnapshotCell>)> {
+        let mut compiler = compiling.compiler()?;
         let listing = store.load().await?;
-        let watch = store.subscribe(listing.revision);
-        let compiler = Compiler::new(registry.clone(), services.clone(), options.clone());
-        let mut sync = Self {
-            store,
-            registry,
-            services,
-            options,
-            builtin,
-            compiler,
-            watch,
-        };
         let revision = listing.revision;
-        sync.compile_all(listing)?;
-        let cell = Arc::new(SnapshotCell::new(sync.compiler.snapshot(revision)));
-        Ok((sync, cell))
+        let watch = store.subscribe(revision);
+        take_in(&mut compiler, listing);
+        let cell = Arc::new(SnapshotCell::new(compiler.snapshot(revision)));
+        Ok((
+            Self {
+                store,
+                compiling,
+                compiler,
+                watch,
+            },
+            cell,
+        ))
     }
 
     /// Follows the store until it is closed.
@@ -61,8 +80,9 @@ impl Sync {
                 next = self.watch.try_next();
             }
             if resync {
-                if let Err(error) = self.reload(&cell).await {
-                    tracing::error!(%error, "configuration could not be reloaded, the previous one stays in force");
+                while let Err(error) = self.reload(&cell).await {
+                    tracing::error!(%error, "configuration could not be read, the one in force stays");
+                    tokio::time::sleep(RELOAD_PAUSE).await;
                 }
                 continue;
             }
@@ -75,26 +95,24 @@ impl Sync {
         }
     }
 
+    /// Starts over from what the store holds.
     async fn reload(&mut self, cell: &SnapshotCell) -> anyhow::Result<()> {
+        let mut compiler = self.compiling.compiler()?;
         let listing = self.store.load().await?;
         let revision = listing.revision;
         self.watch = self.store.subscribe(revision);
-        self.compiler = Compiler::new(self.registry.clone(), self.services.clone(), self.options.clone());
-        self.compile_all(listing)?;
+        take_in(&mut compiler, listing);
+        self.compiler = compiler;
         cell.publish(self.compiler.snapshot(revision));
         Ok(())
     }
+}
 
-    fn compile_all(&mut self, listing: Listing) -> anyhow::Result<()> {
-        for damaged in &listing.damaged {
-            tracing::error!(%damaged, "stored resource is ignored");
-        }
-        self.compiler
-            .set_builtin(self.builtin.clone())
-            .map_err(|error| anyhow::anyhow!(error))?;
-        self.compiler.apply(listing.items.into_iter().map(put_of));
-        Ok(())
+fn take_in(compiler: &mut Compiler, listing: Listing) {
+    for damaged in &listing.damaged {
+        tracing::error!(%damaged, "stored resource is ignored");
     }
+    compiler.apply(listing.items.into_iter().map(put_of));
 }
 
 fn put_of(item: Item) -> Change {

@@ -134,7 +134,8 @@ impl Sqlite {
                 verdict if verdict == "ok" => Ok(()),
                 detail => Err(SqlError::Damaged {
                     path: self.path.to_path_buf(),
-                    detail,
+                    // SQLite reports one finding per line.
+                    detail: detail.lines().collect::<Vec<_>>().join(" "),
                 }),
             },
         }

@@ -47,9 +47,19 @@ impl Compiler {
         let mut entries = Vec::with_capacity(routes.len());
         for (order, builtin) in routes.iter().enumerate() {
             let (key, owner) = (key_of(builtin), Text::from(format!("builtin:{}", builtin.name)));
-            let item = Item { key: &key, owner: &owner, value: &builtin.value, created: order as u64 };
+            let item = Item {
+                key: &key,
+                owner: &owner,
+                value: &builtin.value,
+                created: order as u64,
+            };
             let own = self.compile_own_route(&item)?;
-            let route = Route { id: owner, profile: Profile::Native, llm_endpoint: true, ..self.join(&own) };
+            let route = Route {
+                id: owner,
+                profile: Profile::Native,
+                llm_endpoint: true,
+                ..self.join(&own)
+            };
             entries.push(self.entry_of(&own, Arc::new(route)));
         }
         Ok(Arc::new(Router::build(self.options.router, entries)))

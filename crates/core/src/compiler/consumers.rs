@@ -25,7 +25,9 @@ impl Compiler {
             }
         }
         for key in dirty.of(Kind::Consumer) {
-            match self.attempt(key, |this, item| Ok((this.compile_consumer(item)?, this.identities_of(item)?))) {
+            match self.attempt(key, |this, item| {
+                Ok((this.compile_consumer(item)?, this.identities_of(item)?))
+            }) {
                 Outcome::Gone => {
                     self.replace_identities(key, Vec::new());
                     self.consumers.remove(key.id());
@@ -48,7 +50,10 @@ impl Compiler {
 
     fn compile_group(&self, item: &Item<'_>) -> Result<ConsumerGroup, String> {
         let plugins = Arc::new(self.compile_plugins(item)?);
-        Ok(ConsumerGroup { uid: self.services.uids.next(), plugins })
+        Ok(ConsumerGroup {
+            uid: self.services.uids.next(),
+            plugins,
+        })
     }
 
     fn compile_consumer(&self, item: &Item<'_>) -> Result<Consumer, String> {
@@ -76,13 +81,21 @@ impl Compiler {
         };
         let mut found = Vec::new();
         for (name, conf) in plugins_of(item.value) {
-            let Some((info, _)) = self.registry.get(name) else { continue };
-            let Some(member) = info.auth_key_attribute else { continue };
+            let Some((info, _)) = self.registry.get(name) else {
+                continue;
+            };
+            let Some(member) = info.auth_key_attribute else {
+                continue;
+            };
             if is_disabled(conf) {
                 continue;
             }
-            let conf = info.checked(conf, CheckScope::Consumer).map_err(|e| bad_plugin(name, &e))?;
-            let Some(index) = conf.get(member).and_then(Value::as_str).map(Text::from) else { continue };
+            let conf = info
+                .checked(conf, CheckScope::Consumer)
+                .map_err(|e| bad_plugin(name, &e))?;
+            let Some(index) = conf.get(member).and_then(Value::as_str).map(Text::from) else {
+                continue;
+            };
             let identity = Identity {
                 username: Text::from(username),
                 credential: credential.map(Text::from),
@@ -100,7 +113,8 @@ impl Compiler {
             None => (key.id(), None),
         };
         for (plugin, index) in self.identities.remove(key).into_iter().flatten() {
-            self.consumers.remove_identity(plugin, &index, username, credential);
+            self.consumers
+                .remove_identity(plugin, &index, username, credential);
         }
         let mut places = Vec::with_capacity(identities.len());
         for (plugin, index, identity) in identities {

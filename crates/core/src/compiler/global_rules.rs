@@ -31,7 +31,10 @@ fn united<'a>(rules: impl Iterator<Item = &'a PluginSet>) -> PluginSet {
         rule.names().for_each(|name| *times.entry(name).or_default() += 1);
     }
     for (name, _) in times.into_iter().filter(|(_, times)| *times > 1) {
-        tracing::error!(plugin = name, "plugin stands in more than one global rule and is ignored");
+        tracing::error!(
+            plugin = name,
+            "plugin stands in more than one global rule and is ignored"
+        );
         united.remove(name);
     }
     united

@@ -22,7 +22,9 @@ impl Compiler {
     pub(super) fn compile_plugins(&self, item: &Item<'_>) -> Result<PluginSet, String> {
         let mut set = PluginSet::default();
         for (name, conf) in plugins_of(item.value) {
-            let Some((info, compile)) = self.registry.get(name) else { continue };
+            let Some((info, compile)) = self.registry.get(name) else {
+                continue;
+            };
             let elsewhere = match item.key.kind() {
                 Kind::GlobalRule => false,
                 Kind::Consumer => info.is_auth() || info.is_global(),
@@ -35,7 +37,9 @@ impl Compiler {
                 set.put_disabled(info.name);
                 continue;
             }
-            let entry = self.compile_plugin(item, info, compile, conf).map_err(|e| bad_plugin(name, &e))?;
+            let entry = self
+                .compile_plugin(item, info, compile, conf)
+                .map_err(|e| bad_plugin(name, &e))?;
             set.put(Arc::new(entry));
         }
         Ok(set)
@@ -49,14 +53,28 @@ impl Compiler {
         conf: &Value,
     ) -> Result<PluginEntry, String> {
         let full = info.checked(conf, CheckScope::Main)?;
-        let metadata = self.compiled.metadata.get(&Key::new(Kind::PluginMetadata, info.name));
-        let env = CompileEnv { owner: item.owner, metadata, services: &self.services };
+        let metadata = self
+            .compiled
+            .metadata
+            .get(&Key::new(Kind::PluginMetadata, info.name));
+        let env = CompileEnv {
+            owner: item.owner,
+            metadata,
+            services: &self.services,
+        };
         let plugin = compile(&full, &env).map_err(|e| e.to_string())?;
         let meta = conf.get("_meta").unwrap_or(&Value::Null);
-        let filter = meta.get("filter").map(Expr::parse).transpose().map_err(|e| e.to_string())?;
+        let filter = meta
+            .get("filter")
+            .map(Expr::parse)
+            .transpose()
+            .map_err(|e| e.to_string())?;
         Ok(PluginEntry {
             name: info.name,
-            priority: meta.get("priority").and_then(Value::as_i64).unwrap_or(i64::from(info.priority)),
+            priority: meta
+                .get("priority")
+                .and_then(Value::as_i64)
+                .unwrap_or(i64::from(info.priority)),
             is_auth: info.is_auth(),
             prefers_route: PREFER_ROUTE.contains(&info.name),
             native: CHOOSE_PROFILE.contains(&info.name)
@@ -69,8 +87,12 @@ impl Compiler {
 
     /// Checks plugin metadata. What carries a plugin whose metadata changed is to be compiled again.
     pub(super) fn compile_metadata(&mut self, dirty: &mut Dirty) {
-        let changed =
-            self.compile_kind(Kind::PluginMetadata, dirty, |c| &mut c.metadata, Self::checked_metadata);
+        let changed = self.compile_kind(
+            Kind::PluginMetadata,
+            dirty,
+            |c| &mut c.metadata,
+            Self::checked_metadata,
+        );
         if changed.is_empty() {
             return;
         }
@@ -86,7 +108,9 @@ impl Compiler {
 
     /// Metadata with defaults filled in, without its `id`, which no schema knows. `None` for an unknown plugin.
     fn checked_metadata(&self, item: &Item<'_>) -> Result<Option<Value>, String> {
-        let Some((info, _)) = self.registry.get(item.key.id()) else { return Ok(None) };
+        let Some((info, _)) = self.registry.get(item.key.id()) else {
+            return Ok(None);
+        };
         let mut metadata = item.value.clone();
         if let Some(members) = metadata.as_object_mut() {
             members.shift_remove("id");
@@ -105,7 +129,11 @@ impl Compiler {
 
 /// The plugins of a resource as stored.
 pub(super) fn plugins_of(resource: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    resource.get("plugins").and_then(Value::as_object).into_iter().flat_map(Map::iter)
+    resource
+        .get("plugins")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(Map::iter)
 }
 
 /// `_meta.disable`: the plugin does not run, and its configuration need not hold (compat §3.2).

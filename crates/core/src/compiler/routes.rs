@@ -35,11 +35,23 @@ impl Compiler {
     /// Compiles the routes that are dirty, joins those and the ones that refer to what changed, and builds the router
     /// if there are any.
     pub(super) fn compile_routes(&mut self, dirty: &Dirty, changed: &BTreeSet<Key>) {
-        let own = self.compile_kind(Kind::Route, dirty, |c| &mut c.routes, |this, item| {
-            // A disabled route is not matched at all (compat §2.1).
-            let is_disabled = item.value.get("status").and_then(Value::as_i64) == Some(0);
-            if is_disabled { Ok(None) } else { this.compile_own_route(item).map(Some) }
-        });
+        let own = self.compile_kind(
+            Kind::Route,
+            dirty,
+            |c| &mut c.routes,
+            |this, item| {
+                // A disabled route is not matched at all (compat §2.1).
+                let is_disabled = item.value.get("status").and_then(Value::as_i64) == Some(0);
+                if is_disabled {
+                    Ok(None)
+                } else {
+                    this.compile_own_route(item).map(Some)
+                }
+            },
+        );
+        if own.is_empty() && changed.is_empty() {
+            return;
+        }
         for key in &own {
             self.warn_of(key);
         }
@@ -59,14 +71,22 @@ impl Compiler {
 
     fn build_router(&mut self) {
         let routes = self.compiled.routes.values();
-        let entries = routes.filter_map(|own| Some(self.entry_of(own, own.joined.clone()?))).collect::<Vec<_>>();
-        self.matches_bodies = entries.iter().filter_map(|entry| entry.vars.as_ref()).any(looks_into_bodies);
+        let entries = routes
+            .filter_map(|own| Some(self.entry_of(own, own.joined.clone()?)))
+            .collect::<Vec<_>>();
+        self.matches_bodies = entries
+            .iter()
+            .filter_map(|entry| entry.vars.as_ref())
+            .any(looks_into_bodies);
         self.router = Arc::new(Router::build(self.options.router, entries));
     }
 
     fn warn_of(&mut self, key: &Key) {
         let owner = Text::from(format!("{}{key}", self.options.prefix));
-        let source = self.sources.get(key).filter(|_| self.compiled.routes.contains_key(key));
+        let source = self
+            .sources
+            .get(key)
+            .filter(|_| self.compiled.routes.contains_key(key));
         match source.and_then(|source| warnings::of_route(&source.value)) {
             Some(warning) => {
                 tracing::warn!(key = %owner, warning, "obsolete configuration");
@@ -96,25 +116,39 @@ impl Compiler {
     /// The route with what it refers to: service, plugin config, upstream (compat §2.5).
     pub(super) fn join(&self, own: &OwnRoute) -> Route {
         let service = self.service_of(own);
-        let config = own.plugin_config.as_ref().map(|key| self.compiled.plugin_configs.get(key));
+        let config = own
+            .plugin_config
+            .as_ref()
+            .map(|key| self.compiled.plugin_configs.get(key));
         let dangling = match config {
             Some(None) => Some(StatusCode::SERVICE_UNAVAILABLE),
             _ if own.service.is_some() && service.is_none() => Some(StatusCode::NOT_FOUND),
             _ => None,
         };
         let mut plugins = PluginSet::default();
-        let layers = [service.map(|service| &service.plugins), config.flatten(), Some(&own.plugins)];
-        layers.into_iter().flatten().for_each(|layer| plugins.overlay(layer));
+        let layers = [
+            service.map(|service| &service.plugins),
+            config.flatten(),
+            Some(&own.plugins),
+        ];
+        layers
+            .into_iter()
+            .flatten()
+            .for_each(|layer| plugins.overlay(layer));
         let native = plugins.iter().any(|entry| entry.native);
         let llm_endpoint = plugins.iter().any(|entry| entry.name.starts_with("ai-"));
         Route {
             uid: self.services.uids.next(),
             id: own.matching.id.clone(),
             name: own.name.clone(),
-            service: own.service.as_ref().zip(service).map(|(key, service)| ServiceRef {
-                id: Text::from(key.id()),
-                name: service.name.clone(),
-            }),
+            service: own
+                .service
+                .as_ref()
+                .zip(service)
+                .map(|(key, service)| ServiceRef {
+                    id: Text::from(key.id()),
+                    name: service.name.clone(),
+                }),
             llm_endpoint,
             profile: if native { Profile::Native } else { Profile::Apisix },
             pipeline: Arc::new(Pipeline::new(plugins)),
@@ -123,11 +157,16 @@ impl Compiler {
                 Some(UpstreamRef::Inline(upstream)) => RouteUpstream::To(upstream.clone()),
                 Some(UpstreamRef::Resource(key)) => {
                     let upstream = self.compiled.upstreams.get(key);
-                    upstream.map_or(RouteUpstream::Missing, |upstream| RouteUpstream::To(upstream.clone()))
+                    upstream.map_or(RouteUpstream::Missing, |upstream| {
+                        RouteUpstream::To(upstream.clone())
+                    })
                 }
             },
             timeout: own.timeout,
-            websocket: own.websocket.or(service.and_then(|service| service.websocket)).unwrap_or(false),
+            websocket: own
+                .websocket
+                .or(service.and_then(|service| service.websocket))
+                .unwrap_or(false),
             dangling,
         }
     }
@@ -138,26 +177,52 @@ impl Compiler {
 
     /// The route's own upstream before the service's.
     fn upstream_of<'a>(&'a self, own: &'a OwnRoute) -> Option<&'a UpstreamRef> {
-        own.upstream.as_ref().or_else(|| self.service_of(own)?.upstream.as_ref())
+        own.upstream
+            .as_ref()
+            .or_else(|| self.service_of(own)?.upstream.as_ref())
     }
 
     fn refers_to(&self, own: &OwnRoute, changed: &BTreeSet<Key>) -> bool {
-        if changed.is_empty() {
-            return false;
-        }
         let upstream = match self.upstream_of(own) {
             Some(UpstreamRef::Resource(key)) => Some(key),
             _ => None,
         };
-        [own.service.as_ref(), own.plugin_config.as_ref(), upstream].into_iter().flatten().any(|key| changed.contains(key))
+        [own.service.as_ref(), own.plugin_config.as_ref(), upstream]
+            .into_iter()
+            .flatten()
+            .any(|key| changed.contains(key))
     }
 
     /// The entry of the router for a joined route.
     pub(super) fn entry_of(&self, own: &OwnRoute, target: Arc<Route>) -> RouteEntry<Arc<Route>> {
-        let RouteEntry { id, uris, hosts, priority, methods, remote_addrs, vars, target: (), order } = own.matching.clone();
-        let of_service = || self.service_of(own).map(|service| service.hosts.clone()).unwrap_or_default();
+        let RouteEntry {
+            id,
+            uris,
+            hosts,
+            priority,
+            methods,
+            remote_addrs,
+            vars,
+            target: (),
+            order,
+        } = own.matching.clone();
+        let of_service = || {
+            self.service_of(own)
+                .map(|service| service.hosts.clone())
+                .unwrap_or_default()
+        };
         let hosts = if hosts.is_empty() { of_service() } else { hosts };
-        RouteEntry { id, uris, hosts, priority, methods, remote_addrs, vars, target, order }
+        RouteEntry {
+            id,
+            uris,
+            hosts,
+            priority,
+            methods,
+            remote_addrs,
+            vars,
+            target,
+            order,
+        }
     }
 }
 
@@ -169,10 +234,15 @@ fn looks_into_bodies(vars: &Expr) -> bool {
 fn matching(item: &Item<'_>) -> Result<RouteEntry<()>, String> {
     let value = item.value;
     let texts = |one: &str, many: &str| -> Vec<String> {
-        texts_of(value, many).chain(value.get(one).and_then(Value::as_str)).map(str::to_owned).collect()
+        texts_of(value, many)
+            .chain(value.get(one).and_then(Value::as_str))
+            .map(str::to_owned)
+            .collect()
     };
     let addrs = texts("remote_addr", "remote_addrs");
-    let addrs = addrs.iter().map(|a| sluice_resource::parse_ip_net(a).ok_or(format!("invalid remote_addr {a}")));
+    let addrs = addrs
+        .iter()
+        .map(|a| sluice_resource::parse_ip_net(a).ok_or(format!("invalid remote_addr {a}")));
     Ok(RouteEntry {
         id: Text::from(item.key.id()),
         uris: texts("uri", "uris"),
@@ -180,7 +250,11 @@ fn matching(item: &Item<'_>) -> Result<RouteEntry<()>, String> {
         priority: value.get("priority").and_then(Value::as_i64).unwrap_or(0),
         methods: Methods::parse(texts_of(value, "methods")).map_err(|e| e.to_string())?,
         remote_addrs: addrs.collect::<Result<_, _>>()?,
-        vars: value.get("vars").map(Expr::parse).transpose().map_err(|e| e.to_string())?,
+        vars: value
+            .get("vars")
+            .map(Expr::parse)
+            .transpose()
+            .map_err(|e| e.to_string())?,
         target: (),
         order: item.created,
     })
@@ -191,7 +265,9 @@ pub(super) fn timeouts(value: &Value) -> UpstreamTimeouts {
     let default = UpstreamTimeouts::default();
     let seconds = |name: &str, otherwise: Duration| {
         let given = value.get(name).and_then(Value::as_f64);
-        given.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(otherwise)
+        given
+            .and_then(|s| Duration::try_from_secs_f64(s).ok())
+            .unwrap_or(otherwise)
     };
     UpstreamTimeouts {
         connect: seconds("connect", default.connect),

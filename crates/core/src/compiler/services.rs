@@ -44,7 +44,9 @@ impl Compiler {
         if let Some(key) = key_of(Kind::Upstream, item.value.get("upstream_id")) {
             return Ok(Some(UpstreamRef::Resource(key)));
         }
-        let Some(inline) = item.value.get("upstream") else { return Ok(None) };
+        let Some(inline) = item.value.get("upstream") else {
+            return Ok(None);
+        };
         let upstream = self.compile_upstream_at(item.owner, inline)?;
         Ok(Some(UpstreamRef::Inline(Arc::new(upstream))))
     }
@@ -56,5 +58,10 @@ pub(super) fn text_of(resource: &Value, member: &str) -> Option<Text> {
 
 /// The strings of an array member.
 pub(super) fn texts_of<'a>(resource: &'a Value, member: &str) -> impl Iterator<Item = &'a str> {
-    resource.get(member).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    resource
+        .get(member)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }

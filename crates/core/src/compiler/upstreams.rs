@@ -55,7 +55,11 @@ impl Default for Settings {
 
 impl Default for KeepalivePool {
     fn default() -> Self {
-        Self { size: 320, idle_timeout: 60.0, requests: 1000 }
+        Self {
+            size: 320,
+            idle_timeout: 60.0,
+            requests: 1000,
+        }
     }
 }
 
@@ -69,7 +73,8 @@ struct WrittenNode {
 
 impl Compiler {
     pub(super) fn compile_upstream(&self, item: &Item<'_>) -> Result<Option<Arc<Upstream>>, String> {
-        self.compile_upstream_at(item.owner, item.value).map(|upstream| Some(Arc::new(upstream)))
+        self.compile_upstream_at(item.owner, item.value)
+            .map(|upstream| Some(Arc::new(upstream)))
     }
 
     /// An upstream that stands in the resource `owner`, or is it.
@@ -89,8 +94,15 @@ impl Compiler {
             key: owner.clone(),
             retries: settings.retries.unwrap_or(compiled.len().saturating_sub(1)),
             nodes: compiled,
-            balancer: self.services.balancers.balancer(owner, BalancerConfig { algorithm, nodes: balanced }),
-            hash_key: (algorithm == Algorithm::ConsistentHash).then(|| HashKey::new(&settings.hash_on, &settings.key)),
+            balancer: self.services.balancers.balancer(
+                owner,
+                BalancerConfig {
+                    algorithm,
+                    nodes: balanced,
+                },
+            ),
+            hash_key: (algorithm == Algorithm::ConsistentHash)
+                .then(|| HashKey::new(&settings.hash_on, &settings.key)),
             pass_host: pass_host(&settings)?,
             retry_timeout: (!retry_timeout.is_zero()).then_some(retry_timeout),
             timeouts: value.get("timeout").map(timeouts),
@@ -109,7 +121,11 @@ impl Compiler {
         // APISIX does not verify certificates of plain upstreams (compat §8.1).
         config.tls.verify = false;
         config.protocol = protocol;
-        if let Some(sni) = settings.upstream_host.as_deref().filter(|_| settings.pass_host == "rewrite") {
+        if let Some(sni) = settings
+            .upstream_host
+            .as_deref()
+            .filter(|_| settings.pass_host == "rewrite")
+        {
             config.sni = Some(sni.split(':').next().unwrap_or_default().into());
         }
         if let Some(pool) = &settings.keepalive_pool {
@@ -121,7 +137,11 @@ impl Compiler {
         }
         let origin = self.services.origins.get(config).map_err(|e| e.to_string())?;
         let address = Text::from(format!("{}:{port}", node.host));
-        let weighed = BalancedNode { id: address.clone(), weight: node.weight, priority: node.priority };
+        let weighed = BalancedNode {
+            id: address.clone(),
+            weight: node.weight,
+            priority: node.priority,
+        };
         Ok((Node { origin, address }, weighed))
     }
 }
@@ -129,16 +149,19 @@ impl Compiler {
 fn pass_host(settings: &Settings) -> Result<PassHost, String> {
     Ok(match (settings.pass_host.as_str(), &settings.upstream_host) {
         ("node", _) => PassHost::Node,
-        ("rewrite", Some(host)) => {
-            PassHost::Rewrite(HeaderValue::from_str(host).map_err(|_| format!("invalid upstream_host {host:?}"))?)
-        }
+        ("rewrite", Some(host)) => PassHost::Rewrite(
+            HeaderValue::from_str(host).map_err(|_| format!("invalid upstream_host {host:?}"))?,
+        ),
         _ => PassHost::Pass,
     })
 }
 
 fn nodes(value: Option<&Value>) -> Result<Vec<WrittenNode>, String> {
     match value {
-        Some(Value::Object(map)) => map.iter().map(|(address, weight)| written(address, weight)).collect(),
+        Some(Value::Object(map)) => map
+            .iter()
+            .map(|(address, weight)| written(address, weight))
+            .collect(),
         Some(Value::Array(list)) => list.iter().map(listed).collect(),
         _ => Ok(Vec::new()),
     }
@@ -147,25 +170,38 @@ fn nodes(value: Option<&Value>) -> Result<Vec<WrittenNode>, String> {
 fn written(address: &str, weight: &Value) -> Result<WrittenNode, String> {
     let (host, port) = match address.rsplit_once(':') {
         // The last colon of `[::1]` is not before a port.
-        Some((host, port)) if !port.ends_with(']') => {
-            (host, Some(port.parse().map_err(|_| format!("invalid port {port}"))?))
-        }
+        Some((host, port)) if !port.ends_with(']') => (
+            host,
+            Some(port.parse().map_err(|_| format!("invalid port {port}"))?),
+        ),
         _ => (address, None),
     };
-    Ok(WrittenNode { host: host.to_owned(), port, weight: weight_of(weight), priority: 0 })
+    Ok(WrittenNode {
+        host: host.to_owned(),
+        port,
+        weight: weight_of(weight),
+        priority: 0,
+    })
 }
 
 fn listed(node: &Value) -> Result<WrittenNode, String> {
-    let host = node.get("host").and_then(Value::as_str).ok_or("node without host")?;
+    let host = node
+        .get("host")
+        .and_then(Value::as_str)
+        .ok_or("node without host")?;
     let number = |name: &str| node.get(name).and_then(Value::as_i64);
     Ok(WrittenNode {
         host: host.to_owned(),
         port: number("port").and_then(|port| u16::try_from(port).ok()),
         weight: node.get("weight").map_or(0, weight_of),
-        priority: number("priority").and_then(|p| i32::try_from(p).ok()).unwrap_or(0),
+        priority: number("priority")
+            .and_then(|p| i32::try_from(p).ok())
+            .unwrap_or(0),
     })
 }
 
 fn weight_of(value: &Value) -> u32 {
-    value.as_u64().map_or(0, |weight| u32::try_from(weight).unwrap_or(u32::MAX))
+    value
+        .as_u64()
+        .map_or(0, |weight| u32::try_from(weight).unwrap_or(u32::MAX))
 }

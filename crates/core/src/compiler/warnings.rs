@@ -9,10 +9,15 @@ pub(super) fn of_route(route: &Value) -> Option<String> {
     if plugin("ai-proxy").is_some_and(|conf| conf.get("model").is_some()) {
         found.push("ai-proxy: `model: {provider, name}` is obsolete, use `provider` and `options.model`");
     }
-    if plugin("ai-rate-limiting").and_then(|conf| conf.get("limit_strategy")).and_then(Value::as_str) == Some("token") {
+    if plugin("ai-rate-limiting")
+        .and_then(|conf| conf.get("limit_strategy"))
+        .and_then(Value::as_str)
+        == Some("token")
+    {
         found.push("ai-rate-limiting: `limit_strategy: token` is obsolete, use `total_tokens`");
     }
-    if route.get("upstream").is_some() && (plugin("ai-proxy").is_some() || plugin("ai-proxy-multi").is_some()) {
+    if route.get("upstream").is_some() && (plugin("ai-proxy").is_some() || plugin("ai-proxy-multi").is_some())
+    {
         found.push("`upstream` beside ai-proxy is never used");
     }
     (!found.is_empty()).then(|| found.join("; "))
@@ -36,7 +41,11 @@ mod tests {
             },
         });
         let warning = of_route(&old).unwrap();
-        for part in ["`model: {provider, name}`", "`limit_strategy: token`", "`upstream` beside"] {
+        for part in [
+            "`model: {provider, name}`",
+            "`limit_strategy: token`",
+            "`upstream` beside",
+        ] {
             assert!(warning.contains(part), "{part} in {warning}");
         }
     }

@@ -32,7 +32,9 @@ pub(super) fn parse(path: &str) -> Option<Vec<Step>> {
             Some(bracketed) => in_brackets(bracketed)?,
             None => match (rest.strip_prefix(".."), rest.strip_prefix('.')) {
                 (Some(rest), _) => name(rest).map(|(name, after)| (deep(name), after))?,
-                (None, Some(rest)) if !steps.is_empty() => name(rest).map(|(name, after)| (shallow(name), after))?,
+                (None, Some(rest)) if !steps.is_empty() => {
+                    name(rest).map(|(name, after)| (shallow(name), after))?
+                }
                 (None, None) if steps.is_empty() => name(rest).map(|(name, after)| (shallow(name), after))?,
                 _ => return None,
             },
@@ -50,11 +52,19 @@ fn name(text: &str) -> Option<(&str, &str)> {
 }
 
 fn shallow(name: &str) -> Step {
-    if name == "*" { Step::All } else { Step::Name(name.to_owned()) }
+    if name == "*" {
+        Step::All
+    } else {
+        Step::Name(name.to_owned())
+    }
 }
 
 fn deep(name: &str) -> Step {
-    if name == "*" { Step::Leaves } else { Step::Deep(name.to_owned()) }
+    if name == "*" {
+        Step::Leaves
+    } else {
+        Step::Deep(name.to_owned())
+    }
 }
 
 /// What stands behind `[`, up to the `]` that belongs to it, and what follows.
@@ -64,20 +74,34 @@ fn in_brackets(text: &str) -> Option<(Step, &str)> {
         return Some((Step::Name(name.to_owned()), after.strip_prefix(']')?));
     }
     let (inner, after) = text.split_once(']')?;
-    let step = if inner == "*" { Step::All } else { Step::Index(inner.parse().ok()?) };
+    let step = if inner == "*" {
+        Step::All
+    } else {
+        Step::Index(inner.parse().ok()?)
+    };
     Some((step, after))
 }
 
 /// Everything that the steps lead to. No result contains another, so that all of them together are no larger than
 /// `root`.
 pub(super) fn find<'a>(root: &'a Value, steps: &[Step]) -> Vec<&'a Value> {
-    steps.iter().fold(vec![root], |found, step| found.into_iter().flat_map(|value| take(value, step)).collect())
+    steps.iter().fold(vec![root], |found, step| {
+        found.into_iter().flat_map(|value| take(value, step)).collect()
+    })
 }
 
 fn take<'a>(value: &'a Value, step: &Step) -> Vec<&'a Value> {
     match step {
-        Step::Name(name) => value.as_object().and_then(|members| members.get(name)).into_iter().collect(),
-        Step::Index(index) => value.as_array().and_then(|items| element(items, *index)).into_iter().collect(),
+        Step::Name(name) => value
+            .as_object()
+            .and_then(|members| members.get(name))
+            .into_iter()
+            .collect(),
+        Step::Index(index) => value
+            .as_array()
+            .and_then(|items| element(items, *index))
+            .into_iter()
+            .collect(),
         Step::All => children(value),
         Step::Deep(name) => {
             let mut found = Vec::new();
@@ -93,8 +117,16 @@ fn take<'a>(value: &'a Value, step: &Step) -> Vec<&'a Value> {
 }
 
 fn element(items: &[Value], index: i64) -> Option<&Value> {
-    let from_end = || items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?);
-    let position = if index < 0 { from_end() } else { usize::try_from(index).ok() };
+    let from_end = || {
+        items
+            .len()
+            .checked_sub(usize::try_from(index.unsigned_abs()).ok()?)
+    };
+    let position = if index < 0 {
+        from_end()
+    } else {
+        usize::try_from(index).ok()
+    };
     items.get(position?)
 }
 
@@ -124,7 +156,9 @@ fn descend<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
 
 fn leaves<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
     match value {
-        Value::Array(_) | Value::Object(_) => children(value).into_iter().for_each(|child| leaves(child, found)),
+        Value::Array(_) | Value::Object(_) => {
+            children(value).into_iter().for_each(|child| leaves(child, found))
+        }
         leaf => found.push(leaf),
     }
 }
@@ -169,7 +203,11 @@ mod tests {
     #[test]
     fn descent() {
         let body = json!({"x": {"t": 1, "y": [{"t": {"t": 2}}, 3]}, "t": "z"});
-        assert_eq!(found("..t", &body), json!([1, {"t": 2}, "z"]), "a match inside a match is none");
+        assert_eq!(
+            found("..t", &body),
+            json!([1, {"t": 2}, "z"]),
+            "a match inside a match is none"
+        );
         assert_eq!(found("x..t", &body), json!([1, {"t": 2}]));
         assert_eq!(found("..y[1]", &body), json!([3]));
         assert_eq!(found("..*", &body), json!([1, 2, 3, "z"]));
@@ -178,7 +216,20 @@ mod tests {
 
     #[test]
     fn what_is_no_path() {
-        for path in ["", "a[", "a[]", "a[x]", "a[0:2]", "a[?(@.b)]", "a['b]", "a['b'", ".a[0]", "a[0]b", "a[*]...b", "a.."] {
+        for path in [
+            "",
+            "a[",
+            "a[]",
+            "a[x]",
+            "a[0:2]",
+            "a[?(@.b)]",
+            "a['b]",
+            "a['b'",
+            ".a[0]",
+            "a[0]b",
+            "a[*]...b",
+            "a..",
+        ] {
             assert_eq!(parse(path), None, "{path}");
         }
     }

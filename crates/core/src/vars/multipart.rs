@@ -93,7 +93,10 @@ mod tests {
     #[test]
     fn boundaries() {
         assert_eq!(boundary("multipart/form-data; boundary=abc"), Some("abc"));
-        assert_eq!(boundary("multipart/form-data; charset=utf-8; Boundary=\"a b\""), Some("a b"));
+        assert_eq!(
+            boundary("multipart/form-data; charset=utf-8; Boundary=\"a b\""),
+            Some("a b")
+        );
         assert_eq!(boundary("multipart/form-data"), None);
         assert_eq!(boundary("multipart/form-data; boundary="), None);
     }

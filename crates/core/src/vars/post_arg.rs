@@ -37,7 +37,9 @@ pub(super) fn text<'a>(request: &'a Request, path: &str) -> Option<Cow<'a, str>>
             let member = request.body.json()?.as_object()?.get(first)?;
             match rest {
                 None => text_of(&member),
-                Some(rest) => below(&member, rest, &|member| text_of(&member).map(|text| Cow::Owned(text.into_owned()))),
+                Some(rest) => below(&member, rest, &|member| {
+                    text_of(&member).map(|text| Cow::Owned(text.into_owned()))
+                }),
             }
         }
     }
@@ -46,7 +48,9 @@ pub(super) fn text<'a>(request: &'a Request, path: &str) -> Option<Cow<'a, str>>
 /// The value of a member, or the array of all that a JSONPath finds; nothing found is no value.
 pub(super) fn json(request: &Request, path: &str) -> Option<Value> {
     match form_of(request) {
-        Form::UrlEncoded | Form::Multipart => text(request, path).map(|text| Value::String(text.into_owned())),
+        Form::UrlEncoded | Form::Multipart => {
+            text(request, path).map(|text| Value::String(text.into_owned()))
+        }
         Form::Json if json_path::is_one(path) => find_all(request, path),
         Form::Json => {
             let (first, rest) = split(path)?;

@@ -43,7 +43,8 @@ impl UpstreamBody {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.timer.stop();
-                if self.incoming.is_end_stream() {
+                // Nothing follows trailers, though hyper says so only when asked once more.
+                if self.incoming.is_end_stream() || frame.is_trailers() {
                     self.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))

@@ -122,6 +122,8 @@ const VARIABLES: &[Variable] = &[
         ai_count(r, |ai| ai.counts.cache_creation)
     }),
     row("llm_reasoning_tokens", |r| ai_count(r, |ai| ai.counts.reasoning)),
+    // Nothing gives verdicts on content.
+    row("llm_content_risk_level", |_| Value::Text("")),
     // our own
     row("credential_id", |r| optional(r.credential.as_ref())),
     row("response_source", |r| Value::Text(response_source(r.source))),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::exposition::push_label;
 use super::family::{Blanks, Label};
 use super::names::cut;
+use super::server::AiRequestGuard;
 use super::tuples::Tuples;
 use super::{DisabledLabels, Exposition, Kind, OVERFLOW};
 use crate::sync::lock;
@@ -74,9 +75,25 @@ impl<'a> ActiveLabels<'a> {
 /// One call in flight. A failover drops the guard of the failed instance and takes another, so that, unlike in
 /// APISIX, no instance drifts upward.
 #[derive(Debug)]
-pub struct LlmActiveGuard(Arc<AtomicI64>);
+pub struct LlmActiveGuard {
+    _labelled: Option<ActiveGuard>,
+    _call: AiRequestGuard,
+}
 
-impl Drop for LlmActiveGuard {
+impl LlmActiveGuard {
+    pub(super) fn new(labelled: Option<ActiveGuard>, call: AiRequestGuard) -> Self {
+        Self {
+            _labelled: labelled,
+            _call: call,
+        }
+    }
+}
+
+/// One call in one series.
+#[derive(Debug)]
+pub(super) struct ActiveGuard(Arc<AtomicI64>);
+
+impl Drop for ActiveGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -100,7 +117,7 @@ impl ActiveGauge {
         }))
     }
 
-    pub(super) fn start(&self, labels: &ActiveLabels<'_>) -> LlmActiveGuard {
+    pub(super) fn start(&self, labels: &ActiveLabels<'_>) -> ActiveGuard {
         let mut active = lock(&self.0);
         let tuple = active.blanks.apply(labels.tuple());
         if active.cells.is_full() && !active.cells.contains(tuple) {
@@ -118,7 +135,7 @@ impl ActiveGauge {
         };
         let cell = Arc::clone(active.cells.get(tuple, overflow, Arc::default).0);
         cell.fetch_add(1, Ordering::Relaxed);
-        LlmActiveGuard(cell)
+        ActiveGuard(cell)
     }
 
     pub(super) fn set_disabled(&self, disabled: &DisabledLabels) {

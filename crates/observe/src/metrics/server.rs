@@ -25,7 +25,7 @@ pub struct RequestGuard(Arc<ServerStats>);
 
 /// One AI request in flight.
 #[derive(Debug)]
-pub struct AiRequestGuard(Arc<ServerStats>);
+pub(super) struct AiRequestGuard(Arc<ServerStats>);
 
 impl ServerStats {
     /// Counts an accepted connection, open until the guard is dropped.
@@ -45,8 +45,7 @@ impl ServerStats {
     }
 
     /// Counts an AI request as in progress until the guard is dropped; beside [`request`](Self::request).
-    #[must_use]
-    pub fn ai_request(self: &Arc<Self>) -> AiRequestGuard {
+    pub(super) fn ai_request(self: &Arc<Self>) -> AiRequestGuard {
         self.ai_in_flight.fetch_add(1, Ordering::Relaxed);
         AiRequestGuard(Arc::clone(self))
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sluice_core::{Context, PassHost, Upstream};
+use sluice_net::Protocol;
 
 /// Headers that belong to one connection (RFC 9110 §7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -61,6 +62,10 @@ pub(super) fn for_upstream(
     if let Some(upgrade) = upgrade.filter(|_| wants_upgrade) {
         headers.insert(header::UPGRADE, upgrade);
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    if upstream.nodes[index].origin.config().protocol == Protocol::Http2 {
+        // gRPC servers ask for it.
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     headers.remove(header::FORWARDED);
     // The listener has promised the client to go on; no node has to.

@@ -49,24 +49,44 @@ async fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
     for option in ["--proxy-listen", "--admin-listen", "--control-listen"] {
-        let complaint = sluice(dir.path(), listening(option, &addr)).ended().await.complaint();
+        let complaint = sluice(dir.path(), listening(option, &addr))
+            .ended()
+            .await
+            .complaint();
         says(&complaint, &["cannot listen on", &addr, "in use"]);
     }
     for variable in ["SLUICE_METRICS_LISTEN", "SLUICE_PROXY_ALSO_LISTEN"] {
-        let text = if variable.ends_with("ALSO_LISTEN") { format!("['{addr}']") } else { addr.clone() };
-        let complaint = serve(dir.path(), []).env(variable, &text).ended().await.complaint();
+        let text = if variable.ends_with("ALSO_LISTEN") {
+            format!("['{addr}']")
+        } else {
+            addr.clone()
+        };
+        let complaint = serve(dir.path(), [])
+            .env(variable, &text)
+            .ended()
+            .await
+            .complaint();
         says(&complaint, &["cannot listen on", &addr, "in use"]);
     }
-    assert!(!dir.path().join("data/sluice.db").exists(), "no half-made data folder");
+    assert!(
+        !dir.path().join("data/sluice.db").exists(),
+        "no half-made data folder"
+    );
 }
 
 #[tokio::test]
 async fn the_port_of_a_running_gateway_is_taken() {
     let gateway = Gateway::start(binary()).await;
     let dir = folder();
-    for (option, addr) in [("--proxy-listen", gateway.proxy_addr()), ("--admin-listen", gateway.admin_addr())] {
+    for (option, addr) in [
+        ("--proxy-listen", gateway.proxy_addr()),
+        ("--admin-listen", gateway.admin_addr()),
+    ] {
         let addr = addr.to_string();
-        let complaint = sluice(dir.path(), listening(option, &addr)).ended().await.complaint();
+        let complaint = sluice(dir.path(), listening(option, &addr))
+            .ended()
+            .await
+            .complaint();
         says(&complaint, &["cannot listen on", &addr]);
     }
     gateway.client().get("/").send().await.expect_status(404).await;
@@ -75,7 +95,10 @@ async fn the_port_of_a_running_gateway_is_taken() {
 #[tokio::test]
 async fn an_address_that_is_not_ours_is_named() {
     let dir = folder();
-    let complaint = sluice(dir.path(), listening("--proxy-listen", "192.0.2.1:9080")).ended().await.complaint();
+    let complaint = sluice(dir.path(), listening("--proxy-listen", "192.0.2.1:9080"))
+        .ended()
+        .await
+        .complaint();
     says(&complaint, &["cannot listen on 192.0.2.1:9080"]);
 }
 
@@ -94,9 +117,19 @@ async fn a_data_folder_in_use_is_left_alone() {
     let gateway = Gateway::start(binary()).await;
     let data = gateway.dir().join("data");
     let data = data.to_str().unwrap();
-    let complaint = serve(folder().path(), ["--data-dir", data]).ended().await.complaint();
-    says(&complaint, &["another sluice is running on the data folder", data]);
-    gateway.admin().put("/routes/1", json!({ "uri": "/x", "plugins": {} })).await.expect_status(201);
+    let complaint = serve(folder().path(), ["--data-dir", data])
+        .ended()
+        .await
+        .complaint();
+    says(
+        &complaint,
+        &["another sluice is running on the data folder", data],
+    );
+    gateway
+        .admin()
+        .put("/routes/1", json!({ "uri": "/x", "plugins": {} }))
+        .await
+        .expect_status(201);
 }
 
 #[tokio::test]
@@ -133,6 +166,15 @@ async fn a_damaged_ledger_is_not_touched() {
 }
 
 #[tokio::test]
+async fn a_spill_file_that_is_none_is_not_touched() {
+    let dir = used().await;
+    let path = dir.path().join("data/ledger.spill");
+    fs::write(&path, "something else entirely").unwrap();
+    says(&refused(dir.path()).await, &["ledger.spill", "not a spill file"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "something else entirely");
+}
+
+#[tokio::test]
 async fn a_database_of_another_kind_is_no_ledger_and_no_configuration() {
     let dir = used().await;
     let data = dir.path().join("data");
@@ -151,12 +193,18 @@ async fn a_secret_key_that_is_not_the_right_one_is_refused() {
     let path = dir.path().join("data/secret.key");
     let right = fs::read(&path).unwrap();
     fs::write(&path, format!("{}\n", "ab".repeat(32))).unwrap();
-    says(&refused(dir.path()).await, &["secret key", "not the one that this database was made with"]);
+    says(
+        &refused(dir.path()).await,
+        &["secret key", "not the one that this database was made with"],
+    );
     fs::write(&path, "no key at all").unwrap();
     says(&refused(dir.path()).await, &["secret.key", "key"]);
     fs::remove_file(&path).unwrap();
     says(&refused(dir.path()).await, &["secret.key", "missing"]);
-    assert!(!path.exists(), "a lost key is not replaced by one that cannot work");
+    assert!(
+        !path.exists(),
+        "a lost key is not replaced by one that cannot work"
+    );
     fs::write(&path, right).unwrap();
     serve(dir.path(), []).serving().await;
 }
@@ -174,9 +222,13 @@ async fn a_bad_certificate_is_named() {
     for (cert, key, words) in [
         ("absent.pem", "key.pem", &["absent.pem"][..]),
         ("cert.pem", "absent.pem", &["absent.pem"]),
-        ("text.pem", "key.pem", &["text.pem"]),
-        ("cert.pem", "text.pem", &["text.pem"]),
-        ("cert.pem", "other.pem", &["cert.pem", "other.pem"]),
+        ("text.pem", "key.pem", &["text.pem", "no certificate"]),
+        ("cert.pem", "text.pem", &["text.pem", "no private key"]),
+        (
+            "cert.pem",
+            "other.pem",
+            &["cert.pem", "other.pem", "does not match"],
+        ),
     ] {
         for listener in ["PROXY", "ADMIN"] {
             let command = serve(dir.path(), [])
@@ -190,12 +242,19 @@ async fn a_bad_certificate_is_named() {
 #[tokio::test]
 async fn an_access_log_that_cannot_be_written_is_named() {
     let dir = folder();
-    let complaint = serve(dir.path(), []).env("SLUICE_ACCESS_LOG_TARGET", "absent/x.log").ended().await.complaint();
+    let complaint = serve(dir.path(), [])
+        .env("SLUICE_ACCESS_LOG_TARGET", "absent/x.log")
+        .ended()
+        .await
+        .complaint();
     says(&complaint, &["access log", "absent/x.log"]);
 }
 
 /// APISIX publishes these.
-const PUBLISHED: [&str; 2] = ["edd1c9f034335f136f87ad84b625c8f1", "4054f7cf07e344346cd3f287985e76a2"];
+const PUBLISHED: [&str; 2] = [
+    "edd1c9f034335f136f87ad84b625c8f1",
+    "4054f7cf07e344346cd3f287985e76a2",
+];
 
 #[tokio::test]
 async fn published_keys_are_refused_unless_asked_for_on_loopback() {
@@ -207,12 +266,27 @@ async fn published_keys_are_refused_unless_asked_for_on_loopback() {
     );
     fs::write(dir.path().join("apisix.yaml"), file).unwrap();
     let start = |option: Option<&'static str>| {
-        let args = ["serve", "--apisix-config", "apisix.yaml", "--proxy-listen", "127.0.0.1:0"];
-        sluice(dir.path(), args.into_iter().chain(["--control-listen", "127.0.0.1:0"]).chain(option)).serving()
+        let args = [
+            "serve",
+            "--apisix-config",
+            "apisix.yaml",
+            "--proxy-listen",
+            "127.0.0.1:0",
+        ];
+        sluice(
+            dir.path(),
+            args.into_iter()
+                .chain(["--control-listen", "127.0.0.1:0"])
+                .chain(option),
+        )
+        .serving()
     };
     let serving = start(None).await;
     for key in PUBLISHED {
-        let answer = Admin::new(serving.addr("admin"), key).get("/routes").await.expect_status(401);
+        let answer = Admin::new(serving.addr("admin"), key)
+            .get("/routes")
+            .await
+            .expect_status(401);
         assert_eq!(answer.json()["description"], "wrong apikey");
     }
     let warned = serving.stderr();
@@ -222,11 +296,20 @@ async fn published_keys_are_refused_unless_asked_for_on_loopback() {
 
     let serving = start(Some("--allow-default-admin-key")).await;
     for key in PUBLISHED {
-        Admin::new(serving.addr("admin"), key).get("/routes").await.expect_status(200);
+        Admin::new(serving.addr("admin"), key)
+            .get("/routes")
+            .await
+            .expect_status(200);
     }
     let [admin, viewer] = PUBLISHED.map(|key| Admin::new(serving.addr("admin"), key));
-    admin.put("/routes/1", json!({ "uri": "/x", "plugins": {} })).await.expect_status(201);
-    viewer.put("/routes/1", json!({ "uri": "/x", "plugins": {} })).await.expect_status(401);
+    admin
+        .put("/routes/1", json!({ "uri": "/x", "plugins": {} }))
+        .await
+        .expect_status(201);
+    viewer
+        .put("/routes/1", json!({ "uri": "/x", "plugins": {} }))
+        .await
+        .expect_status(401);
     assert!(!serving.stderr().contains("--allow-default-admin-key"));
 }
 
@@ -236,10 +319,17 @@ async fn published_keys_are_never_accepted_from_elsewhere() {
     for addr in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let mut args = listening("--admin-listen", addr);
         args.push("--allow-default-admin-key");
-        says(&sluice(dir.path(), args).ended().await.complaint(), &["default admin key", "loopback"]);
+        says(
+            &sluice(dir.path(), args).ended().await.complaint(),
+            &["default admin key", "loopback"],
+        );
     }
     let command = sluice(dir.path(), listening("--admin-listen", "0.0.0.0:0"));
-    let complaint = command.env("SLUICE_ADMIN_ALLOW_DEFAULT_KEY", "true").ended().await.complaint();
+    let complaint = command
+        .env("SLUICE_ADMIN_ALLOW_DEFAULT_KEY", "true")
+        .ended()
+        .await
+        .complaint();
     says(&complaint, &["default admin key", "loopback"]);
     assert!(!dir.path().join("data").exists());
 }
@@ -247,7 +337,11 @@ async fn published_keys_are_never_accepted_from_elsewhere() {
 #[tokio::test]
 async fn a_published_key_is_no_key_for_the_first_run() {
     let dir = folder();
-    let complaint = serve(dir.path(), []).env("SLUICE_ADMIN_KEY", PUBLISHED[0]).ended().await.complaint();
+    let complaint = serve(dir.path(), [])
+        .env("SLUICE_ADMIN_KEY", PUBLISHED[0])
+        .ended()
+        .await
+        .complaint();
     says(&complaint, &["admin.key", "published"]);
     assert!(!complaint.contains(PUBLISHED[0]), "{complaint}");
 }

@@ -32,19 +32,42 @@ async fn every_command_explains_itself() {
         "--allow-default-admin-key",
     ];
     for (command, words) in [
-        ("", &["serve", "init", "validate", "version", "admin", "sluice serve --demo"][..]),
+        (
+            "",
+            &[
+                "serve",
+                "init",
+                "validate",
+                "version",
+                "admin",
+                "sluice serve --demo",
+            ][..],
+        ),
         ("serve", &options[..]),
         ("init", &["[FILE]", "--force"]),
         ("validate", &["<FILE>", "--apisix"]),
         ("version", &["commit"]),
         ("admin", &["reset-password", "new-key", "--data-dir <DIR>"]),
         ("admin reset-password", &["--user <USER>"]),
-        ("admin new-key", &["--name <NAME>", "--role <ROLE>", "admin, viewer"]),
+        (
+            "admin new-key",
+            &["--name <NAME>", "--role <ROLE>", "admin, viewer"],
+        ),
     ] {
-        let help = sluice(dir.path(), command.split_whitespace()).arg("--help").ended().await.output();
-        assert!(help.contains(format!("Usage: sluice {command}").trim_end()), "{help}");
+        let help = sluice(dir.path(), command.split_whitespace())
+            .arg("--help")
+            .ended()
+            .await
+            .output();
+        assert!(
+            help.contains(format!("Usage: sluice {command}").trim_end()),
+            "{help}"
+        );
         for word in words {
-            assert!(help.contains(word), "`{word}` is not in the help of `{command}`: {help}");
+            assert!(
+                help.contains(word),
+                "`{word}` is not in the help of `{command}`: {help}"
+            );
         }
     }
 }
@@ -60,11 +83,22 @@ async fn a_misspelt_command_is_answered_with_the_right_one() {
 async fn version_tells_commit_and_build_time() {
     let text = sluice(folder().path(), ["version"]).ended().await.output();
     let words: Vec<&str> = text.split_whitespace().collect();
-    let ["sluice", env!("CARGO_PKG_VERSION"), "(commit", commit, "built", built] = words[..] else {
+    let [
+        "sluice",
+        env!("CARGO_PKG_VERSION"),
+        "(commit",
+        commit,
+        "built",
+        built,
+    ] = words[..]
+    else {
         panic!("{text}");
     };
     let commit = commit.trim_end_matches(',');
-    assert!(commit.len() >= 7 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{text}");
+    assert!(
+        commit.len() >= 7 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{text}"
+    );
     let built = built.trim_end_matches(')');
     let built = time::OffsetDateTime::parse(built, &time::format_description::well_known::Rfc3339).unwrap();
     assert!(built < time::OffsetDateTime::now_utc(), "{text}");
@@ -74,10 +108,16 @@ async fn version_tells_commit_and_build_time() {
 async fn init_writes_a_configuration_that_serves() {
     let dir = folder();
     let said = sluice(dir.path(), ["init"]).ended().await.output();
-    assert!(said.contains("config.yaml") && said.contains("sluice serve --config"), "{said}");
+    assert!(
+        said.contains("config.yaml") && said.contains("sluice serve --config"),
+        "{said}"
+    );
     let text = std::fs::read_to_string(dir.path().join("config.yaml")).unwrap();
     assert!(text.contains("#listen: 0.0.0.0:9080"), "{text}");
-    sluice(dir.path(), ["validate", "config.yaml"]).ended().await.output();
+    sluice(dir.path(), ["validate", "config.yaml"])
+        .ended()
+        .await
+        .output();
     let serving = serve(dir.path(), ["--config", "config.yaml"]).serving().await;
     assert!(serving.stdout().contains("First run."));
 }
@@ -88,40 +128,83 @@ async fn init_replaces_a_file_only_by_force() {
     let file = dir.path().join("mine.yaml");
     let mine = format!("# mine\n{}", "# more of mine\n".repeat(1000));
     std::fs::write(&file, &mine).unwrap();
-    let complaint = sluice(dir.path(), ["init", "mine.yaml"]).ended().await.complaint();
-    assert!(complaint.contains("mine.yaml") && complaint.contains("--force"), "{complaint}");
+    let complaint = sluice(dir.path(), ["init", "mine.yaml"])
+        .ended()
+        .await
+        .complaint();
+    assert!(
+        complaint.contains("mine.yaml") && complaint.contains("--force"),
+        "{complaint}"
+    );
     assert_eq!(std::fs::read_to_string(&file).unwrap(), mine);
-    sluice(dir.path(), ["init", "mine.yaml", "--force"]).ended().await.output();
+    sluice(dir.path(), ["init", "mine.yaml", "--force"])
+        .ended()
+        .await
+        .output();
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains("#listen:") && !text.contains("mine"), "{text}");
 }
 
 /// Bad configurations, and what has to be said about each.
 const BAD: &[(&str, &[&str])] = &[
-    ("proxy: {listn: '127.0.0.1:1'}", &["unknown key `proxy.listn`", "did you mean `proxy.listen`?"]),
-    ("retention_days: 3", &["unknown key `retention_days`", "did you mean `ledger.retention_days`?"]),
+    (
+        "proxy: {listn: '127.0.0.1:1'}",
+        &["unknown key `proxy.listn`", "did you mean `proxy.listen`?"],
+    ),
+    (
+        "retention_days: 3",
+        &[
+            "unknown key `retention_days`",
+            "did you mean `ledger.retention_days`?",
+        ],
+    ),
     ("zzz: 3", &["unknown key `zzz`"]),
-    ("proxy: {workers: many}", &["`proxy`", "many"]),
-    ("proxy: {workers: -1}", &["`proxy`", "-1"]),
+    ("proxy: {workers: many}", &["`proxy.workers`", "many"]),
+    ("proxy: {workers: -1}", &["`proxy.workers`", "-1"]),
     ("proxy: {workers: 5000}", &["`proxy.workers`"]),
-    ("proxy: {listen: 9080}", &["`proxy`", "9080"]),
+    ("proxy: {listen: 9080}", &["`proxy.listen`", "9080"]),
+    ("proxy: fast", &["`proxy`", "fast"]),
     ("proxy: {tls_cert: a.pem}", &["tls_cert and tls_key go together"]),
     ("proxy: {tls_listen: '127.0.0.1:1'}", &["tls_listen needs"]),
     ("admin: {allow: [nowhere]}", &["`admin.allow`", "nowhere"]),
     ("admin: {keys: [{key: k, role: king}]}", &["`admin.keys`", "king"]),
-    ("admin: {keys: [{key: '', role: admin}]}", &["`admin.keys`", "empty"]),
+    (
+        "admin: {keys: [{key: '', role: admin}]}",
+        &["`admin.keys`", "empty"],
+    ),
     ("admin: {key: ''}", &["`admin.key`", "empty"]),
     ("admin: {password: ''}", &["`admin.password`", "empty"]),
-    ("log: {level: 'a=b=c'}", &["`log.level`", "a=b=c"]),
+    (
+        "admin: {key: edd1c9f034335f136f87ad84b625c8f1}",
+        &["`admin.key`", "published"],
+    ),
+    (
+        "admin: {listen: '0.0.0.0:9180', allow_default_key: true}",
+        &["default admin key", "0.0.0.0:9180"],
+    ),
+    ("log: {level: verbose}", &["`log.level`", "verbose"]),
+    ("log: {level: 'info,a=b=c'}", &["`log.level`", "a=b=c"]),
     ("log: {format: xml}", &["`log.format`", "xml"]),
     ("access_log: {escape: none}", &["`access_log.escape`", "none"]),
     ("metrics: {username: me}", &["`metrics`", "password"]),
-    ("builtin_routes: {disabled: [chat]}", &["builtin_routes.disabled", "chat_completions"]),
-    ("plugin_attr: {prometheus: {default_buckets: [3, 2]}}", &["default_buckets"]),
-    ("plugin_attr: {prometheus: {llm_latency_buckets: fine}}", &["llm_latency_buckets"]),
-    ("plugin_attr: {prometheus: {metric_prefix: 'a b'}}", &["metric_prefix"]),
+    (
+        "builtin_routes: {disabled: [chat]}",
+        &["builtin_routes.disabled", "chat_completions"],
+    ),
+    (
+        "plugin_attr: {prometheus: {default_buckets: [3, 2]}}",
+        &["default_buckets"],
+    ),
+    (
+        "plugin_attr: {prometheus: {llm_latency_buckets: fine}}",
+        &["llm_latency_buckets"],
+    ),
+    (
+        "plugin_attr: {prometheus: {metric_prefix: 'a b'}}",
+        &["metric_prefix"],
+    ),
     ("apisix: {router: tree}", &["`apisix.router`", "tree"]),
-    ("apisix: {keyring: [short]}", &["`apisix.keyring`", "16 or 32"]),
+    ("apisix: {keyring: [short]}", &["`apisix.keyring`", "16", "32"]),
     ("proxy: [", &["not valid YAML"]),
     ("just text", &["not valid YAML", "mapping"]),
 ];
@@ -132,12 +215,21 @@ async fn validate_names_what_is_wrong() {
     let file = dir.path().join("bad.yaml");
     for (text, words) in BAD {
         std::fs::write(&file, text).unwrap();
-        let complaint = sluice(dir.path(), ["validate", "bad.yaml"]).ended().await.complaint();
+        let complaint = sluice(dir.path(), ["validate", "bad.yaml"])
+            .ended()
+            .await
+            .complaint();
         for word in ["bad.yaml"].iter().chain(*words) {
-            assert!(complaint.contains(word), "`{word}` is not said about `{text}`: {complaint}");
+            assert!(
+                complaint.contains(word),
+                "`{word}` is not said about `{text}`: {complaint}"
+            );
         }
     }
-    let complaint = sluice(dir.path(), ["validate", "absent.yaml"]).ended().await.complaint();
+    let complaint = sluice(dir.path(), ["validate", "absent.yaml"])
+        .ended()
+        .await
+        .complaint();
     assert!(complaint.contains("cannot read absent.yaml"), "{complaint}");
 }
 
@@ -147,14 +239,24 @@ async fn serve_refuses_what_validate_refuses() {
     std::fs::write(dir.path().join("config.yaml"), "proxy: {listn: '127.0.0.1:1'}").unwrap();
     let complaint = serve(dir.path(), []).ended().await.complaint();
     assert!(complaint.contains("did you mean `proxy.listen`?"), "{complaint}");
-    assert!(!dir.path().join("data").exists(), "nothing is made before the configuration is read");
+    assert!(
+        !dir.path().join("data").exists(),
+        "nothing is made before the configuration is read"
+    );
 }
 
 #[tokio::test]
 async fn validate_accepts_what_is_right() {
     let dir = folder();
-    std::fs::write(dir.path().join("good.yaml"), "proxy:\nledger: {retention_days: 7}\n").unwrap();
-    let said = sluice(dir.path(), ["validate", "good.yaml"]).ended().await.output();
+    std::fs::write(
+        dir.path().join("good.yaml"),
+        "proxy:\nledger: {retention_days: 7}\n",
+    )
+    .unwrap();
+    let said = sluice(dir.path(), ["validate", "good.yaml"])
+        .ended()
+        .await
+        .output();
     assert_eq!(said, "good.yaml is valid\n");
 }
 
@@ -178,16 +280,24 @@ async fn new_keys_hold_at_once_and_by_their_role() {
         Admin::new(gateway.admin_addr(), last_word(&said))
     };
     let (admin, viewer) = (key("admin").await, key("viewer").await);
-    admin.put("/routes/1", json!({ "uri": "/x", "plugins": {} })).await.expect_status(201);
+    admin
+        .put("/routes/1", json!({ "uri": "/x", "plugins": {} }))
+        .await
+        .expect_status(201);
     viewer.get("/routes/1").await.expect_status(200);
     for answer in [
-        viewer.put("/routes/1", json!({ "uri": "/y", "plugins": {} })).await,
+        viewer
+            .put("/routes/1", json!({ "uri": "/y", "plugins": {} }))
+            .await,
         viewer.patch("/routes/1", json!({ "uri": "/y" })).await,
-        viewer.post("/routes", json!({ "uri": "/y", "plugins": {} })).await,
+        viewer
+            .post("/routes", json!({ "uri": "/y", "plugins": {} }))
+            .await,
         viewer.delete("/routes/1").await,
     ] {
         let refused = answer.expect_status(401).json();
-        let expected = json!({ "error_msg": "failed to check token", "description": "invalid method for role viewer" });
+        let expected =
+            json!({ "error_msg": "failed to check token", "description": "invalid method for role viewer" });
         assert_eq!(refused, expected);
     }
     assert_eq!(admin.get("/routes/1").await.json()["value"]["uri"], "/x");
@@ -197,18 +307,30 @@ async fn new_keys_hold_at_once_and_by_their_role() {
 async fn a_reset_password_takes_the_place_of_the_old_one() {
     let gateway = crate::support::gateway().await;
     let (dir, data) = (folder(), data(&gateway));
-    let said = sluice(dir.path(), ["admin", "reset-password", "--data-dir", &data]).ended().await.output();
+    let said = sluice(dir.path(), ["admin", "reset-password", "--data-dir", &data])
+        .ended()
+        .await
+        .output();
     let password = last_word(&said).to_owned();
     assert!(password.len() >= 16, "{said}");
 
-    let database = Database::open(gateway.dir().join("data/sluice.db")).await.unwrap();
+    let database = Database::open(gateway.dir().join("data/sluice.db"))
+        .await
+        .unwrap();
     let user = database.admin_users().get("admin").await.unwrap().unwrap();
     let hash = PasswordHash::new(&user.password_hash).unwrap();
-    assert!(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
+    assert!(
+        Argon2::default()
+            .verify_password(password.as_bytes(), &hash)
+            .is_ok()
+    );
 
     let args = ["admin", "reset-password", "--data-dir", &data, "--user", "nobody"];
     let complaint = sluice(dir.path(), args).ended().await.complaint();
-    assert!(complaint.contains("no admin user `nobody`") && complaint.contains("there is admin"), "{complaint}");
+    assert!(
+        complaint.contains("no admin user `nobody`") && complaint.contains("there is admin"),
+        "{complaint}"
+    );
 }
 
 #[tokio::test]
@@ -216,7 +338,16 @@ async fn admin_commands_need_a_data_folder() {
     let dir = folder();
     for command in ["new-key", "reset-password"] {
         let complaint = sluice(dir.path(), ["admin", command]).ended().await.complaint();
-        assert!(complaint.contains("./data") && complaint.contains("--data-dir"), "{complaint}");
+        assert!(
+            complaint.contains("./data") && complaint.contains("--data-dir"),
+            "{complaint}"
+        );
     }
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().filter(|e| e.as_ref().unwrap().path().is_dir()).count(), 0);
+    assert_eq!(
+        std::fs::read_dir(dir.path())
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().path().is_dir())
+            .count(),
+        0
+    );
 }

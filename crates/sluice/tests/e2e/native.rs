@@ -265,7 +265,13 @@ async fn what_a_provider_says_of_the_gateways_key_stays_here() {
     let gateway = client_of("ai-proxy", openai(&provider)).await;
     let refusal = json!({ "error": { "message": "Incorrect API key provided: upstr****-key" } });
     provider.next(Reply::json(401, &refusal));
-    let answer = ask(&gateway, &chat("hi")).send().await.expect_status(502).await.json().await;
+    let answer = ask(&gateway, &chat("hi"))
+        .send()
+        .await
+        .expect_status(502)
+        .await
+        .json()
+        .await;
     assert_eq!(answer["error"]["code"], "upstream_auth");
     assert!(!answer.to_string().contains("upstr****"));
 }

@@ -31,7 +31,10 @@ impl Server {
             .with_no_client_auth()
             .with_single_cert(vec![certified.cert.der().clone()], key)
             .unwrap();
-        Self { tls: Some(TlsAcceptor::from(Arc::new(config))), ..Self::start().await }
+        Self {
+            tls: Some(TlsAcceptor::from(Arc::new(config))),
+            ..Self::start().await
+        }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -49,7 +52,9 @@ impl Server {
 
     /// The next connection as it is.
     pub(crate) async fn accept_tcp(&self) -> TcpStream {
-        let (stream, _) = within("a connection from the gateway", self.listener.accept()).await.unwrap();
+        let (stream, _) = within("a connection from the gateway", self.listener.accept())
+            .await
+            .unwrap();
         stream.set_nodelay(true).unwrap();
         stream
     }
@@ -66,17 +71,27 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
-        Self { stream: Box::new(stream), read: BytesMut::new() }
+        Self {
+            stream: Box::new(stream),
+            read: BytesMut::new(),
+        }
     }
 
     /// Reads up to and with `end`.
     pub(crate) async fn read_until(&mut self, end: &str) -> String {
         loop {
-            let found = self.read.windows(end.len()).position(|window| window == end.as_bytes());
+            let found = self
+                .read
+                .windows(end.len())
+                .position(|window| window == end.as_bytes());
             if let Some(at) = found {
                 return String::from_utf8(self.read.split_to(at + end.len()).to_vec()).unwrap();
             }
-            assert!(self.more().await, "the connection ended before {end:?}: {:?}", self.read);
+            assert!(
+                self.more().await,
+                "the connection ended before {end:?}: {:?}",
+                self.read
+            );
         }
     }
 
@@ -92,7 +107,9 @@ impl Peer {
     }
 
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        within("the gateway to take bytes", self.stream.write_all(bytes.as_ref())).await.unwrap();
+        within("the gateway to take bytes", self.stream.write_all(bytes.as_ref()))
+            .await
+            .unwrap();
         self.stream.flush().await.unwrap();
     }
 

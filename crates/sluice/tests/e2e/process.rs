@@ -69,6 +69,11 @@ impl Sluice {
         self
     }
 
+    pub(crate) fn envs(self, variables: &[(&str, &str)]) -> Self {
+        let with = |command: Self, (name, value): &(&str, &str)| command.env(name, value);
+        variables.iter().fold(self, with)
+    }
+
     /// Runs it to its end.
     pub(crate) async fn ended(self) -> Ended {
         let mut process = self.spawn();
@@ -90,7 +95,10 @@ impl Sluice {
         let dir = ready_file.parent().unwrap().to_owned();
         let ready = eventually("the gateway's ready file", async || {
             if let Some(status) = process.0.try_wait().unwrap() {
-                panic!("it ended with {status}: {}", std::fs::read_to_string(dir.join("stderr")).unwrap());
+                panic!(
+                    "it ended with {status}: {}",
+                    std::fs::read_to_string(dir.join("stderr")).unwrap()
+                );
             }
             let text = std::fs::read_to_string(&ready_file).ok()?;
             Some(serde_json::from_str(&text).unwrap())
@@ -125,7 +133,12 @@ impl Ended {
     /// What it wrote to standard output, if it succeeded without a word of complaint.
     #[track_caller]
     pub(crate) fn output(self) -> String {
-        assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{}", self.stdout);
+        assert_eq!(
+            (self.code, self.stderr.as_str()),
+            (Some(0), ""),
+            "{}",
+            self.stdout
+        );
         self.stdout
     }
 
@@ -134,7 +147,11 @@ impl Ended {
     pub(crate) fn complaint(self) -> String {
         assert_eq!(self.code, Some(1), "{self:?}");
         let line = self.stderr.strip_suffix('\n').unwrap_or_default();
-        assert!(line.starts_with("error: ") && !line.contains('\n'), "not one clear line: {}", self.stderr);
+        assert!(
+            line.starts_with("error: ") && !line.contains('\n'),
+            "not one clear line: {}",
+            self.stderr
+        );
         assert_eq!(self.stdout, "", "nothing was achieved");
         line.to_owned()
     }
@@ -143,13 +160,19 @@ impl Ended {
 impl Serving {
     /// The address of that name in the ready file.
     pub(crate) fn addr(&self, name: &str) -> SocketAddr {
-        self.ready[name].as_str().unwrap_or_else(|| panic!("no `{name}`: {}", self.ready)).parse().unwrap()
+        self.ready[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no `{name}`: {}", self.ready))
+            .parse()
+            .unwrap()
     }
 
     /// All addresses of the proxy.
     pub(crate) fn proxies(&self) -> Vec<SocketAddr> {
         let list = self.ready["proxies"].as_array().unwrap();
-        list.iter().map(|addr| addr.as_str().unwrap().parse().unwrap()).collect()
+        list.iter()
+            .map(|addr| addr.as_str().unwrap().parse().unwrap())
+            .collect()
     }
 
     /// Asks it to shut down, and waits until it has.
@@ -170,7 +193,9 @@ impl Serving {
 
 /// Sends a signal to a process.
 pub(crate) fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status();
     assert!(sent.unwrap().success());
 }
 

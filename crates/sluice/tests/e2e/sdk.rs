@@ -15,11 +15,20 @@ async fn run(gateway: &Gateway, script: &str) {
     assert!(python.exists(), "the SDKs are not installed: run `make python`");
     let mut command = Command::new(python);
     command.arg(root.join("tests/python").join(script));
-    command.env("BASE_URL", format!("http://{}", gateway.proxy_addr())).env("API_KEY", "sk-sdk");
+    command
+        .env("BASE_URL", format!("http://{}", gateway.proxy_addr()))
+        .env("API_KEY", "sk-sdk");
     let output = tokio::task::spawn_blocking(move || command.output());
-    let output = output.await.expect("the script is waited for").expect("python starts");
+    let output = output
+        .await
+        .expect("the script is waited for")
+        .expect("python starts");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 async fn client_of(provider: Value) -> Gateway {
@@ -28,7 +37,11 @@ async fn client_of(provider: Value) -> Gateway {
         "username": "sdk",
         "plugins": { "key-auth": { "key": "sk-sdk" }, "ai-proxy": provider },
     });
-    gateway.admin().put("/consumers", consumer).await.expect_status(201);
+    gateway
+        .admin()
+        .put("/consumers", consumer)
+        .await
+        .expect_status(201);
     gateway
 }
 
@@ -38,8 +51,14 @@ async fn openai() {
     let gateway = client_of(crate::support::openai(&provider)).await;
     run(&gateway, "openai_sdk.py").await;
     let keys = provider.requests();
-    let sent: Vec<_> = keys.iter().filter_map(|request| request.header("authorization")).collect();
-    assert!(sent.iter().all(|key| *key == "Bearer upstream-key"), "the caller's key never travels: {sent:?}");
+    let sent: Vec<_> = keys
+        .iter()
+        .filter_map(|request| request.header("authorization"))
+        .collect();
+    assert!(
+        sent.iter().all(|key| *key == "Bearer upstream-key"),
+        "the caller's key never travels: {sent:?}"
+    );
 }
 
 #[tokio::test]
@@ -53,6 +72,12 @@ async fn anthropic() {
     let gateway = client_of(conf).await;
     run(&gateway, "anthropic_sdk.py").await;
     let sent = provider.requests();
-    assert!(sent.iter().all(|request| request.header("x-api-key") == Some("upstream-key")));
-    assert!(sent.iter().all(|request| request.header("authorization").is_none()));
+    assert!(
+        sent.iter()
+            .all(|request| request.header("x-api-key") == Some("upstream-key"))
+    );
+    assert!(
+        sent.iter()
+            .all(|request| request.header("authorization").is_none())
+    );
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sluice_testkit::{FakeProvider, Gateway};
+use sluice_testkit::{Call, FakeProvider, Gateway};
 
 /// The binary under test.
 pub(crate) fn binary() -> &'static Path {
@@ -80,4 +80,9 @@ pub(crate) fn node(addr: SocketAddr) -> Value {
 pub(crate) fn dead_addr() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
+}
+
+/// Sends a request that must get this status, and reads the answer to its end.
+pub(crate) async fn done(call: Call, status: u16) {
+    call.send().await.expect_status(status).await.bytes().await;
 }

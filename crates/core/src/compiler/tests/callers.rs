@@ -8,7 +8,10 @@ fn find(gateway: &Gateway, key: &str) -> Option<(String, Option<String>)> {
     let consumers = gateway.snapshot().consumers;
     let (consumer, identity) = consumers.find("key-auth", key)?;
     assert_eq!(identity.conf["key"], json!(key));
-    Some((consumer.username.to_string(), identity.credential.as_deref().map(str::to_owned)))
+    Some((
+        consumer.username.to_string(),
+        identity.credential.as_deref().map(str::to_owned),
+    ))
 }
 
 fn found(username: &str, credential: Option<&str>) -> Option<(String, Option<String>)> {
@@ -34,7 +37,10 @@ fn keys_follow_edits() {
 #[test]
 fn plugins_have_tables_of_their_own() {
     let mut gateway = Gateway::new();
-    gateway.put("/consumers/jack", json!({"plugins": {"key-auth": {"key": "k"}, "other-auth": {"key": "o"}}}));
+    gateway.put(
+        "/consumers/jack",
+        json!({"plugins": {"key-auth": {"key": "k"}, "other-auth": {"key": "o"}}}),
+    );
     let consumers = gateway.snapshot().consumers;
     assert!(consumers.find("other-auth", "o").is_some());
     assert!(consumers.find("key-auth", "o").is_none());
@@ -44,7 +50,10 @@ fn plugins_have_tables_of_their_own() {
 #[test]
 fn a_disabled_auth_plugin_opens_nothing() {
     let mut gateway = Gateway::new();
-    gateway.put("/consumers/jack", json!({"plugins": {"key-auth": {"key": "k", "_meta": {"disable": true}}}}));
+    gateway.put(
+        "/consumers/jack",
+        json!({"plugins": {"key-auth": {"key": "k", "_meta": {"disable": true}}}}),
+    );
     assert_eq!(gateway.problem("/consumers/jack"), None);
     assert_eq!(find(&gateway, "k"), None);
 }
@@ -72,7 +81,10 @@ fn an_edited_consumer_is_found_by_its_credentials() {
     gateway.put("/consumers/jack", json!({"plugins": {"a": {"tag": "edited"}}}));
     let consumers = gateway.snapshot().consumers;
     let (consumer, _) = consumers.find("key-auth", "k").unwrap();
-    assert_eq!(gateway.tags(&consumer.plugins.iter().cloned().collect::<Vec<_>>()), ["a=edited"]);
+    assert_eq!(
+        gateway.tags(&consumer.plugins.iter().cloned().collect::<Vec<_>>()),
+        ["a=edited"]
+    );
 }
 
 #[test]
@@ -81,8 +93,16 @@ fn of_two_with_one_key_the_later_wins_and_the_earlier_comes_back() {
     gateway.put("/consumers/early", keyed("k"));
     gateway.put("/consumers/late", keyed("k"));
     assert_eq!(find(&gateway, "k"), found("late", None));
-    gateway.put_again(1, "/consumers/early", json!({"desc": "edited", "plugins": {"key-auth": {"key": "k"}}}));
-    assert_eq!(find(&gateway, "k"), found("late", None), "an edit makes nobody later");
+    gateway.put_again(
+        1,
+        "/consumers/early",
+        json!({"desc": "edited", "plugins": {"key-auth": {"key": "k"}}}),
+    );
+    assert_eq!(
+        find(&gateway, "k"),
+        found("late", None),
+        "an edit makes nobody later"
+    );
     gateway.delete("/consumers/late");
     assert_eq!(find(&gateway, "k"), found("early", None));
     gateway.put("/consumers/jim", json!({}));
@@ -103,13 +123,21 @@ fn an_orphaned_credential_does_not_hide_a_living_consumer() {
 #[test]
 fn what_upstreams_and_variables_see() {
     let mut gateway = Gateway::new();
-    gateway.put("/consumers/jack", json!({"group_id": 7, "labels": {"custom_id": "Zoë"}}));
+    gateway.put(
+        "/consumers/jack",
+        json!({"group_id": 7, "labels": {"custom_id": "Zoë"}}),
+    );
     let consumer = gateway.caller("jack").consumer;
     assert_eq!(consumer.username_header, "jack");
     assert_eq!(consumer.group_id.as_deref(), Some("7"));
     assert_eq!(consumer.custom_id.as_ref().unwrap().as_bytes(), "Zoë".as_bytes());
     gateway.put("/consumers/jack", json!({"labels": {"custom_id": "a\nb"}}));
-    assert!(gateway.problem("/consumers/jack").unwrap().contains("cannot be a header"));
+    assert!(
+        gateway
+            .problem("/consumers/jack")
+            .unwrap()
+            .contains("cannot be a header")
+    );
 }
 
 #[test]
@@ -118,7 +146,10 @@ fn groups_are_looked_up_when_requests_come() {
     gateway.put("/routes/1", json!({"uri": "/r"}));
     gateway.put("/consumers/jack", json!({"group_id": "g"}));
     let merged = |gateway: &Gateway| {
-        let merged = gateway.worker.merged(&gateway.snapshot(), &gateway.route("/r"), &gateway.caller("jack"))?;
+        let merged =
+            gateway
+                .worker
+                .merged(&gateway.snapshot(), &gateway.route("/r"), &gateway.caller("jack"))?;
         Some(gateway.tags(merged.steps(Phase::Access)))
     };
     assert_eq!(merged(&gateway), None, "its group does not exist");

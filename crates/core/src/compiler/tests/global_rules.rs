@@ -10,7 +10,10 @@ fn tags(gateway: &Gateway) -> Vec<String> {
 #[test]
 fn rules_are_united() {
     let mut gateway = Gateway::new();
-    gateway.put("/global_rules/1", json!({"plugins": probes(&["b", "only-global"], "1")}));
+    gateway.put(
+        "/global_rules/1",
+        json!({"plugins": probes(&["b", "only-global"], "1")}),
+    );
     gateway.put("/global_rules/2", json!({"plugins": probes(&["a"], "2")}));
     assert_eq!(tags(&gateway), ["a=2", "b=1", "only-global=1"]);
     gateway.delete("/global_rules/1");
@@ -24,14 +27,21 @@ fn what_two_rules_name_is_dropped_from_both() {
     gateway.put("/global_rules/2", json!({"plugins": probes(&["b", "c"], "2")}));
     assert_eq!(tags(&gateway), ["a=1", "c=2"]);
     gateway.delete("/global_rules/2");
-    assert_eq!(tags(&gateway), ["a=1", "b=1"], "it comes back when one rule is gone");
+    assert_eq!(
+        tags(&gateway),
+        ["a=1", "b=1"],
+        "it comes back when one rule is gone"
+    );
 }
 
 #[test]
 fn a_disabled_plugin_counts_as_named() {
     let mut gateway = Gateway::new();
     gateway.put("/global_rules/1", json!({"plugins": probes(&["a", "b"], "1")}));
-    gateway.put("/global_rules/2", json!({"plugins": {"b": {"_meta": {"disable": true}}}}));
+    gateway.put(
+        "/global_rules/2",
+        json!({"plugins": {"b": {"_meta": {"disable": true}}}}),
+    );
     assert_eq!(tags(&gateway), ["a=1"]);
 }
 
@@ -46,7 +56,18 @@ fn an_invalid_rule_keeps_its_plugins() {
 #[test]
 fn prometheus_gives_way_to_the_route_s() {
     let mut gateway = Gateway::new();
-    gateway.put("/global_rules/1", json!({"plugins": probes(&["a", "prometheus"], "1")}));
-    let prefers = |name| gateway.snapshot().global.plugins().get(name).unwrap().prefers_route;
+    gateway.put(
+        "/global_rules/1",
+        json!({"plugins": probes(&["a", "prometheus"], "1")}),
+    );
+    let prefers = |name| {
+        gateway
+            .snapshot()
+            .global
+            .plugins()
+            .get(name)
+            .unwrap()
+            .prefers_route
+    };
     assert_eq!((prefers("prometheus"), prefers("a")), (true, false));
 }

@@ -10,14 +10,22 @@ fn gateway(service: &[&str], config: &[&str], route: &[&str], group: &[&str], co
     gateway.put("/services/s", json!({"plugins": probes(service, "service")}));
     gateway.put("/plugin_configs/p", json!({"plugins": probes(config, "config")}));
     gateway.put("/consumer_groups/g", json!({"plugins": probes(group, "group")}));
-    gateway.put("/consumers/jack", json!({"group_id": "g", "plugins": probes(consumer, "consumer")}));
+    gateway.put(
+        "/consumers/jack",
+        json!({"group_id": "g", "plugins": probes(consumer, "consumer")}),
+    );
     let plugins = probes(route, "route");
-    gateway.put("/routes/1", json!({"uri": "/r", "service_id": "s", "plugin_config_id": "p", "plugins": plugins}));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "service_id": "s", "plugin_config_id": "p", "plugins": plugins}),
+    );
     gateway
 }
 
 fn merged_tags(gateway: &Gateway) -> Vec<String> {
-    let merged = gateway.worker.merged(&gateway.snapshot(), &gateway.route("/r"), &gateway.caller("jack"));
+    let merged = gateway
+        .worker
+        .merged(&gateway.snapshot(), &gateway.route("/r"), &gateway.caller("jack"));
     gateway.tags(merged.unwrap().steps(Phase::Access))
 }
 
@@ -34,7 +42,10 @@ fn each_layer_replaces_the_one_before() {
         ([a, none, none, none, a], "a=consumer"),
     ] {
         let [service, config, route, group, consumer] = layers;
-        assert_eq!(merged_tags(&gateway(service, config, route, group, consumer)), [expected]);
+        assert_eq!(
+            merged_tags(&gateway(service, config, route, group, consumer)),
+            [expected]
+        );
     }
 }
 
@@ -42,22 +53,38 @@ fn each_layer_replaces_the_one_before() {
 fn layers_add_up() {
     let gateway = gateway(&["a"], &["b"], &["c"], &[], &["ai-proxy"]);
     assert_eq!(gateway.route_tags("/r"), ["a=service", "b=config", "c=route"]);
-    assert_eq!(merged_tags(&gateway), ["ai-proxy=consumer", "a=service", "b=config", "c=route"]);
+    assert_eq!(
+        merged_tags(&gateway),
+        ["ai-proxy=consumer", "a=service", "b=config", "c=route"]
+    );
 }
 
 #[test]
 fn plugins_are_replaced_whole() {
     let mut gateway = Gateway::new();
-    gateway.put("/services/s", json!({"plugins": {"a": {"tag": "service", "phases": ["log"]}}}));
-    gateway.put("/routes/1", json!({"uri": "/r", "service_id": "s", "plugins": {"a": {}}}));
-    assert_eq!(gateway.route_tags("/r"), ["a=-"], "neither tag nor phases are the service's");
+    gateway.put(
+        "/services/s",
+        json!({"plugins": {"a": {"tag": "service", "phases": ["log"]}}}),
+    );
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "service_id": "s", "plugins": {"a": {}}}),
+    );
+    assert_eq!(
+        gateway.route_tags("/r"),
+        ["a=-"],
+        "neither tag nor phases are the service's"
+    );
 }
 
 #[test]
 fn a_disabled_plugin_hides_those_below() {
     let off = json!({"a": {"tag": 7, "_meta": {"disable": true}}});
     let mut gateway = gateway(&["a", "b"], &[], &["c"], &[], &[]);
-    gateway.put("/routes/1", json!({"uri": "/r", "service_id": "s", "plugins": off}));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "service_id": "s", "plugins": off}),
+    );
     assert_eq!(gateway.problem("/routes/1"), None, "it need not hold its schema");
     assert_eq!(gateway.route_tags("/r"), ["b=service"]);
 
@@ -71,14 +98,20 @@ fn a_disabled_plugin_hides_those_below() {
 fn a_consumer_without_plugins_shares_the_route_s_pipeline() {
     let gateway = gateway(&["a"], &[], &[], &[], &[]);
     let route = gateway.route("/r");
-    let merged = gateway.worker.merged(&gateway.snapshot(), &route, &gateway.caller("jack")).unwrap();
+    let merged = gateway
+        .worker
+        .merged(&gateway.snapshot(), &route, &gateway.caller("jack"))
+        .unwrap();
     assert!(Arc::ptr_eq(&merged, &route.pipeline));
 }
 
 #[test]
 fn auth_plugins_of_a_consumer_are_no_plugins_of_the_route() {
     let mut gateway = gateway(&["a"], &[], &[], &[], &[]);
-    gateway.put("/consumers/jack", json!({"group_id": "g", "plugins": {"key-auth": {"key": "k"}}}));
+    gateway.put(
+        "/consumers/jack",
+        json!({"group_id": "g", "plugins": {"key-auth": {"key": "k"}}}),
+    );
     assert_eq!(merged_tags(&gateway), ["a=service"]);
 }
 
@@ -103,7 +136,10 @@ fn meta_priority_sorts_anew() {
 fn meta_is_compiled() {
     let mut gateway = Gateway::new();
     let meta = json!({"filter": [["arg_x", "==", "1"]], "error_response": {"e": 1}});
-    gateway.put("/routes/1", json!({"uri": "/r", "plugins": {"a": {"_meta": meta}}}));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "plugins": {"a": {"_meta": meta}}}),
+    );
     let route = gateway.route("/r");
     let entry = route.pipeline.plugins().get("a").unwrap();
     assert_eq!(entry.error_response, Some(json!({"e": 1})));
@@ -116,7 +152,10 @@ fn hosts_of_the_service_count_where_the_route_has_none() {
     let mut gateway = Gateway::new();
     gateway.put("/services/s", json!({"hosts": ["s.example"]}));
     gateway.put("/routes/1", json!({"uri": "/a", "service_id": "s"}));
-    gateway.put("/routes/2", json!({"uri": "/b", "service_id": "s", "host": "r.example"}));
+    gateway.put(
+        "/routes/2",
+        json!({"uri": "/b", "service_id": "s", "host": "r.example"}),
+    );
     let on = |host, path| gateway.route_on(host, path).is_some();
     assert_eq!((on("s.example", "/a"), on("r.example", "/a")), (true, false));
     assert_eq!((on("s.example", "/b"), on("r.example", "/b")), (false, true));
@@ -131,7 +170,10 @@ fn names_and_websocket_of_the_service() {
     let mut gateway = Gateway::new();
     gateway.put("/services/s", json!({"name": "shop", "enable_websocket": true}));
     gateway.put("/routes/1", json!({"uri": "/r", "service_id": "s"}));
-    gateway.put("/routes/2", json!({"uri": "/off", "name": "n", "service_id": "s", "enable_websocket": false}));
+    gateway.put(
+        "/routes/2",
+        json!({"uri": "/off", "name": "n", "service_id": "s", "enable_websocket": false}),
+    );
     let route = gateway.route("/r");
     let service = route.service.as_ref().unwrap();
     assert_eq!((&*service.id, service.name.as_deref()), ("s", Some("shop")));
@@ -143,12 +185,24 @@ fn names_and_websocket_of_the_service() {
 #[test]
 fn the_profile_is_that_of_the_plugin_which_wins() {
     let mut gateway = Gateway::new();
-    gateway.put("/plugin_configs/p", json!({"plugins": {"ai-proxy": {"profile": "native"}}}));
+    gateway.put(
+        "/plugin_configs/p",
+        json!({"plugins": {"ai-proxy": {"profile": "native"}}}),
+    );
     gateway.put("/routes/1", json!({"uri": "/native", "plugin_config_id": "p"}));
-    gateway.put("/routes/2", json!({"uri": "/own", "plugin_config_id": "p", "plugins": {"ai-proxy": {}}}));
-    gateway.put("/routes/3", json!({"uri": "/other", "plugins": {"a": {"profile": "native"}}}));
+    gateway.put(
+        "/routes/2",
+        json!({"uri": "/own", "plugin_config_id": "p", "plugins": {"ai-proxy": {}}}),
+    );
+    gateway.put(
+        "/routes/3",
+        json!({"uri": "/other", "plugins": {"a": {"profile": "native"}}}),
+    );
     let profile = |path| gateway.route(path).profile;
-    assert_eq!([profile("/native"), profile("/own"), profile("/other")], [Profile::Native, Profile::Apisix, Profile::Apisix]);
+    assert_eq!(
+        [profile("/native"), profile("/own"), profile("/other")],
+        [Profile::Native, Profile::Apisix, Profile::Apisix]
+    );
     let llm = |path| gateway.route(path).llm_endpoint;
     assert_eq!([llm("/native"), llm("/own"), llm("/other")], [true, true, false]);
 }

@@ -13,10 +13,16 @@ fn carriers_are_compiled_again_and_nothing_else() {
     gateway.put("/consumers/jack", json!({"plugins": {"a": {"tag": "c"}}}));
     gateway.put("/consumers/jill", json!({"plugins": {"b": {"tag": "c"}}}));
     gateway.put("/global_rules/1", json!({"plugins": {"a": {"tag": "rule"}}}));
-    gateway.put("/routes/1", json!({"uri": "/own", "plugins": {"a": {"tag": "r"}}}));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/own", "plugins": {"a": {"tag": "r"}}}),
+    );
     gateway.put("/routes/2", json!({"uri": "/service", "service_id": "s"}));
     gateway.put("/routes/3", json!({"uri": "/config", "plugin_config_id": "p"}));
-    gateway.put("/routes/4", json!({"uri": "/other", "plugins": {"b": {"tag": "r"}}}));
+    gateway.put(
+        "/routes/4",
+        json!({"uri": "/other", "plugins": {"b": {"tag": "r"}}}),
+    );
     let (other, jill) = (gateway.route("/other"), gateway.caller("jill").consumer);
 
     gateway.put("/plugin_metadata/a", json!({"id": "a", "suffix": "!"}));
@@ -57,7 +63,13 @@ fn metadata_of_unknown_plugins_is_nobody_s() {
 fn built_in_routes_follow() {
     let mut gateway = Gateway::new();
     let value = json!({"uri": "/v1/models", "plugins": {"a": {"tag": "builtin"}}});
-    gateway.compiler.set_builtin(vec![BuiltinRoute { name: "models", value }]).unwrap();
+    gateway
+        .compiler
+        .set_builtin(vec![BuiltinRoute {
+            name: "models",
+            value,
+        }])
+        .unwrap();
     let tags = |gateway: &Gateway| {
         let cx = gateway.context("GET", "/v1/models");
         let request = crate::router::RouteRequest {
@@ -67,7 +79,9 @@ fn built_in_routes_follow() {
             remote_addr: cx.request.peer.ip(),
             vars: &cx,
         };
-        let Lookup::Found(found) = cx.snapshot.builtin.find(&request) else { panic!("not found") };
+        let Lookup::Found(found) = cx.snapshot.builtin.find(&request) else {
+            panic!("not found")
+        };
         assert_eq!(&*found.target.id, "builtin:models");
         assert_eq!(found.target.profile, crate::context::Profile::Native);
         assert!(found.target.llm_endpoint);
@@ -76,12 +90,23 @@ fn built_in_routes_follow() {
     assert_eq!(tags(&gateway), ["a=builtin"]);
     gateway.put("/plugin_metadata/a", json!({}));
     assert_eq!(tags(&gateway), ["a=builtin+"]);
-    assert!(gateway.route_on("", "/v1/models").is_none(), "it is no stored route");
+    assert!(
+        gateway.route_on("", "/v1/models").is_none(),
+        "it is no stored route"
+    );
 }
 
 #[test]
 fn a_built_in_route_that_does_not_compile_is_refused() {
     let mut gateway = Gateway::new();
     let value = json!({"uri": "/v1/models", "plugins": {"a": {"breaks": true}}});
-    assert!(gateway.compiler.set_builtin(vec![BuiltinRoute { name: "models", value }]).is_err());
+    assert!(
+        gateway
+            .compiler
+            .set_builtin(vec![BuiltinRoute {
+                name: "models",
+                value
+            }])
+            .is_err()
+    );
 }

@@ -14,12 +14,18 @@ fn broken() -> Value {
 #[test]
 fn an_invalid_route_keeps_its_previous_form_until_it_is_fixed() {
     let mut gateway = Gateway::new();
-    gateway.put("/routes/1", json!({"uri": "/r", "plugins": {"a": {"tag": "old"}}}));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "plugins": {"a": {"tag": "old"}}}),
+    );
     gateway.put("/routes/1", broken());
     assert_eq!(gateway.problem("/routes/1").as_deref(), Some(BROKEN));
     assert_eq!(gateway.route_tags("/r"), ["a=old"]);
 
-    gateway.put("/routes/1", json!({"uri": "/r", "plugins": {"a": {"tag": "fixed"}}}));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "plugins": {"a": {"tag": "fixed"}}}),
+    );
     assert_eq!(gateway.problem("/routes/1"), None);
     assert_eq!(gateway.route_tags("/r"), ["a=fixed"]);
 }
@@ -54,7 +60,10 @@ fn every_kind_notes_its_problem_and_forgets_it_when_deleted() {
         ("/global_rules/1", json!({"plugins": plugins})),
         ("/consumer_groups/1", json!({"plugins": plugins})),
         ("/consumers/jack", json!({"plugins": plugins})),
-        ("/consumers/jack/credentials/1", json!({"plugins": {"key-auth": {}}})),
+        (
+            "/consumers/jack/credentials/1",
+            json!({"plugins": {"key-auth": {}}}),
+        ),
         ("/upstreams/1", json!({"nodes": {"10.0.0.1:x": 1}})),
         ("/plugin_metadata/a", json!({"suffix": 7})),
     ] {
@@ -80,9 +89,15 @@ fn every_kind_keeps_its_previous_form() {
     gateway.put("/services/s", json!({"plugins": broken()["plugins"]}));
     gateway.put("/plugin_configs/p", json!({"plugins": broken()["plugins"]}));
     gateway.put("/upstreams/u", json!({"nodes": [{"port": 1}]}));
-    gateway.put("/consumers/jack", json!({"plugins": {"key-auth": {"key": "k2"}, "a": {"breaks": true}}}));
+    gateway.put(
+        "/consumers/jack",
+        json!({"plugins": {"key-auth": {"key": "k2"}, "a": {"breaks": true}}}),
+    );
     assert_eq!(gateway.snapshot().problems.len(), 4);
-    assert!(Arc::ptr_eq(&before, &gateway.route("/r")), "nothing was joined anew");
+    assert!(
+        Arc::ptr_eq(&before, &gateway.route("/r")),
+        "nothing was joined anew"
+    );
     assert!(matches!(&before.upstream, RouteUpstream::To(upstream) if upstream.nodes.len() == 1));
     let consumers = gateway.snapshot().consumers;
     assert!(consumers.find("key-auth", "k1").is_some());
@@ -95,7 +110,11 @@ fn malformed_members_of_routes() {
         ("methods", json!(["GET", "GRAB"]), "GRAB"),
         ("remote_addr", json!("::/999"), "invalid remote_addr ::/999"),
         ("vars", json!([["a", "=~~", "b"]]), "invalid operator '=~~'"),
-        ("plugins", json!({"a": {"_meta": {"filter": [["a", "<>", 1]]}}}), "invalid operator '<>'"),
+        (
+            "plugins",
+            json!({"a": {"_meta": {"filter": [["a", "<>", 1]]}}}),
+            "invalid operator '<>'",
+        ),
         ("upstream", json!({"nodes": {"10.0.0.1:x": 1}}), "invalid port x"),
     ] {
         let mut gateway = Gateway::new();
@@ -108,7 +127,10 @@ fn malformed_members_of_routes() {
 #[test]
 fn problems_do_not_show_secrets() {
     let mut gateway = Gateway::new();
-    gateway.put("/routes/1", json!({"uri": "/r", "plugins": {"a": {"secret": "canary"}}}));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "plugins": {"a": {"secret": "canary"}}}),
+    );
     let problem = gateway.problem("/routes/1").unwrap();
     assert!(problem.contains("failed to match pattern"), "{problem}");
     assert!(!problem.contains("canary"), "{problem}");
@@ -122,11 +144,19 @@ fn schemas_of_kinds_are_held_where_asked_for() {
     assert_eq!(gateway.problem("/routes/1"), None);
 
     let mut strict = Gateway::new();
-    strict.compiler = strict.compiler.with_schemas(Arc::new(Schemas::compile().unwrap()));
+    strict.compiler = strict
+        .compiler
+        .with_schemas(Arc::new(Schemas::compile().unwrap()));
     strict.put("/routes/1", route);
     let problem = strict.problem("/routes/1").unwrap();
-    assert!(problem.contains(r#"property "priority" validation failed"#), "{problem}");
-    strict.put("/routes/1", json!({"uri": "/r", "id": "1", "create_time": 1}));
+    assert!(
+        problem.contains(r#"property "priority" validation failed"#),
+        "{problem}"
+    );
+    strict.put(
+        "/routes/1",
+        json!({"uri": "/r", "id": "1", "create_time": 1, "plugins": {}}),
+    );
     assert_eq!(strict.problem("/routes/1"), None);
 }
 

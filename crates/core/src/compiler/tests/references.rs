@@ -21,7 +21,10 @@ fn upstream(port: u16) -> Value {
 #[test]
 fn a_missing_service_is_404_until_it_comes() {
     let mut gateway = Gateway::new();
-    gateway.put("/routes/1", json!({"uri": "/r", "service_id": 7, "plugins": {"a": {}}}));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "service_id": 7, "plugins": {"a": {}}}),
+    );
     assert_eq!(gateway.route("/r").dangling, Some(StatusCode::NOT_FOUND));
     assert!(gateway.route("/r").service.is_none());
     gateway.put("/services/7", json!({"upstream": upstream(1)}));
@@ -29,20 +32,33 @@ fn a_missing_service_is_404_until_it_comes() {
     assert_eq!(address(&gateway, "/r"), "10.0.0.1:1");
     gateway.delete("/services/7");
     assert_eq!(gateway.route("/r").dangling, Some(StatusCode::NOT_FOUND));
-    assert_eq!(gateway.problem("/routes/1"), None, "a dangling reference is no defect of the route");
+    assert_eq!(
+        gateway.problem("/routes/1"),
+        None,
+        "a dangling reference is no defect of the route"
+    );
 }
 
 #[test]
 fn a_missing_plugin_config_is_503_and_comes_first() {
     let mut gateway = Gateway::new();
-    gateway.put("/routes/1", json!({"uri": "/r", "service_id": "s", "plugin_config_id": "p"}));
-    assert_eq!(gateway.route("/r").dangling, Some(StatusCode::SERVICE_UNAVAILABLE));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "service_id": "s", "plugin_config_id": "p"}),
+    );
+    assert_eq!(
+        gateway.route("/r").dangling,
+        Some(StatusCode::SERVICE_UNAVAILABLE)
+    );
     gateway.put("/plugin_configs/p", json!({"plugins": {}}));
     assert_eq!(gateway.route("/r").dangling, Some(StatusCode::NOT_FOUND));
     gateway.put("/services/s", json!({}));
     assert_eq!(gateway.route("/r").dangling, None);
     gateway.delete("/plugin_configs/p");
-    assert_eq!(gateway.route("/r").dangling, Some(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(
+        gateway.route("/r").dangling,
+        Some(StatusCode::SERVICE_UNAVAILABLE)
+    );
 }
 
 #[test]
@@ -64,7 +80,10 @@ fn the_route_s_upstream_wins_over_the_service_s() {
     gateway.put("/upstreams/u", upstream(1));
     gateway.put("/services/by-id", json!({"upstream_id": "u"}));
     gateway.put("/services/inline", json!({"upstream": upstream(2)}));
-    gateway.put("/services/both", json!({"upstream_id": "u", "upstream": upstream(2)}));
+    gateway.put(
+        "/services/both",
+        json!({"upstream_id": "u", "upstream": upstream(2)}),
+    );
     gateway.put("/services/none", json!({}));
     let route = |uri: &str, service: &str| json!({"uri": uri, "service_id": service});
     let with = |uri: &str, service: &str, member: &str, value: Value| {
@@ -79,7 +98,17 @@ fn the_route_s_upstream_wins_over_the_service_s() {
     gateway.put("/routes/5", with("/5", "by-id", "upstream", upstream(3)));
     gateway.put("/routes/6", with("/6", "inline", "upstream_id", json!("u")));
     let all: Vec<_> = (1..=6).map(|n| address(&gateway, &format!("/{n}"))).collect();
-    assert_eq!(all, ["10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:1", "none", "10.0.0.1:3", "10.0.0.1:1"]);
+    assert_eq!(
+        all,
+        [
+            "10.0.0.1:1",
+            "10.0.0.1:2",
+            "10.0.0.1:1",
+            "none",
+            "10.0.0.1:3",
+            "10.0.0.1:1"
+        ]
+    );
 }
 
 #[test]
@@ -120,7 +149,10 @@ fn snapshots_know_whether_bodies_are_looked_into() {
     let mut gateway = Gateway::new();
     gateway.put("/routes/1", json!({"uri": "/r", "vars": [["arg_x", "==", "1"]]}));
     assert!(!gateway.snapshot().matches_bodies);
-    gateway.put("/routes/1", json!({"uri": "/r", "vars": [["post_arg.model", "==", "m"]]}));
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "vars": [["post_arg.model", "==", "m"]]}),
+    );
     assert!(gateway.snapshot().matches_bodies);
     gateway.delete("/routes/1");
     assert!(!gateway.snapshot().matches_bodies);

@@ -13,10 +13,14 @@ fn gateway() -> Gateway {
         gateway.put(&format!("/upstreams/{n}"), json!({"nodes": {"10.0.0.1:80": 1}}));
         gateway.put(&format!("/services/{n}"), json!({"upstream_id": n}));
         gateway.put(&format!("/plugin_configs/{n}"), json!({"plugins": {"a": {}}}));
-        let route = json!({"uri": format!("/{n}"), "service_id": n, "plugin_config_id": n, "plugins": {"b": {}}});
+        let route =
+            json!({"uri": format!("/{n}"), "service_id": n, "plugin_config_id": n, "plugins": {"b": {}}});
         gateway.put(&format!("/routes/{n}"), route);
         gateway.put(&format!("/consumer_groups/{n}"), json!({"plugins": {"c": {}}}));
-        gateway.put(&format!("/consumers/c{n}"), json!({"group_id": n, "plugins": {"key-auth": {"key": n.to_string()}}}));
+        gateway.put(
+            &format!("/consumers/c{n}"),
+            json!({"group_id": n, "plugins": {"key-auth": {"key": n.to_string()}}}),
+        );
     }
     gateway
 }
@@ -31,7 +35,10 @@ fn consumers(gateway: &Gateway) -> [Arc<Consumer>; 2] {
 
 /// Which of the two are still the same.
 fn same<T>(before: &[Arc<T>; 2], after: &[Arc<T>; 2]) -> [bool; 2] {
-    [Arc::ptr_eq(&before[0], &after[0]), Arc::ptr_eq(&before[1], &after[1])]
+    [
+        Arc::ptr_eq(&before[0], &after[0]),
+        Arc::ptr_eq(&before[1], &after[1]),
+    ]
 }
 
 #[test]
@@ -40,11 +47,26 @@ fn edits_share_what_they_do_not_touch() {
         ("/routes/1", json!({"uri": "/1"}), [false, true], [true, true]),
         ("/services/1", json!({}), [false, true], [true, true]),
         ("/plugin_configs/1", json!({}), [false, true], [true, true]),
-        ("/upstreams/1", json!({"nodes": {"10.0.0.2:80": 1}}), [false, true], [true, true]),
+        (
+            "/upstreams/1",
+            json!({"nodes": {"10.0.0.2:80": 1}}),
+            [false, true],
+            [true, true],
+        ),
         ("/consumers/c1", json!({}), [true, true], [false, true]),
         ("/consumer_groups/1", json!({}), [true, true], [true, true]),
-        ("/global_rules/1", json!({"plugins": {"a": {}}}), [true, true], [true, true]),
-        ("/consumers/c1/credentials/1", json!({"plugins": {"key-auth": {"key": "x"}}}), [true, true], [true, true]),
+        (
+            "/global_rules/1",
+            json!({"plugins": {"a": {}}}),
+            [true, true],
+            [true, true],
+        ),
+        (
+            "/consumers/c1/credentials/1",
+            json!({"plugins": {"key-auth": {"key": "x"}}}),
+            [true, true],
+            [true, true],
+        ),
         ("/plugin_metadata/c", json!({}), [true, true], [true, true]),
     ] {
         let mut gateway = gateway();
@@ -52,7 +74,11 @@ fn edits_share_what_they_do_not_touch() {
         gateway.put(key, value);
         assert_eq!(gateway.problem(key), None);
         assert_eq!(same(&routes_before, &routes(&gateway)), routes_kept, "{key}");
-        assert_eq!(same(&consumers_before, &consumers(&gateway)), consumers_kept, "{key}");
+        assert_eq!(
+            same(&consumers_before, &consumers(&gateway)),
+            consumers_kept,
+            "{key}"
+        );
     }
 }
 
@@ -110,7 +136,14 @@ fn snapshots_do_not_change() {
 fn sources_are_kept_only_where_metadata_may_matter() {
     let gateway = gateway();
     let kept: BTreeSet<String> = gateway.compiler.sources.keys().map(ToString::to_string).collect();
-    let expected = ["consumer_groups/1", "consumer_groups/2", "plugin_configs/1", "plugin_configs/2", "routes/1", "routes/2"];
+    let expected = [
+        "consumer_groups/1",
+        "consumer_groups/2",
+        "plugin_configs/1",
+        "plugin_configs/2",
+        "routes/1",
+        "routes/2",
+    ];
     assert_eq!(kept, expected.map(|key| format!("/{key}")).into());
 }
 
@@ -119,8 +152,9 @@ fn an_edit_among_thousands_of_consumers_touches_one() {
     const COUNT: usize = 5_000;
     let mut gateway = Gateway::new();
     let consumer = |key: &str| json!({"plugins": {"key-auth": {"key": key}, "a": {"tag": key}}});
-    let all: Vec<_> =
-        (0..COUNT).map(|n| gateway.change(&format!("/consumers/c{n}"), Some(consumer(&format!("k{n}"))))).collect();
+    let all: Vec<_> = (0..COUNT)
+        .map(|n| gateway.change(&format!("/consumers/c{n}"), Some(consumer(&format!("k{n}")))))
+        .collect();
     gateway.compiler.apply(all);
     gateway.put("/routes/1", json!({"uri": "/r"}));
     let (before, route) = (gateway.snapshot(), gateway.route("/r"));
@@ -138,7 +172,10 @@ fn an_edit_among_thousands_of_consumers_touches_one() {
 
     let kept = |n: usize| {
         let name = format!("c{n}");
-        Arc::ptr_eq(before.consumers.get(&name).unwrap(), after.consumers.get(&name).unwrap())
+        Arc::ptr_eq(
+            before.consumers.get(&name).unwrap(),
+            after.consumers.get(&name).unwrap(),
+        )
     };
     assert_eq!((0..COUNT).filter(|n| !kept(*n)).collect::<Vec<_>>(), [7]);
     assert!(after.consumers.find("key-auth", "k7").is_none());

