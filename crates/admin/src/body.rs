@@ -68,9 +68,11 @@ pub(crate) async fn read_json(body: Body) -> Result<Option<Value>, Reply> {
     })
 }
 
-/// Decodes JSON; the error is worded as APISIX's parser does it.
+/// Decodes JSON; the error is worded as APISIX's parser does it. As there, a whole number is an integer however it is
+/// written: `2.0` is `2`.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    let decoded: Result<Value, _> = serde_json::from_slice(bytes);
+    decoded.map(whole_numbers).map_err(|error| {
         let before = bytes
             .split_inclusive(|byte| *byte == b'\n')
             .take(error.line().saturating_sub(1));
@@ -78,6 +80,29 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Value, String> {
         let found = if error.is_eof() { "T_END" } else { "invalid token" };
         format!("Expected value but found {found} at character {character}")
     })
+}
+
+fn whole_numbers(value: Value) -> Value {
+    /// Up to here a float holds every integer.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "whole, and within the range that floats hold"
+            )]
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= EXACT => {
+                Value::from(float as i64)
+            }
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, whole_numbers(value)))
+            .collect(),
+        other => other,
+    }
 }
 
 async fn collect(mut body: Body) -> Result<Bytes, Reply> {
@@ -154,5 +179,14 @@ mod tests {
             MAX_SIZE
         );
         assert!(read(Body::from(vec![b'1'; MAX_SIZE + 1])).await.is_err());
+    }
+
+    #[test]
+    fn whole_numbers_are_integers() {
+        let decoded = decode(br#"{"count": 2.0, "list": [1e3, 0.5, -3.0], "huge": 1e300}"#).unwrap();
+        assert_eq!(
+            decoded.to_string(),
+            r#"{"count":2,"list":[1000,0.5,-3],"huge":1e+300}"#
+        );
     }
 }

@@ -104,13 +104,17 @@ impl ResolvedEdits<'_> {
 }
 
 fn pairs(map: &Map<String, Value>) -> Result<Vec<(HeaderName, Vec<Template>)>, CompileError> {
-    map.iter().map(|(key, value)| Ok((name(key)?, templates(value)))).collect()
+    map.iter()
+        .map(|(key, value)| Ok((name(key)?, templates(value))))
+        .collect()
 }
 
 /// A value, or a list of them.
 fn templates(value: &Value) -> Vec<Template> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let items = value
+        .as_array()
+        .map_or(std::slice::from_ref(value), Vec::as_slice);
     items.iter().map(|item| Template::parse(&text(item))).collect()
 }
 

@@ -7,7 +7,9 @@ use fancy_regex::Regex;
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
-use sluice_core::{CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step, Verdict};
+use sluice_core::{
+    CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step, Verdict,
+};
 use sluice_llm::ErrorKind;
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError, Template, Variables};
 
@@ -202,20 +204,28 @@ fn rewritten_path(new: &NewPath, cx: &Context) -> Result<Rewritten, Box<Failure>
         NewPath::Patterns(patterns) => {
             let path = &*cx.request.path;
             for (pattern, template) in patterns {
-                let found = pattern.captures(path).map_err(|error| without_end(path, &error))?;
+                let found = pattern
+                    .captures(path)
+                    .map_err(|error| without_end(path, &error))?;
                 let Some((found, whole)) = found.and_then(|found| found.get(0).map(|whole| (found, whole)))
                 else {
                     continue;
                 };
                 let group = |group: Option<fancy_regex::Match<'_>>| group.map(|g| g.as_str().to_owned());
-                let vars = WithCaptures { cx, captures: found.iter().map(group).collect() };
+                let vars = WithCaptures {
+                    cx,
+                    captures: found.iter().map(group).collect(),
+                };
                 // Only what the pattern matches is replaced.
                 let path = [
                     escape(&path[..whole.start()], DECODED),
                     escape(&template.render(&Escaped(&vars)), PATH),
                     escape(&path[whole.end()..], DECODED),
                 ];
-                return Ok(Rewritten { path: Some(absolute(path.concat())), captures: vars.captures });
+                return Ok(Rewritten {
+                    path: Some(absolute(path.concat())),
+                    captures: vars.captures,
+                });
             }
             Ok(Rewritten::default())
         }
@@ -245,5 +255,9 @@ fn escape(text: &str, set: &'static AsciiSet) -> String {
 
 /// A request target that does not start with a slash means something else.
 fn absolute(path: String) -> String {
-    if path.starts_with('/') { path } else { format!("/{path}") }
+    if path.starts_with('/') {
+        path
+    } else {
+        format!("/{path}")
+    }
 }

@@ -70,7 +70,10 @@ struct Range {
 
 impl Default for Range {
     fn default() -> Self {
-        Self { length: 16, char_set: LETTERS_AND_DIGITS.to_owned() }
+        Self {
+            length: 16,
+            char_set: LETTERS_AND_DIGITS.to_owned(),
+        }
     }
 }
 

@@ -105,7 +105,11 @@ fn ai_record(cx: &Context) -> Option<AiRecord> {
 
 /// The request target for logs: bounded, and without keys in the query.
 fn request_uri(cx: &Context) -> Text {
-    let target = cx.request.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = cx
+        .request
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     Text::from(clip(&cx.masked_url(target)))
 }
 

@@ -8,9 +8,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use http::{Method, Request, Response, StatusCode, Uri};
-use sluice_core::{
-    Context, Failure, Node, Reply, ReplyBody, Retry, Route, Trial, Upstream, Verdict,
-};
+use sluice_core::{Context, Failure, Node, Reply, ReplyBody, Retry, Route, Trial, Upstream, Verdict};
 use sluice_llm::ErrorKind;
 use sluice_net::{Body, SendError, SendErrorKind, Timeouts};
 use sluice_record::{ResponseSource, Text};

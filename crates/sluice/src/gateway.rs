@@ -86,6 +86,7 @@ impl Gateway {
             plugins,
             demo: wants_demo,
         } = options;
+        config.check().map_err(anyhow::Error::msg)?;
         let lock = open_folder(&config.data_dir)?;
         // Addresses first: a taken port must not leave a half-made data folder looking used.
         let proxy = bind_proxy(&config)?;

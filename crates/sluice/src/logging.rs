@@ -37,3 +37,30 @@ pub(crate) fn start(config: &LogConfig) -> anyhow::Result<()> {
     };
     started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_are_no_levels_are_refused() {
+        let refused = |level: &str| {
+            let config = LogConfig {
+                level: level.to_owned(),
+                ..LogConfig::default()
+            };
+            filter(&config).is_err()
+        };
+        for level in [
+            "info",
+            "off",
+            "warn,sluice_proxy=trace",
+            "sluice_admin=debug, info",
+        ] {
+            assert!(!refused(level), "{level}");
+        }
+        for level in ["", "verbose", "warning", "info,verbose", "a=b=c", "sluice_proxy"] {
+            assert!(refused(level), "{level}");
+        }
+    }
+}

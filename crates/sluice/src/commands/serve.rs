@@ -90,7 +90,6 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<(Config, Vec<String>)> {
         config.log.level.clone_from(level);
     }
     config.admin.allow_default_key |= args.allow_default_admin_key;
-    config.check().map_err(anyhow::Error::msg)?;
     Ok((config, warnings))
 }
 

@@ -240,6 +240,40 @@ mod tests {
     }
 
     #[test]
+    fn variables_are_text_where_text_is_wanted_and_yaml_elsewhere() {
+        let config = load(
+            None,
+            env(&[
+                ("SLUICE_ACCESS_LOG_FORMAT", r#"{"status": 1}"#),
+                ("SLUICE_ADMIN_PASSWORD", "null"),
+                ("SLUICE_ADMIN_ALLOW_DEFAULT_KEY", "true"),
+                ("SLUICE_PLUGINS", "[key-auth]"),
+                ("SLUICE_PROXY_TLS_LISTEN", "null"),
+            ]),
+        )
+        .unwrap();
+        assert_eq!(config.access_log.format.as_deref(), Some(r#"{"status": 1}"#));
+        assert_eq!(config.admin.password.as_ref().map(Secret::expose), Some("null"));
+        assert!(config.admin.allow_default_key);
+        assert_eq!(config.plugins, Some(vec!["key-auth".to_owned()]));
+        assert_eq!(config.proxy.tls_listen, None);
+    }
+
+    #[test]
+    fn no_message_and_no_debug_text_shows_a_secret() {
+        let secrets = [
+            ("SLUICE_ADMIN_KEY", "canary"),
+            ("SLUICE_METRICS_PASSWORD", "canary"),
+        ];
+        let config = load(None, env(&secrets)).unwrap();
+        assert!(!format!("{config:?}").contains("canary"));
+        for name in ["SLUICE_ADMIN_KEYS", "SLUICE_APISIX_KEYRING"] {
+            let error = load(None, env(&[(name, "canary")])).unwrap_err().to_string();
+            assert!(error.contains(name) && !error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
     fn wrong_values_are_named() {
         let error = load(None, env(&[("SLUICE_PROXY_WORKERS", "many")]))
             .unwrap_err()

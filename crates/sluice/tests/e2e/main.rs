@@ -1,6 +1,7 @@
 //! The real binary from outside: its ports, its command line, its files.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::too_many_lines, reason = "a scenario is told in one piece")]
 
 mod ai_proxy;
 mod ai_proxy_multi;
