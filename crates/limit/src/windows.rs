@@ -256,14 +256,15 @@ mod tests {
             takes in prop::collection::vec((1_u64..5, 0_u64..20_000), 1..200),
         ) {
             let bench = Bench::new();
-            let mut clock = 0.0;
-            let mut window: Option<(f64, u64)> = None;
+            // Whole milliseconds: adding up fractions of seconds would drift past the ends of windows.
+            let mut clock = 0;
+            let mut window: Option<(u64, u64)> = None;
             for (n, pause) in takes {
-                clock += pause as f64 / 1000.0;
-                if window.is_none_or(|(opened, _)| clock - opened >= 60.0) {
+                clock += pause;
+                if window.is_none_or(|(opened, _)| clock - opened >= 60_000) {
                     window = Some((clock, 0));
                 }
-                let (admitted, consumed, remaining, reset) = bench.take(n, limit, clock);
+                let (admitted, consumed, remaining, reset) = bench.take(n, limit, clock as f64 / 1000.0);
                 if let Some((_, sum)) = &mut window {
                     *sum += if admitted { n } else { 0 };
                     prop_assert_eq!(consumed, *sum);
