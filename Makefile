@@ -4,7 +4,7 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench build tools python
+.PHONY: help run test lint fmt docs bench build tools redis python
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,12 +27,20 @@ lint: ## Formatting, clippy, documentation
 fmt: ## Format the tree
 	$(CARGO) fmt --all
 
+docs: ## Write the pages that are made from the code
+	UPDATE_DOCS=1 $(CARGO) nextest run -p sluice --test docs the_page_is_what_the_registry_says
+
 bench: ## Measure the gateway beside nginx
 	bench/run
 
 # nextest is a test runner from crates.io; a machine may have it already.
-tools:
+tools: redis
 	@command -v cargo-nextest >/dev/null || $(CARGO) install cargo-nextest --locked
+
+# Tests start Redis servers of their own.
+redis:
+	@command -v redis-server >/dev/null || { sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
+		$$sudo apt-get update && $$sudo apt-get install -y redis-server redis-sentinel; }
 
 # The official SDKs that the end-to-end tests drive.
 python: $(VENV)/.stamp
