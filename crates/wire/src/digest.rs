@@ -17,6 +17,12 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// HMAC-SHA-256 under a key of any length.
+#[must_use]
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    keyed(key).chain_update(message).finalize().into_bytes().into()
+}
+
 /// HMAC-SHA-256 of an API key: what lookup tables and the store hold in the key's place.
 ///
 /// Full length and keyed, so that neither collisions nor tables of known keys help an attacker, and so that comparing
@@ -67,15 +73,7 @@ impl KeyHasher {
     /// A hasher with that secret, which may have any length.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
-        // HMAC replaces a secret longer than a block by its hash and pads a shorter one; doing the first here leaves
-        // only lengths that fit.
-        let mut block = [0; 64];
-        if secret.len() > block.len() {
-            block[..32].copy_from_slice(&Sha256::digest(secret));
-        } else {
-            block[..secret.len()].copy_from_slice(secret);
-        }
-        Self(Hmac::new(&block.into()))
+        Self(keyed(secret))
     }
 
     /// The digest of an API key.
@@ -98,7 +96,21 @@ impl fmt::Debug for KeyHasher {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// HMAC replaces a key longer than a block by its hash and pads a shorter one; doing the first here leaves only lengths
+/// that fit.
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    let mut block = [0; 64];
+    if key.len() > block.len() {
+        block[..32].copy_from_slice(&Sha256::digest(key));
+    } else {
+        block[..key.len()].copy_from_slice(key);
+    }
+    Hmac::new(&block.into())
+}
+
+/// Lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
     bytes

@@ -1,5 +1,5 @@
-//! Borrowed JSON views and byte splicing, SSE framing, digests, error pages: what the gateway does to bytes without
-//! knowing what they mean.
+//! Borrowed JSON views and byte splicing, framing of SSE and AWS event streams, digests, error pages: what the gateway
+//! does to bytes without knowing what they mean.
 //!
 //! The lowest crate of the workspace. It does no I/O and knows neither LLM protocols nor the gateway: names of JSON
 //! members, plans for edits and meanings of events come from above.
@@ -20,11 +20,13 @@
 //! ```
 
 mod digest;
+mod event_stream;
 mod html;
 mod json;
 mod sse;
 
-pub use self::digest::{KeyDigest, KeyHasher, crc32, sha256_hex};
+pub use self::digest::{KeyDigest, KeyHasher, crc32, hex, hmac_sha256, sha256_hex};
+pub use self::event_stream::{EventMessage, EventStreamSplitter, MAX_MESSAGE, write_event_message};
 pub use self::html::html_page;
 pub use self::json::{
     JsonError, JsonView, Kind, MAX_DEPTH, MAX_MEMBERS, Member, ObjectView, Overlay, Splice,
