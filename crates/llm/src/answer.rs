@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::convert::Prediction;
 use crate::lenient::{NonEmpty, Text};
 use crate::protocol::Protocol;
 use crate::usage::{AnthropicUsage, BedrockUsage, ChatUsage, Metered, ResponsesUsage, Tally};
@@ -42,6 +43,7 @@ impl AnswerFacts {
             Protocol::OpenAiResponses => read::<ResponsesAnswer<'_>>(body, keep_text),
             Protocol::AnthropicMessages => read::<AnthropicAnswer<'_>>(body, keep_text),
             Protocol::BedrockConverse => read::<BedrockAnswer<'_>>(body, keep_text),
+            Protocol::VertexPredict => read::<PredictAnswer<'_>>(body, keep_text),
             Protocol::Passthrough => serde_json::from_slice::<Bare<'_>>(body)
                 .ok()
                 .map(|_| Self::default()),
@@ -311,6 +313,41 @@ impl<'a> Shape<'a> for BedrockAnswer<'a> {
 
     fn texts(&self) -> Vec<&'a RawValue> {
         self.blocks().filter_map(|block| block.text).collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct PredictAnswer<'a> {
+    #[serde(borrow)]
+    predictions: Option<Predictions<'a>>,
+}
+
+/// Vertex reports usage with each prediction.
+#[derive(Deserialize)]
+struct Predictions<'a>(#[serde(borrow)] Vec<Prediction<'a>>);
+
+impl<'a> Shape<'a> for PredictAnswer<'a> {
+    type Usage = Predictions<'a>;
+
+    fn tally(usage: &Predictions<'a>) -> Tally {
+        let tokens = usage.0.iter().map(Prediction::tokens);
+        ChatUsage::of_prompt(tokens.fold(0, u64::saturating_add)).tally()
+    }
+
+    fn usage(&self) -> Option<&Predictions<'a>> {
+        self.predictions.as_ref()
+    }
+
+    fn model(&self) -> Option<&str> {
+        None
+    }
+
+    fn has_tool_calls(&self) -> bool {
+        false
+    }
+
+    fn texts(&self) -> Vec<&'a RawValue> {
+        Vec::new()
     }
 }
 

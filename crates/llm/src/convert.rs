@@ -1,7 +1,107 @@
 //! Conversions between the protocols of client and provider.
 
 mod anthropic_openai;
+mod embeddings_predict;
 
-pub use self::anthropic_openai::{
-    AnswerError, AnthropicStream, AnthropicToChat, ConversionRefused, StreamOutcome,
-};
+use bytes::Bytes;
+use http::StatusCode;
+use thiserror::Error;
+
+pub use self::anthropic_openai::{AnthropicStream, AnthropicToChat, StreamOutcome};
+pub use self::embeddings_predict::EmbeddingsToPredict;
+pub(crate) use self::embeddings_predict::Prediction;
+use crate::provider::Carriage;
+use crate::request::RequestView;
+
+/// Why a request is not converted. Shown to the client as `error_msg` with status 400. Indexes count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ConversionRefused {
+    /// The body is not an object.
+    #[error("request body must be a table")]
+    NotAnObject,
+    /// `messages` is not an array.
+    #[error("missing messages")]
+    NoMessages,
+    /// A message is not an object with a role.
+    #[error("invalid message at index {0}")]
+    Message(usize),
+    /// A message's content is neither a string nor an array of blocks.
+    #[error("invalid message content at index {0}")]
+    Content(usize),
+    /// `input` of an embeddings request is of another type.
+    #[error("`input` must be string or array")]
+    Input,
+    /// An item of `input` is neither a string nor an array of strings or numbers.
+    #[error("unsupported input type at index {0}")]
+    InputItem(usize),
+}
+
+/// Why a provider's answer cannot be shown to the client. Shown as text with status 500. Indexes count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum AnswerError {
+    /// A chat answer has no choices.
+    #[error("no choices in response")]
+    NoChoices,
+    /// A predict answer has no predictions.
+    #[error("vertex response missing predictions")]
+    NoPredictions,
+    /// A prediction holds no vector.
+    #[error("invalid embedding at index {0}")]
+    Embedding(usize),
+}
+
+/// The conversion of one request and its answer.
+#[derive(Clone, Debug)]
+pub enum Conversion {
+    /// An Anthropic Messages client on an OpenAI chat provider.
+    AnthropicToChat(AnthropicToChat),
+    /// An OpenAI embeddings client on Vertex predict.
+    EmbeddingsToPredict(EmbeddingsToPredict),
+}
+
+impl Conversion {
+    /// Converts a client's body for a provider; `None` where the provider takes it as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ConversionRefused`].
+    pub fn of(carriage: Carriage, request: &RequestView) -> Result<Option<(Bytes, Self)>, ConversionRefused> {
+        Ok(match carriage {
+            Carriage::Same(_) | Carriage::Passthrough => None,
+            Carriage::AnthropicToChat(_) => {
+                let (body, conversion) = AnthropicToChat::convert(request)?;
+                Some((body, Self::AnthropicToChat(conversion)))
+            }
+            Carriage::EmbeddingsToPredict(_) => {
+                let (body, conversion) = EmbeddingsToPredict::convert(request)?;
+                Some((body, Self::EmbeddingsToPredict(conversion)))
+            }
+        })
+    }
+
+    /// Converts an answer that is not a stream. `model` is the model asked of the provider.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError`] for a success that is not what the provider's protocol says.
+    pub fn answer(
+        &self,
+        status: StatusCode,
+        model: Option<&str>,
+        body: &Bytes,
+    ) -> Result<Bytes, AnswerError> {
+        match self {
+            Self::AnthropicToChat(conversion) => conversion.answer(status, model, body),
+            Self::EmbeddingsToPredict(conversion) => conversion.answer(status, body),
+        }
+    }
+
+    /// The converter for an answer that is a stream; `None` where answers never are.
+    #[must_use]
+    pub fn into_stream(self) -> Option<AnthropicStream> {
+        match self {
+            Self::AnthropicToChat(conversion) => Some(conversion.into_stream()),
+            Self::EmbeddingsToPredict(_) => None,
+        }
+    }
+}

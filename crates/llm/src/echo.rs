@@ -78,7 +78,9 @@ pub fn echo(
         Protocol::OpenAiResponses => responses::answer(body, stamp, count),
         Protocol::OpenAiEmbeddings => embeddings::answer(body, count),
         Protocol::AnthropicMessages => messages::answer(body, stamp, count),
-        Protocol::BedrockConverse | Protocol::Passthrough => Err(EchoError::Protocol(protocol)),
+        Protocol::BedrockConverse | Protocol::Passthrough | Protocol::VertexPredict => {
+            Err(EchoError::Protocol(protocol))
+        }
     }
 }
 

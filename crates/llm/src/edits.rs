@@ -88,7 +88,7 @@ impl BodyPlan {
                 force: edits.force,
             });
         }
-        if provider.drops_model() {
+        if provider.drops_model(target) {
             steps.push(Step::Remove("model".into()));
         }
         Self { steps }

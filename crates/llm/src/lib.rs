@@ -31,22 +31,35 @@ mod edits;
 mod error;
 mod lenient;
 mod prices;
+mod prompt_edits;
 mod protocol;
 mod provider;
+mod refusal;
 mod request;
+mod stream_event;
 mod tap;
+mod texts;
 mod tokens;
 mod usage;
 
 pub use self::answer::AnswerFacts;
-pub use self::convert::{AnswerError, AnthropicStream, AnthropicToChat, ConversionRefused, StreamOutcome};
+pub use self::convert::{
+    AnswerError, AnthropicStream, AnthropicToChat, Conversion, ConversionRefused, EmbeddingsToPredict,
+    StreamOutcome,
+};
 pub use self::echo::{EchoError, EchoReply, EchoStamp, echo, echo_models};
 pub use self::edits::{BodyEdits, BodyPlan, StreamUsage};
 pub use self::error::{Dialect, ErrorKind, ProviderMessage, PublicError};
 pub use self::prices::{LongContextConfig, Price, PriceConfig, PriceTable, PriceTableError, RatesConfig};
+pub use self::prompt_edits::{PromptEdits, TextMessage};
 pub use self::protocol::Protocol;
 pub use self::provider::{Carriage, Endpoint, KeyHeader, Provider, ProviderConf, ProviderError};
+pub use self::refusal::Refusal;
 pub use self::request::RequestView;
+pub use self::stream_event::StreamEvent;
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
+pub use self::texts::{
+    PromptMessage, TextKind, TextSpan, answer_texts, event_texts, prompt_messages, replace_texts,
+};
 pub use self::tokens::{Encoding, TokenCounter};
 pub use self::usage::{Metered, Provenance, ReportedCounts, Usage};

@@ -21,17 +21,20 @@ pub enum Protocol {
     OpenAiResponses,
     /// Any other JSON body: relayed, not understood.
     Passthrough,
+    /// Vertex AI `:predict` for embeddings. Providers speak it, clients do not.
+    VertexPredict,
 }
 
 impl Protocol {
     /// All protocols, ordered by name.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AnthropicMessages,
         Self::BedrockConverse,
         Self::OpenAiChat,
         Self::OpenAiEmbeddings,
         Self::OpenAiResponses,
         Self::Passthrough,
+        Self::VertexPredict,
     ];
 
     /// The name in configuration, logs and metrics.
@@ -44,6 +47,7 @@ impl Protocol {
             Self::OpenAiEmbeddings => "openai-embeddings",
             Self::OpenAiResponses => "openai-responses",
             Self::Passthrough => "passthrough",
+            Self::VertexPredict => "vertex-predict",
         }
     }
 

@@ -35,6 +35,8 @@ pub struct Provider {
 enum Location {
     /// A host name, in which `{region}` stands for the configured region.
     Host(&'static str),
+    /// Google's names for regions of Vertex AI.
+    Vertex,
     /// Nowhere in particular: the endpoint must be configured.
     Configured,
     /// Inside the gateway.
@@ -111,6 +113,8 @@ pub enum Carriage {
     Same(&'static Endpoint),
     /// Anthropic Messages is converted to OpenAI chat (compat §5.4).
     AnthropicToChat(&'static Endpoint),
+    /// OpenAI embeddings are converted to Vertex predict (compat §5.5).
+    EmbeddingsToPredict(&'static Endpoint),
     /// Relayed to the client's own path.
     Passthrough,
 }
@@ -173,10 +177,10 @@ impl Provider {
         self.location == Location::BuiltIn
     }
 
-    /// Whether `model` is removed from bodies, because the path names it.
+    /// Whether `model` is removed from bodies of a protocol, because the path names it.
     #[must_use]
-    pub fn drops_model(&self) -> bool {
-        self.drops_model
+    pub fn drops_model(&self, target: Protocol) -> bool {
+        self.drops_model || target == Protocol::VertexPredict
     }
 
     /// Default host, to be called over HTTPS on port 443. `None` if an endpoint must be configured, or if the host
@@ -185,6 +189,7 @@ impl Provider {
     pub fn host(&self, conf: &ProviderConf) -> Option<Cow<'static, str>> {
         match self.location {
             Location::Host(template) => expand(template, conf, None),
+            Location::Vertex => conf.region.as_deref().map(vertex_host).map(Cow::Owned),
             Location::Configured | Location::BuiltIn => None,
         }
     }
@@ -212,6 +217,12 @@ impl Provider {
         }
     }
 
+    /// Whether its requests are signed with a pair of AWS keys.
+    #[must_use]
+    pub fn takes_aws_keys(&self) -> bool {
+        self.needs == Needs::RegionAndAwsKeys
+    }
+
     /// What it offers for a protocol.
     #[must_use]
     pub fn endpoint(&self, protocol: Protocol) -> Option<&'static Endpoint> {
@@ -232,14 +243,18 @@ impl Provider {
         if let Some(endpoint) = self.endpoint(protocol) {
             return Ok(Carriage::Same(endpoint));
         }
-        match (protocol, self.endpoint(Protocol::OpenAiChat)) {
-            (Protocol::AnthropicMessages, Some(chat)) => Ok(Carriage::AnthropicToChat(chat)),
-            _ => Err(ProviderError::Protocol {
-                provider: self.name,
-                protocol,
-                supported: self.supported(),
-            }),
-        }
+        let converted = match protocol {
+            Protocol::AnthropicMessages => self.endpoint(Protocol::OpenAiChat).map(Carriage::AnthropicToChat),
+            Protocol::OpenAiEmbeddings => self
+                .endpoint(Protocol::VertexPredict)
+                .map(Carriage::EmbeddingsToPredict),
+            _ => None,
+        };
+        converted.ok_or_else(|| ProviderError::Protocol {
+            provider: self.name,
+            protocol,
+            supported: self.supported(),
+        })
     }
 
     /// The header that carries the API key.
@@ -306,7 +321,9 @@ impl Carriage {
     #[must_use]
     pub fn target(&self) -> Protocol {
         match self {
-            Self::Same(endpoint) | Self::AnthropicToChat(endpoint) => endpoint.protocol,
+            Self::Same(endpoint) | Self::AnthropicToChat(endpoint) | Self::EmbeddingsToPredict(endpoint) => {
+                endpoint.protocol
+            }
             Self::Passthrough => Protocol::Passthrough,
         }
     }
@@ -315,7 +332,9 @@ impl Carriage {
     #[must_use]
     pub fn endpoint(&self) -> Option<&'static Endpoint> {
         match self {
-            Self::Same(endpoint) | Self::AnthropicToChat(endpoint) => Some(endpoint),
+            Self::Same(endpoint) | Self::AnthropicToChat(endpoint) | Self::EmbeddingsToPredict(endpoint) => {
+                Some(endpoint)
+            }
             Self::Passthrough => None,
         }
     }
@@ -339,7 +358,8 @@ fn expand(template: &'static str, conf: &ProviderConf, model: Option<&str>) -> O
         let value = match name {
             "project" => conf.project_id.as_deref()?,
             "region" => conf.region.as_deref()?,
-            "model" => model?,
+            // Segments of dots would lead elsewhere.
+            "model" => model.filter(|model| !matches!(*model, "" | "." | ".."))?,
             _ => return None,
         };
         out.push_str(literal);
@@ -348,6 +368,15 @@ fn expand(template: &'static str, conf: &ProviderConf, model: Option<&str>) -> O
     }
     out.push_str(rest);
     Some(Cow::Owned(out))
+}
+
+/// The host of a region; `global` and the multi-regions have names of their own (llm-protocols §9).
+fn vertex_host(region: &str) -> String {
+    match region {
+        "global" => "aiplatform.googleapis.com".to_owned(),
+        "us" | "eu" => format!("aiplatform.{region}.rep.googleapis.com"),
+        _ => format!("{region}-aiplatform.googleapis.com"),
+    }
 }
 
 fn matches_any(patterns: &[&str], name: &str) -> bool {

@@ -118,7 +118,7 @@ impl RequestView {
                 .member("safety_identifier")
                 .and_then(|user| user.as_str())
                 .or_else(|| self.member("user").and_then(|user| user.as_str())),
-            Protocol::BedrockConverse | Protocol::Passthrough => None,
+            Protocol::BedrockConverse | Protocol::Passthrough | Protocol::VertexPredict => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Watches a provider's event stream pass: usage, end, tool calls, first content, an estimate of what was generated.
 
 mod anthropic;
+mod bedrock;
 mod chat;
 mod raw;
 mod responses;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
-use sluice_wire::{SseFrame, SsePart, SseSplitter};
+use sluice_wire::{EventStreamSplitter, SseFrame, SsePart, SseSplitter};
 
 use self::chat::ChatNeedles;
 use crate::lenient::Text;
@@ -69,12 +70,17 @@ pub enum FrameKind {
 /// Watches one provider stream.
 ///
 /// Relayed bytes are never altered by it. A frame is parsed only if a search of its bytes says that it can matter;
-/// with default options, once content flows, ordinary frames are not. What follows the end event is ignored. Binary
-/// streams (Bedrock) are not understood; of passthrough streams only the frames are counted.
+/// with default options, once content flows, ordinary frames are not. What follows the end event is ignored; Bedrock's
+/// usage comes after its `messageStop`, so there the end is the `metadata` event. Of passthrough streams only the frames
+/// are counted.
 pub struct StreamTap {
     protocol: Protocol,
     options: TapOptions,
     splitter: SseSplitter,
+    /// Of binary streams.
+    messages: EventStreamSplitter,
+    /// Bedrock's message is whole, its usage may still come.
+    stopped: bool,
     needles: ChatNeedles,
     /// Usage as APISIX takes it.
     reported: Tally,
@@ -98,6 +104,8 @@ impl StreamTap {
             protocol,
             options,
             splitter: SseSplitter::new(),
+            messages: EventStreamSplitter::new(),
+            stopped: false,
             needles: ChatNeedles::new(),
             reported: Tally::default(),
             usage: None,
@@ -113,8 +121,12 @@ impl StreamTap {
     }
 
     /// Sees a chunk of the stream, cut anywhere. Only a frame that spans chunks is copied, and none that is longer
-    /// than [`MAX_FRAME`](sluice_wire::MAX_FRAME).
+    /// than [`MAX_FRAME`](sluice_wire::MAX_FRAME), or [`MAX_MESSAGE`](sluice_wire::MAX_MESSAGE) in a binary stream.
     pub fn feed(&mut self, chunk: &Bytes) {
+        if self.protocol == Protocol::BedrockConverse {
+            self.observe_bedrock(chunk);
+            return;
+        }
         self.splitter.push(chunk.clone());
         while let Some(part) = self.splitter.next_part() {
             if let SsePart::Frame(frame) = part {
@@ -125,24 +137,29 @@ impl StreamTap {
 
     /// Sees the end of the stream that was [fed](Self::feed). A frame that was broken off does not count.
     pub fn finish(&mut self) {
+        if self.stopped && self.end.is_none() {
+            self.end = Some(StreamEnd::Complete);
+        }
         if let Some(SsePart::Frame(frame)) = self.splitter.finish() {
             self.observe(&frame);
         }
     }
 
-    /// Sees one whole frame. For those who cut the stream themselves; not to be mixed with [`feed`](Self::feed).
+    /// Sees one whole frame. For those who cut the stream themselves; not to be mixed with [`feed`](Self::feed). Of a
+    /// binary stream it takes any piece.
     pub fn observe(&mut self, frame: &[u8]) -> FrameKind {
         if self.end.is_some() {
             return FrameKind::Plain;
         }
-        if self.options.keep_usage {
+        if self.options.keep_usage && self.protocol != Protocol::BedrockConverse {
             raw::merge_usage(&mut self.raw_usage, frame);
         }
         match self.protocol {
             Protocol::OpenAiChat => self.observe_chat(frame),
             Protocol::OpenAiResponses => self.observe_responses(frame),
             Protocol::AnthropicMessages => self.observe_anthropic(frame),
-            Protocol::OpenAiEmbeddings | Protocol::BedrockConverse | Protocol::Passthrough => self.content(),
+            Protocol::BedrockConverse => self.observe_bedrock(frame),
+            Protocol::OpenAiEmbeddings | Protocol::VertexPredict | Protocol::Passthrough => self.content(),
         }
     }
 

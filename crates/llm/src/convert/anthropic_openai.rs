@@ -4,6 +4,7 @@
 //! documents other than base64 ones, `is_error` of tool results.
 
 mod answer;
+mod chat;
 mod messages;
 mod request;
 mod schema;
@@ -12,10 +13,10 @@ mod tools;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use thiserror::Error;
 
 pub use self::stream::{AnthropicStream, StreamOutcome};
 use self::tools::ToolNames;
+use super::{AnswerError, ConversionRefused};
 use crate::request::RequestView;
 
 /// One request's conversion: made with the request, kept for its answer, since tool names are changed on the way there
@@ -42,31 +43,6 @@ use crate::request::RequestView;
 #[derive(Clone, Debug)]
 pub struct AnthropicToChat {
     names: ToolNames,
-}
-
-/// Why a request is not converted. Shown to the client as `error_msg` with status 400. Indexes count from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum ConversionRefused {
-    /// The body is not an object.
-    #[error("request body must be a table")]
-    NotAnObject,
-    /// `messages` is not an array.
-    #[error("missing messages")]
-    NoMessages,
-    /// A message is not an object with a role.
-    #[error("invalid message at index {0}")]
-    Message(usize),
-    /// A message's content is neither a string nor an array of blocks.
-    #[error("invalid message content at index {0}")]
-    Content(usize),
-}
-
-/// Why a provider's answer cannot be shown to an Anthropic client. Shown as text with status 500.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum AnswerError {
-    /// The answer has no choices.
-    #[error("no choices in response")]
-    NoChoices,
 }
 
 impl AnthropicToChat {

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
-use sluice_wire::write_frame;
+use sluice_wire::{write_event_message, write_frame};
 
 use super::{Dialect, ErrorKind, PublicError};
 
@@ -15,12 +15,11 @@ impl PublicError {
         self.json(dialect, request_id).to_string().into()
     }
 
-    /// What ends a stream whose head is already out. `None` where the dialect has nothing for it and the connection
-    /// must be broken off.
+    /// What ends a stream whose head is already out.
     ///
     /// `events_sent` is the number of events that the client got before; the events of OpenAI Responses are numbered.
     #[must_use]
-    pub fn event(&self, dialect: Dialect, request_id: Option<&str>, events_sent: u64) -> Option<Bytes> {
+    pub fn event(&self, dialect: Dialect, request_id: Option<&str>, events_sent: u64) -> Bytes {
         let (name, data) = match dialect {
             Dialect::OpenAi | Dialect::Gemini => (None, self.json(dialect, request_id)),
             Dialect::Anthropic => (Some("error"), self.json(dialect, request_id)),
@@ -38,12 +37,22 @@ impl PublicError {
                     json!({ "type": "message-end", "delta": delta }),
                 )
             }
-            Dialect::Ollama => return Some(format!("{}\n", self.json(dialect, request_id)).into()),
-            Dialect::Bedrock => return None,
+            Dialect::Ollama => return format!("{}\n", self.json(dialect, request_id)).into(),
+            Dialect::Bedrock => {
+                let headers = [
+                    (":exception-type", self.bedrock_exception()),
+                    (":content-type", "application/json"),
+                    (":message-type", "exception"),
+                ];
+                let payload = self.json(dialect, request_id).to_string();
+                let mut out = BytesMut::new();
+                write_event_message(&mut out, &headers, payload.as_bytes());
+                return out.freeze();
+            }
         };
         let mut out = BytesMut::new();
         write_frame(&mut out, name, data.to_string().as_bytes());
-        Some(out.freeze())
+        out.freeze()
     }
 
     fn json(&self, dialect: Dialect, request_id: Option<&str>) -> Value {
@@ -100,6 +109,21 @@ impl PublicError {
             ErrorKind::Timeout => "timeout_error",
             ErrorKind::Overloaded => "overloaded_error",
             ErrorKind::Upstream | ErrorKind::Internal => "api_error",
+        }
+    }
+
+    /// The exceptions that a Converse stream can end with.
+    fn bedrock_exception(&self) -> &'static str {
+        match self.kind {
+            ErrorKind::InvalidRequest
+            | ErrorKind::Authentication
+            | ErrorKind::Permission
+            | ErrorKind::NotFound
+            | ErrorKind::RequestTooLarge => "validationException",
+            ErrorKind::RateLimit => "throttlingException",
+            ErrorKind::Upstream | ErrorKind::Timeout => "modelStreamErrorException",
+            ErrorKind::Overloaded => "serviceUnavailableException",
+            ErrorKind::Internal => "internalServerException",
         }
     }
 

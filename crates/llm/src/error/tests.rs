@@ -19,7 +19,7 @@ fn body(error: &PublicError, dialect: Dialect) -> Value {
 }
 
 fn event(error: &PublicError, dialect: Dialect) -> (Option<String>, Value) {
-    let event = error.event(dialect, Some("req_1"), 7).unwrap();
+    let event = error.event(dialect, Some("req_1"), 7);
     let frame = SseFrame::parse(&event);
     (
         frame.event.map(str::to_owned),
@@ -82,10 +82,18 @@ fn events() {
         (Some("message-end"), &json!("ERROR"))
     );
     assert_eq!(
-        error.event(Dialect::Ollama, None, 0).unwrap(),
+        error.event(Dialect::Ollama, None, 0),
         "{\"error\":\"too\\nslow\"}\n"
     );
-    assert_eq!(error.event(Dialect::Bedrock, None, 0), None);
+    let mut splitter = sluice_wire::EventStreamSplitter::new();
+    splitter.push(&error.event(Dialect::Bedrock, None, 0));
+    let message = splitter.next_message().unwrap();
+    assert_eq!(message.header(":message-type"), Some("exception"));
+    assert_eq!(
+        message.header(":exception-type"),
+        Some("modelStreamErrorException")
+    );
+    assert_eq!(message.payload(), br#"{"message":"too\nslow"}"#);
 }
 
 #[test]

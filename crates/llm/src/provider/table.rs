@@ -105,13 +105,20 @@ pub(super) const PROVIDERS: &[Provider] = &[
         ..compatible("gemini", Location::Host("generativelanguage.googleapis.com"))
     },
     Provider {
-        endpoints: &[endpoint(
-            Protocol::OpenAiChat,
-            "/v1beta1/projects/{project}/locations/{region}/endpoints/openapi/chat/completions",
-            MAX_COMPLETION_TOKENS,
-        )],
+        endpoints: &[
+            endpoint(
+                Protocol::OpenAiChat,
+                "/v1beta1/projects/{project}/locations/{region}/endpoints/openapi/chat/completions",
+                MAX_COMPLETION_TOKENS,
+            ),
+            endpoint(
+                Protocol::VertexPredict,
+                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:predict",
+                MaxTokens::Unmapped,
+            ),
+        ],
         needs: Needs::ProjectAndRegionOrEndpoint,
-        ..compatible("vertex-ai", Location::Host("{region}-aiplatform.googleapis.com"))
+        ..compatible("vertex-ai", Location::Vertex)
     },
     Provider {
         endpoints: &[Endpoint {

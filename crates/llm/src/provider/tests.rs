@@ -39,7 +39,7 @@ fn every_template_variable_is_known() {
         }
         assert_eq!(
             row.host(&full).is_some(),
-            matches!(row.location, Location::Host(_)),
+            matches!(row.location, Location::Host(_) | Location::Vertex),
             "{row}"
         );
     }
@@ -77,6 +77,14 @@ fn hosts_and_paths() {
         "/v1beta1/projects/proj/locations/us-central1/endpoints/openapi/chat/completions"
     );
     assert_eq!(path("vertex-ai", Protocol::OpenAiChat), None);
+    let predict = vertex.endpoint(Protocol::VertexPredict).unwrap();
+    assert_eq!(
+        predict.path(&place, Some("text-embedding-005"), false).unwrap(),
+        "/v1/projects/proj/locations/us-central1/publishers/google/models/text-embedding-005:predict"
+    );
+    let host = |region| vertex.host(&conf(None, Some(region))).unwrap();
+    assert_eq!(host("global"), "aiplatform.googleapis.com");
+    assert_eq!(host("eu"), "aiplatform.eu.rep.googleapis.com");
 }
 
 #[test]
@@ -92,7 +100,9 @@ fn bedrock_names_the_model_in_the_path() {
         endpoint.path(&conf, Some("m"), true).unwrap(),
         "/model/m/converse-stream"
     );
-    assert_eq!(endpoint.path(&conf, None, false), None);
+    for nowhere in [None, Some(""), Some("."), Some("..")] {
+        assert_eq!(endpoint.path(&conf, nowhere, false), None, "{nowhere:?}");
+    }
 }
 
 #[test]
@@ -152,6 +162,15 @@ fn carriage_of_client_protocols() {
          (supported: openai-chat, openai-embeddings, openai-responses)"
     );
     assert!(carriage("bedrock", Protocol::AnthropicMessages).is_err());
+    let predict = carriage("vertex-ai", Protocol::OpenAiEmbeddings).unwrap();
+    assert!(matches!(predict, Carriage::EmbeddingsToPredict(_)));
+    assert_eq!(predict.target(), Protocol::VertexPredict);
+    assert_eq!(
+        carriage("vertex-ai", Protocol::OpenAiResponses)
+            .unwrap_err()
+            .to_string(),
+        "provider vertex-ai does not support openai-responses protocol (supported: openai-chat, vertex-predict)"
+    );
 }
 
 #[test]

@@ -9,10 +9,17 @@ const PLACES: [&str; 3] = ["/usage", "/response/usage", "/message/usage"];
 
 /// Takes the members of a frame's usage object over into `merged`; later ones win.
 pub(super) fn merge_usage(merged: &mut Map<String, Value>, frame: &[u8]) {
-    if memchr::memmem::find(frame, b"\"usage\"").is_none() {
+    if names_usage(frame) {
+        merge_event(merged, &data(frame));
+    }
+}
+
+/// As [`merge_usage`], of an event's JSON.
+pub(super) fn merge_event(merged: &mut Map<String, Value>, event: &[u8]) {
+    if !names_usage(event) {
         return;
     }
-    let Ok(event) = serde_json::from_slice::<Value>(&data(frame)) else {
+    let Ok(event) = serde_json::from_slice::<Value>(event) else {
         return;
     };
     for usage in PLACES
@@ -21,6 +28,10 @@ pub(super) fn merge_usage(merged: &mut Map<String, Value>, frame: &[u8]) {
     {
         merged.extend(usage.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
+}
+
+fn names_usage(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, b"\"usage\"").is_some()
 }
 
 #[cfg(test)]

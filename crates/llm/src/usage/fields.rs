@@ -42,6 +42,15 @@ pub(crate) struct PromptCache {
 }
 
 impl ChatUsage {
+    /// The usage of a call that generated nothing.
+    pub(crate) fn of_prompt(tokens: u64) -> Self {
+        Self {
+            prompt_tokens: Count(tokens),
+            total_tokens: Count(tokens),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn prompt(&self) -> u64 {
         self.prompt_tokens.0
     }

@@ -8,55 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::AnswerError;
+use super::chat::{Completion, Said};
 use super::tools::ToolNames;
+use crate::convert::AnswerError;
 use crate::lenient::Text;
 use crate::usage::ChatUsage;
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct ChatAnswer<'a> {
-    error: Option<&'a RawValue>,
-    #[serde(default)]
-    id: Text<'a>,
-    #[serde(default)]
-    model: Text<'a>,
-    choices: Option<Vec<Choice<'a>>>,
-    usage: Option<ChatUsage>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct Choice<'a> {
-    message: Option<ChatMessage<'a>>,
-    #[serde(default)]
-    finish_reason: Text<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct ChatMessage<'a> {
-    content: Option<&'a RawValue>,
-    reasoning_content: Option<&'a RawValue>,
-    reasoning: Option<&'a RawValue>,
-    tool_calls: Option<Vec<ToolCall<'a>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct ToolCall<'a> {
-    #[serde(default)]
-    id: Text<'a>,
-    function: Option<CalledFunction<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct CalledFunction<'a> {
-    #[serde(default)]
-    name: Text<'a>,
-    arguments: Option<&'a RawValue>,
-}
 
 #[derive(Serialize)]
 struct Message<'a> {
@@ -185,18 +141,13 @@ pub(super) fn new_message_id() -> String {
     format!("msg_{}", Uuid::new_v4().simple())
 }
 
-/// Whether a value is a string with something in it.
-pub(super) fn is_text(value: &RawValue) -> bool {
-    value.get().starts_with('"') && value.get() != "\"\""
-}
-
 pub(super) fn convert(
     names: &ToolNames,
     status: StatusCode,
     model: Option<&str>,
     body: &Bytes,
 ) -> Result<Bytes, AnswerError> {
-    let Ok(answer) = serde_json::from_slice::<ChatAnswer<'_>>(body) else {
+    let Ok(answer) = serde_json::from_slice::<Completion<'_>>(body) else {
         return unconverted(status, body);
     };
     if let Some(error) = answer.error {
@@ -235,34 +186,24 @@ fn unconverted(status: StatusCode, body: &Bytes) -> Result<Bytes, AnswerError> {
     }
 }
 
-fn content<'a>(names: &'a ToolNames, message: Option<&'a ChatMessage<'a>>) -> Vec<Block<'a>> {
+fn content<'a>(names: &'a ToolNames, message: Option<&'a Said<'a>>) -> Vec<Block<'a>> {
     let mut blocks = Vec::new();
     if let Some(message) = message {
-        if let Some(thinking) = message
-            .reasoning_content
-            .or(message.reasoning)
-            .filter(|text| is_text(text))
-        {
+        if let Some(thinking) = message.thinking() {
             blocks.push(Block::Thinking {
                 thinking,
                 signature: "",
             });
         }
-        if let Some(text) = message.content.filter(|text| is_text(text)) {
+        if let Some(text) = message.text() {
             blocks.push(Block::Text {
                 text: TextOut::Raw(text),
             });
         }
-        blocks.extend(message.tool_calls.iter().flatten().map(|call| {
-            let function = call.function.as_ref();
-            let name = function
-                .and_then(|function| function.name.as_str())
-                .unwrap_or_default();
-            Block::ToolUse {
-                id: call.id.as_str().unwrap_or_default(),
-                name: names.restore(name),
-                input: input(function.and_then(|function| function.arguments)),
-            }
+        blocks.extend(message.tool_calls().map(|call| Block::ToolUse {
+            id: call.id.as_str().unwrap_or_default(),
+            name: names.restore(call.name()),
+            input: input(call.arguments()),
         }));
     }
     if blocks.is_empty() {

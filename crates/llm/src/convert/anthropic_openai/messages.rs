@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::ConversionRefused;
 use super::tools::ToolNames;
+use crate::convert::ConversionRefused;
 use crate::lenient::Text;
 
 const BILLING_HEADER: &str = "x-anthropic-billing-header:";

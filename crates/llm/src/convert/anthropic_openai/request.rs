@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::ConversionRefused;
 use super::messages::{ChatMessage, convert_messages};
 use super::schema::convert_format;
 use super::tools::{ChatTool, ChatToolChoice, ToolNames, convert_tool_choice, convert_tools};
+use crate::convert::ConversionRefused;
 use crate::lenient::{Count, Text};
 use crate::request::RequestView;
 
@@ -110,9 +110,10 @@ pub(super) fn convert(request: &RequestView, names: &mut ToolNames) -> Result<By
         tool_choice = None;
         one_call_at_a_time = false;
     }
-    let format = body
-        .output_format
-        .or(output_config.as_ref().and_then(|config| config.format));
+    let formats = [
+        body.output_format,
+        output_config.as_ref().and_then(|config| config.format),
+    ];
     let chat = ChatRequest {
         model: string(body.model),
         messages: convert_messages(body.system, &messages, names)?,
@@ -128,7 +129,7 @@ pub(super) fn convert(request: &RequestView, names: &mut ToolNames) -> Result<By
         stop: body.stop_sequences,
         user: read::<Metadata<'_>>(body.metadata).and_then(|metadata| metadata.user_id.0),
         reasoning_effort: reasoning_effort(read(body.thinking), output_config),
-        response_format: format.and_then(convert_format),
+        response_format: formats.into_iter().flatten().find_map(convert_format),
         tools,
         tool_choice,
         parallel_tool_calls: one_call_at_a_time.then_some(false),

@@ -3,15 +3,12 @@
 mod events;
 
 use bytes::BytesMut;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use sluice_wire::SseFrame;
 
 use self::events::{BlockStart, Delta, Event};
-use super::answer::{ErrorOut, UsageOut, is_text, new_message_id, stop_reason};
+use super::answer::{ErrorOut, UsageOut, new_message_id, stop_reason};
+use super::chat::{Completion, Said, ToolCall, is_text};
 use super::tools::ToolNames;
-use crate::lenient::{Count, Text};
-use crate::usage::ChatUsage;
 
 /// How a converted stream came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,52 +90,6 @@ struct Call {
     block: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct Chunk<'a> {
-    error: Option<&'a RawValue>,
-    #[serde(default)]
-    id: Text<'a>,
-    #[serde(default)]
-    model: Text<'a>,
-    choices: Option<Vec<Choice<'a>>>,
-    usage: Option<ChatUsage>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct Choice<'a> {
-    delta: Option<ChunkDelta<'a>>,
-    #[serde(default)]
-    finish_reason: Text<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct ChunkDelta<'a> {
-    content: Option<&'a RawValue>,
-    reasoning_content: Option<&'a RawValue>,
-    reasoning: Option<&'a RawValue>,
-    tool_calls: Option<Vec<CallDelta<'a>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct CallDelta<'a> {
-    index: Option<Count>,
-    #[serde(default)]
-    id: Text<'a>,
-    function: Option<FunctionDelta<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct FunctionDelta<'a> {
-    #[serde(default)]
-    name: Text<'a>,
-    arguments: Option<&'a RawValue>,
-}
-
 impl AnthropicStream {
     pub(super) fn new(names: ToolNames) -> Self {
         Self {
@@ -160,7 +111,7 @@ impl AnthropicStream {
         };
         if data.starts_with(b"[DONE]") {
             self.done(out);
-        } else if let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(&data) {
+        } else if let Ok(chunk) = serde_json::from_slice::<Completion<'_>>(&data) {
             self.chunk(&chunk, out);
         }
     }
@@ -179,7 +130,7 @@ impl AnthropicStream {
         }
     }
 
-    fn chunk(&mut self, chunk: &Chunk<'_>, out: &mut BytesMut) {
+    fn chunk(&mut self, chunk: &Completion<'_>, out: &mut BytesMut) {
         if let Some(error) = chunk.error {
             Event::Error(ErrorOut::new(error)).write(out);
             self.phase = Phase::Failed;
@@ -216,7 +167,7 @@ impl AnthropicStream {
         }
     }
 
-    fn start(&mut self, chunk: &Chunk<'_>, out: &mut BytesMut) {
+    fn start(&mut self, chunk: &Completion<'_>, out: &mut BytesMut) {
         let new_id;
         let id = match chunk.id.as_str() {
             Some(id) => id,
@@ -229,12 +180,8 @@ impl AnthropicStream {
         self.phase = Phase::Started;
     }
 
-    fn delta(&mut self, delta: &ChunkDelta<'_>, out: &mut BytesMut) {
-        if let Some(thinking) = delta
-            .reasoning_content
-            .or(delta.reasoning)
-            .filter(|text| is_text(text))
-        {
+    fn delta(&mut self, delta: &Said<'_>, out: &mut BytesMut) {
+        if let Some(thinking) = delta.thinking() {
             let index = self.ensure_open(BlockKind::Thinking, out);
             Event::ContentBlockDelta {
                 index,
@@ -242,7 +189,7 @@ impl AnthropicStream {
             }
             .write(out);
         }
-        if let Some(text) = delta.content.filter(|text| is_text(text)) {
+        if let Some(text) = delta.text() {
             let index = self.ensure_open(BlockKind::Text, out);
             Event::ContentBlockDelta {
                 index,
@@ -250,23 +197,19 @@ impl AnthropicStream {
             }
             .write(out);
         }
-        for call in delta.tool_calls.iter().flatten() {
+        for call in delta.tool_calls() {
             self.call(call, out);
         }
     }
 
-    fn call(&mut self, delta: &CallDelta<'_>, out: &mut BytesMut) {
-        let function = delta.function.as_ref();
+    fn call(&mut self, delta: &ToolCall<'_>, out: &mut BytesMut) {
         let index = match self.known_call(delta) {
             Some(call) => call.block,
             None => {
                 let id = delta.id.as_str().unwrap_or_default();
-                let name = function
-                    .and_then(|function| function.name.as_str())
-                    .unwrap_or_default();
                 self.close(out);
                 let block = self.open_block(BlockKind::ToolUse);
-                let content_block = BlockStart::tool_use(id, self.names.restore(name));
+                let content_block = BlockStart::tool_use(id, self.names.restore(delta.name()));
                 Event::ContentBlockStart {
                     index: block,
                     content_block,
@@ -281,7 +224,7 @@ impl AnthropicStream {
                 block
             }
         };
-        let Some(arguments) = function.and_then(|function| function.arguments) else {
+        let Some(arguments) = delta.arguments() else {
             return;
         };
         if is_text(arguments) {
@@ -304,7 +247,7 @@ impl AnthropicStream {
 
     /// The call that a piece continues; `None` if it begins one. Providers repeat ids, leave out indexes, and number
     /// all calls of an answer 0: an id that was not seen under its index means another call.
-    fn known_call(&self, delta: &CallDelta<'_>) -> Option<&Call> {
+    fn known_call(&self, delta: &ToolCall<'_>) -> Option<&Call> {
         let id = delta.id.as_str().filter(|id| !id.is_empty());
         let mut latest_first = self.calls.iter().rev();
         match (delta.index, id) {

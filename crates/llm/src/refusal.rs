@@ -1,0 +1,241 @@
+//! Answers that say no in place of a model (compat §4.1.8).
+
+use bytes::{Bytes, BytesMut};
+use serde_json::{Value, json};
+use sluice_wire::write_frame;
+
+use crate::protocol::Protocol;
+
+/// What a guard answers instead of the model: a whole answer or the events of a stream in the client's protocol, which
+/// SDKs read like any other.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal<'a> {
+    /// Protocol of the client.
+    pub protocol: Protocol,
+    /// Id of the answer; APISIX makes it a random UUID.
+    pub id: &'a str,
+    /// The model that was asked for.
+    pub model: &'a str,
+    /// What is said.
+    pub text: &'a str,
+    /// The provider's usage object, if there was one.
+    pub usage: Option<&'a Value>,
+}
+
+impl Refusal<'_> {
+    /// As a whole answer.
+    #[must_use]
+    pub fn body(&self) -> Bytes {
+        match self.protocol {
+            Protocol::OpenAiChat
+            | Protocol::OpenAiResponses
+            | Protocol::AnthropicMessages
+            | Protocol::BedrockConverse
+            | Protocol::OpenAiEmbeddings => self.object("chat.completion").to_string().into(),
+            _ => Bytes::new(),
+        }
+    }
+
+    /// As a stream. Protocols without event streams of text get the whole answer.
+    #[must_use]
+    pub fn stream(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        match self.protocol {
+            Protocol::OpenAiChat => {
+                let chunk = self.chat("chat.completion.chunk", "delta", json!({ "content": self.text }));
+                write_frame(&mut out, None, chunk.to_string().as_bytes());
+                out.extend_from_slice(b"data: [DONE]");
+            }
+            Protocol::OpenAiResponses => {
+                let delta = "response.output_text.delta";
+                event(&mut out, delta, &json!({ "type": delta, "delta": self.text }));
+                let completed = "response.completed";
+                let response = self.object("response");
+                event(
+                    &mut out,
+                    completed,
+                    &json!({ "type": completed, "response": response }),
+                );
+            }
+            Protocol::AnthropicMessages => self.anthropic(&mut out),
+            _ => return self.body(),
+        }
+        out.freeze()
+    }
+
+    fn object(&self, chat_object: &str) -> Value {
+        let text = self.text;
+        match self.protocol {
+            Protocol::OpenAiChat => self.chat(
+                chat_object,
+                "message",
+                json!({ "role": "assistant", "content": text }),
+            ),
+            Protocol::OpenAiResponses => json!({
+                "id": self.id, "object": "response", "status": "completed", "model": self.model,
+                "output": [{
+                    "type": "message", "role": "assistant",
+                    "content": [{ "type": "output_text", "text": text }],
+                }],
+                "usage": self.usage_or(&["input_tokens", "output_tokens", "total_tokens"]),
+            }),
+            Protocol::AnthropicMessages => json!({
+                "id": self.id, "type": "message", "role": "assistant", "model": self.model,
+                "content": [{ "type": "text", "text": text }], "stop_reason": "end_turn",
+                "usage": self.usage_or(&["input_tokens", "output_tokens"]),
+            }),
+            Protocol::BedrockConverse => json!({
+                "output": { "message": { "role": "assistant", "content": [{ "text": text }] } },
+                "stopReason": "end_turn",
+                "usage": self.usage_or(&["inputTokens", "outputTokens", "totalTokens"]),
+            }),
+            Protocol::OpenAiEmbeddings => {
+                json!({ "error": { "message": text, "type": "content_policy_violation" } })
+            }
+            _ => Value::Null,
+        }
+    }
+
+    fn chat(&self, object: &str, member: &str, message: Value) -> Value {
+        let mut choice = json!({ "index": 0, "finish_reason": "stop" });
+        choice[member] = message;
+        json!({
+            "id": self.id, "object": object, "model": self.model, "choices": [choice],
+            "usage": self.usage_or(&["prompt_tokens", "completion_tokens", "total_tokens"]),
+        })
+    }
+
+    /// Anthropic's events. The empty `content` of the first is an object, as APISIX prints it.
+    fn anthropic(&self, out: &mut BytesMut) {
+        let usage = self.usage_or(&["input_tokens", "output_tokens"]);
+        let message = json!({
+            "id": self.id, "type": "message", "role": "assistant", "model": self.model, "content": {},
+            "usage": usage,
+        });
+        event(
+            out,
+            "message_start",
+            &json!({ "type": "message_start", "message": message }),
+        );
+        let block = json!({ "type": "text", "text": "" });
+        event(
+            out,
+            "content_block_start",
+            &json!({ "type": "content_block_start", "index": 0, "content_block": block }),
+        );
+        let delta = json!({ "type": "text_delta", "text": self.text });
+        event(
+            out,
+            "content_block_delta",
+            &json!({ "type": "content_block_delta", "index": 0, "delta": delta }),
+        );
+        event(
+            out,
+            "content_block_stop",
+            &json!({ "type": "content_block_stop", "index": 0 }),
+        );
+        let delta = json!({ "stop_reason": "end_turn" });
+        event(
+            out,
+            "message_delta",
+            &json!({ "type": "message_delta", "delta": delta, "usage": usage }),
+        );
+        event(out, "message_stop", &json!({}));
+    }
+
+    fn usage_or(&self, zeroes: &[&str]) -> Value {
+        match self.usage {
+            Some(usage) => usage.clone(),
+            None => zeroes.iter().map(|name| ((*name).to_owned(), json!(0))).collect(),
+        }
+    }
+}
+
+fn event(out: &mut BytesMut, name: &str, data: &Value) {
+    write_frame(out, Some(name), data.to_string().as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_wire::{SsePart, SseSplitter};
+
+    use super::*;
+    use crate::answer::AnswerFacts;
+
+    fn refusal(protocol: Protocol) -> Refusal<'static> {
+        Refusal {
+            protocol,
+            id: "1",
+            model: "m",
+            text: "no",
+            usage: None,
+        }
+    }
+
+    #[test]
+    fn whole_answers_read_like_answers() {
+        for protocol in [
+            Protocol::OpenAiChat,
+            Protocol::OpenAiResponses,
+            Protocol::AnthropicMessages,
+            Protocol::BedrockConverse,
+        ] {
+            let facts = AnswerFacts::read(protocol, &refusal(protocol).body(), true).unwrap();
+            assert_eq!(facts.text.as_deref(), Some("no"), "{protocol}");
+            assert_eq!(facts.usage.map(|usage| usage.counts.total), Some(0), "{protocol}");
+        }
+    }
+
+    #[test]
+    fn others_say_it_their_way() {
+        assert_eq!(
+            refusal(Protocol::OpenAiEmbeddings).body(),
+            r#"{"error":{"message":"no","type":"content_policy_violation"}}"#
+        );
+        assert_eq!(refusal(Protocol::Passthrough).body(), "");
+        assert_eq!(
+            refusal(Protocol::BedrockConverse).stream(),
+            refusal(Protocol::BedrockConverse).body()
+        );
+    }
+
+    #[test]
+    fn chat_streams_end_without_a_blank_line() {
+        let stream = refusal(Protocol::OpenAiChat).stream();
+        assert!(stream.starts_with(b"data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\""));
+        assert!(stream.ends_with(b"\n\ndata: [DONE]"));
+    }
+
+    #[test]
+    fn anthropic_streams_have_every_event() {
+        let mut splitter = SseSplitter::new();
+        splitter.push(refusal(Protocol::AnthropicMessages).stream());
+        let mut names = Vec::new();
+        while let Some(SsePart::Frame(frame)) = splitter.next_part() {
+            let frame = sluice_wire::SseFrame::parse(&frame);
+            names.push(frame.event.unwrap_or_default().to_owned());
+        }
+        assert_eq!(
+            names,
+            [
+                "message_start",
+                "content_block_start",
+                "content_block_delta",
+                "content_block_stop",
+                "message_delta",
+                "message_stop"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_providers_usage_is_kept() {
+        let usage = json!({"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8});
+        let refusal = Refusal {
+            usage: Some(&usage),
+            ..refusal(Protocol::OpenAiChat)
+        };
+        let facts = AnswerFacts::read(Protocol::OpenAiChat, &refusal.body(), false).unwrap();
+        assert_eq!(facts.usage.unwrap().counts.total, 8);
+    }
+}
