@@ -1,14 +1,15 @@
-//! Counters, windows, reservations and budgets, in process.
+//! Counters, windows, reservations and budgets, in process or in Redis.
 //!
-//! Two ways to hold a limit, each with its own store:
+//! Two ways to hold a limit:
 //!
-//! * **count afterwards**: [`WindowCounters`] and [`SlidingCounters`]. What `ai-rate-limiting` and `limit-count`
+//! * **count afterwards**: a [`Meter`] over [`LocalCounters`] or [`RedisCounters`]. What the limit plugins of APISIX
 //!   do: look at the counter, let the request through, charge it later (or take at once).
 //! * **reserve, then settle**: [`Budgets`]. What our own limits do: an estimate is held before the call and
 //!   replaced by the actual usage after it. [`Estimates`] sizes the hold by what was observed.
 //!
-//! Amounts are plain `u64`: tokens, requests or micro-USD alike. The crate knows neither HTTP nor plugins, does no
-//! I/O and never reads a clock by itself: counters take an `Instant`, budgets a [`Clock`].
+//! Amounts are plain `u64`: tokens, requests or micro-USD alike. The crate stands above `redis` and knows neither
+//! HTTP nor plugins. Counters of the process never read a clock by themselves: they take an `Instant`, budgets a
+//! [`Clock`]; counters in Redis go by its clock.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -29,12 +30,20 @@
 //! ```
 
 mod account;
+mod bucket;
 mod budget;
 mod clock;
+mod concurrency;
+mod counter;
 mod decision;
+mod delayed;
 mod estimate;
 mod key;
+mod local;
+mod meter;
 mod period;
+mod place;
+mod redis;
 mod reservation;
 mod shards;
 mod sliding;
@@ -42,12 +51,19 @@ mod ticks;
 mod windows;
 
 pub use self::account::{AccountState, Standing};
+pub use self::bucket::{Leak, LeakyBuckets};
 pub use self::budget::{Budget, Budgets, ReserveError};
 pub use self::clock::{Clock, SystemClock};
+pub use self::concurrency::{Concurrency, TooManyKeys};
+pub use self::counter::{Counter, CounterNames};
 pub use self::decision::Decision;
 pub use self::estimate::Estimates;
 pub use self::key::{CounterKey, ParseKeyError};
+pub use self::local::LocalCounters;
+pub use self::meter::{Meter, MeterError, WindowKind};
 pub use self::period::Period;
+pub use self::place::{PlaceGuard, UnitDelay};
+pub use self::redis::RedisCounters;
 pub use self::reservation::ReservationGuard;
 pub use self::sliding::SlidingCounters;
 pub use self::windows::WindowCounters;

@@ -82,6 +82,11 @@ impl<V: Evict> Sharded<V> {
         self.lock(key).entries.get(&key).map(look)
     }
 
+    /// Changes the entry of `key`, expired or not, if there is one.
+    pub(crate) fn change<R>(&self, key: CounterKey, change: impl FnOnce(&mut V) -> R) -> Option<R> {
+        self.lock(key).entries.get_mut(&key).map(change)
+    }
+
     /// Drops the entry of `key` if `condemned` says so.
     pub(crate) fn remove_if(&self, key: CounterKey, condemned: impl FnOnce(&mut V) -> bool) {
         let mut shard = self.lock(key);
