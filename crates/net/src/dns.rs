@@ -75,6 +75,14 @@ impl Resolver {
         }
     }
 
+    /// Keeps every address for `ttl`, whatever its own time to live is. The cache is a fresh one.
+    #[must_use]
+    pub fn with_ttl(self, ttl: Duration) -> Self {
+        Self {
+            cache: Arc::new(self.cache.with_ttl(ttl)),
+        }
+    }
+
     /// The addresses of a name; an address resolves to itself. Each call starts at the next address in turn.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ mod io;
 mod origin;
 mod outflow;
 mod pool;
+mod socket;
 #[cfg(test)]
 mod testing;
 mod timer;
@@ -41,6 +42,8 @@ pub use self::dns::{Addresses, DnsError, Found, Lookup, Resolver};
 pub use self::error::{SendError, SendErrorKind, TimeoutPhase};
 pub use self::origin::{Origin, OriginConfig, OriginError, Origins, PoolSettings, Protocol, Replay, Scheme};
 pub use self::pool::{Answer, Pool, Timeouts};
+pub use self::socket::Socket;
 pub use self::tls::{
-    ClientCertificate, ClientTls, TlsClients, TlsError, server_config, server_config_from_files,
+    ClientCa, ClientCertificate, ClientTls, ServerTls, TlsClients, TlsError, TlsVersion, server_config,
+    server_config_from_files,
 };

@@ -51,6 +51,8 @@ pub enum Protocol {
     Negotiated,
     /// HTTP/2 without asking (gRPC).
     Http2,
+    /// No HTTP: for [`Socket`](crate::Socket)s. A pool that is asked all the same speaks HTTP/1.1.
+    Other,
 }
 
 /// Which requests may be sent again when the connection they went out on turns out to have been closed.
@@ -178,9 +180,11 @@ pub enum OriginError {
 }
 
 /// All targets of a gateway, each with an id of its own. Shared by all threads, used while configuration is compiled.
+/// Cheap to clone; all clones share the targets.
+#[derive(Clone)]
 pub struct Origins {
-    tls: TlsClients,
-    state: Mutex<Known>,
+    tls: Arc<TlsClients>,
+    state: Arc<Mutex<Known>>,
 }
 
 #[derive(Default)]
@@ -196,8 +200,8 @@ impl Origins {
     #[must_use]
     pub fn new(tls: TlsClients) -> Self {
         Self {
-            tls,
-            state: Mutex::default(),
+            tls: Arc::new(tls),
+            state: Arc::default(),
         }
     }
 
@@ -262,8 +266,7 @@ impl Origins {
         let name = config.sni.as_deref().unwrap_or(host);
         let server_name =
             ServerName::try_from(name.to_owned()).map_err(|_| TlsError::ServerName(name.to_owned()))?;
-        let offers_http2 = config.protocol != Protocol::Http1;
-        Ok((self.tls.config(&config.tls, offers_http2)?, server_name))
+        Ok((self.tls.config(&config.tls, config.protocol)?, server_name))
     }
 }
 

@@ -1,13 +1,15 @@
 //! rustls configurations, with aws-lc-rs as the explicit crypto provider: nothing is installed process-wide.
 
 mod client;
+mod client_ca;
 mod pem;
 mod server;
 
 use std::path::PathBuf;
 
 pub use self::client::{ClientCertificate, ClientTls, TlsClients};
-pub use self::server::{server_config, server_config_from_files};
+pub use self::client_ca::ClientCa;
+pub use self::server::{ServerTls, TlsVersion, server_config, server_config_from_files};
 
 /// Protocols offered by ALPN, best first.
 const ALPN_H2: &[u8] = b"h2";

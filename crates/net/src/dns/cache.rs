@@ -24,6 +24,8 @@ const MAX_NAMES: usize = 16_384;
 pub(super) struct Cache {
     lookup: Arc<dyn Lookup>,
     runtime: Handle,
+    /// Instead of the time to live that a lookup says.
+    ttl: Option<Duration>,
     names: Mutex<HashMap<Arc<str>, Arc<Name>>>,
 }
 
@@ -47,7 +49,16 @@ impl Cache {
         Self {
             lookup,
             runtime,
+            ttl: None,
             names: Mutex::default(),
+        }
+    }
+
+    /// An empty cache that keeps addresses for `ttl`.
+    pub(super) fn with_ttl(&self, ttl: Duration) -> Self {
+        Self {
+            ttl: Some(ttl),
+            ..Self::new(self.lookup.clone(), self.runtime.clone())
         }
     }
 
@@ -61,7 +72,10 @@ impl Cache {
             return Ok(addresses);
         }
         match self.ask(name.host.clone()).await {
-            Ok(found) => Ok(name.renew(found)),
+            Ok(found) => {
+                let ttl = self.ttl.unwrap_or(found.ttl);
+                Ok(name.renew(Found { ttl, ..found }))
+            }
             Err(error) => name.keep_stale().ok_or(error),
         }
     }

@@ -16,10 +16,10 @@ pub(super) struct SystemLookup {
 impl SystemLookup {
     pub(super) fn new() -> Result<Self, DnsError> {
         let system = |error: hickory_resolver::net::NetError| DnsError::System(error.to_string().into());
-        let resolver = TokioResolver::builder_tokio()
-            .map_err(system)?
-            .build()
-            .map_err(system)?;
+        let mut builder = TokioResolver::builder_tokio().map_err(system)?;
+        // What is asked here is kept above, perhaps for less time than the name servers allow.
+        builder.options_mut().cache_size = 0;
+        let resolver = builder.build().map_err(system)?;
         Ok(Self {
             resolver: Arc::new(resolver),
         })

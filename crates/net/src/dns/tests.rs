@@ -69,6 +69,21 @@ async fn addresses_are_kept_for_their_time_to_live() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_time_to_live_of_the_configuration_wins() {
+    for (own, given) in [(3000, 10), (1, 10)] {
+        let script = Script::default();
+        script.set(&[[10, 0, 0, 1]], own);
+        let resolver = resolver(&script).with_ttl(Duration::from_secs(given));
+        order(&resolver).await;
+        script.set(&[[10, 0, 0, 2]], own);
+        tokio::time::advance(Duration::from_secs(given - 1)).await;
+        assert_eq!(order(&resolver).await, ["10.0.0.1"], "{own}");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(order(&resolver).await, ["10.0.0.2"], "{own}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn callers_take_turns() {
     let script = Script::default();
     script.set(&[[10, 0, 0, 1], [10, 0, 0, 2], [10, 0, 0, 3]], 30);

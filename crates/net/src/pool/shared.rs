@@ -133,7 +133,7 @@ impl Shared {
     pub(super) fn gate(&self, origin: &Arc<Origin>) -> Option<Arc<tokio::sync::Mutex<()>>> {
         let config = &origin.config;
         let may_share = match config.protocol {
-            Protocol::Http1 => false,
+            Protocol::Http1 | Protocol::Other => false,
             Protocol::Negotiated => config.scheme == Scheme::Https,
             Protocol::Http2 => true,
         };

@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::{ALPN_H2, ALPN_HTTP1, TlsError, pem};
+use crate::origin::Protocol;
 
 /// How to speak TLS to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,8 +59,8 @@ pub struct TlsClients {
 #[derive(Default)]
 struct State {
     roots: Option<Arc<RootCertStore>>,
-    /// By settings, and whether HTTP/2 is offered.
-    known: HashMap<(ClientTls, bool), Weak<ClientConfig>>,
+    /// By settings, and what ALPN offers.
+    known: HashMap<(ClientTls, Protocol), Weak<ClientConfig>>,
 }
 
 impl TlsClients {
@@ -85,23 +86,32 @@ impl TlsClients {
         }
     }
 
-    /// The configuration for `settings`; `http2` says whether ALPN offers HTTP/2 beside HTTP/1.1.
+    /// The configuration for `settings`, in which ALPN offers what `protocol` speaks.
     ///
     /// # Errors
     /// When the client certificate is bad, or the system has no roots to verify with.
-    pub(crate) fn config(&self, settings: &ClientTls, http2: bool) -> Result<Arc<ClientConfig>, TlsError> {
+    pub(crate) fn config(
+        &self,
+        settings: &ClientTls,
+        protocol: Protocol,
+    ) -> Result<Arc<ClientConfig>, TlsError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (settings.clone(), http2);
+        let key = (settings.clone(), protocol);
         if let Some(known) = state.known.get(&key).and_then(Weak::upgrade) {
             return Ok(known);
         }
-        let config = Arc::new(self.build(settings, http2, &mut state)?);
+        let config = Arc::new(self.build(settings, protocol, &mut state)?);
         state.known.retain(|_, config| config.strong_count() > 0);
         state.known.insert(key, Arc::downgrade(&config));
         Ok(config)
     }
 
-    fn build(&self, settings: &ClientTls, http2: bool, state: &mut State) -> Result<ClientConfig, TlsError> {
+    fn build(
+        &self,
+        settings: &ClientTls,
+        protocol: Protocol,
+        state: &mut State,
+    ) -> Result<ClientConfig, TlsError> {
         let builder = ClientConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()?;
         let builder = if settings.verify {
@@ -119,10 +129,12 @@ impl TlsClients {
                 pem::key(certificate.key.as_bytes())?,
             )?,
         };
-        if http2 {
-            config.alpn_protocols.push(ALPN_H2.to_vec());
-        }
-        config.alpn_protocols.push(ALPN_HTTP1.to_vec());
+        let offered: &[&[u8]] = match protocol {
+            Protocol::Http1 => &[ALPN_HTTP1],
+            Protocol::Negotiated | Protocol::Http2 => &[ALPN_H2, ALPN_HTTP1],
+            Protocol::Other => &[],
+        };
+        config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
         Ok(config)
     }
 }

@@ -1,6 +1,7 @@
 //! Configurations out of good and bad PEM.
 
 use super::*;
+use crate::origin::Protocol;
 
 fn pair() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -58,14 +59,14 @@ fn equal_client_settings_share_a_configuration() {
         verify: false,
         certificate: None,
     };
-    let first = clients.config(&settings, true).unwrap();
+    let first = clients.config(&settings, Protocol::Negotiated).unwrap();
     assert!(std::sync::Arc::ptr_eq(
         &first,
-        &clients.config(&settings, true).unwrap()
+        &clients.config(&settings, Protocol::Negotiated).unwrap()
     ));
     assert!(!std::sync::Arc::ptr_eq(
         &first,
-        &clients.config(&settings, false).unwrap()
+        &clients.config(&settings, Protocol::Http1).unwrap()
     ));
 }
 
