@@ -91,16 +91,23 @@ impl Balancer {
         among(health).or_else(|| if nobody_up() { among(&AllHealthy) } else { None })
     }
 
-    /// Counts a request to `node` as under way until the guard is dropped.
+    /// Counts a request to `node` as under way until the guard is dropped. `None` where the algorithm does not look at
+    /// the traffic: then nothing is to be counted.
     #[must_use]
-    pub fn begin(self: &Arc<Self>, node: usize) -> InFlightGuard {
-        if let Some(traffic) = self.traffic.get(node) {
-            traffic.active.fetch_add(1, Ordering::Relaxed);
-        }
-        InFlightGuard {
+    pub fn begin(self: &Arc<Self>, node: usize) -> Option<InFlightGuard> {
+        let traffic = self.traffic.get(node)?;
+        let started = match self.config.algorithm {
+            Algorithm::LeastConn => None,
+            Algorithm::Ewma => Some(Instant::now()),
+            Algorithm::RoundRobin | Algorithm::ConsistentHash => return None,
+        };
+        traffic.active.fetch_add(1, Ordering::Relaxed);
+        Some(InFlightGuard {
             balancer: Arc::clone(self),
             node,
-        }
+            started,
+            answered: false,
+        })
     }
 
     /// Requests under way to `node`.
@@ -123,12 +130,28 @@ impl Balancer {
 pub struct InFlightGuard {
     balancer: Arc<Balancer>,
     node: usize,
+    /// When it began, where response times count.
+    started: Option<Instant>,
+    answered: bool,
+}
+
+impl InFlightGuard {
+    /// Says that the node has answered: the time until the guard is dropped is its response time. A node that failed
+    /// fast must not look like a fast one.
+    pub fn answered(&mut self) {
+        self.answered = true;
+    }
 }
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
         if let Some(traffic) = self.balancer.traffic.get(self.node) {
             traffic.active.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(started) = self.started.filter(|_| self.answered) {
+            let now = Instant::now();
+            self.balancer
+                .observe(self.node, now.saturating_duration_since(started), now);
         }
     }
 }

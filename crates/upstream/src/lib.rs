@@ -1,12 +1,15 @@
-//! Balancers over weighted nodes, and their state.
+//! Balancers over weighted nodes, their state, and health checks.
 //!
 //! A [`Balancer`] picks one of the nodes of an upstream, or of the instances of `ai-proxy-multi`: the levels of
 //! `priority` from the top, in each the [`Algorithm`], leaving out what was [`Tried`] and what [`Health`] calls
 //! down. [`BalancerStates`] hands the same balancer to every configuration snapshot as long as its config is the
 //! same, so that an unrelated edit resets neither positions nor counts.
 //!
-//! The crate does no I/O, resolves no names and probes nothing: nodes are what the caller says they are, and an
-//! answer is an index into them. Semantics: compat §4.3 (pick table) and §8.2.
+//! [`Checkers`] does the same for health checks: a [`Checker`] asks the nodes of one upstream at intervals, takes in
+//! how requests of clients went, and is the [`Health`] that picks look at.
+//!
+//! Nodes are what the caller says they are, and an answer is an index into them. The crate knows no request and no
+//! resource. Semantics: compat §4.3 (pick table), §8.2 and §8.4.
 //!
 //! ```
 //! use sluice_upstream::{Algorithm, BalancerConfig, BalancerStates, Node, PickContext, Tried};
@@ -25,6 +28,8 @@
 //! ```
 
 mod balancer;
+mod breakers;
+mod checks;
 mod config;
 mod health;
 mod latency;
@@ -35,6 +40,12 @@ mod states;
 mod tried;
 
 pub use self::balancer::{Balancer, InFlightGuard, PickContext};
+pub use self::breakers::{BreakerRules, Breakers};
+pub use self::checks::{
+    ActiveChecks, ActiveHealthy, ActiveUnhealthy, CheckType, CheckedNode, Checker, CheckerConfig,
+    CheckerReport, Checkers, ChecksConfig, Counter, Outcome, PassiveChecks, PassiveHealthy, PassiveUnhealthy,
+    Status, Target,
+};
 pub use self::config::{Algorithm, BalancerConfig, Node, UnknownAlgorithm};
 pub use self::health::{AllHealthy, Health};
 pub use self::states::BalancerStates;

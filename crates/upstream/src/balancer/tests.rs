@@ -130,7 +130,7 @@ fn least_conn_counts_what_is_under_way() {
     let mut guards = Vec::new();
     for _ in 0..6 {
         let node = pick(&balancer).unwrap();
-        guards.push(balancer.begin(node));
+        guards.push(balancer.begin(node).unwrap());
     }
     assert_eq!((balancer.in_flight(0), balancer.in_flight(1)), (2, 4));
     guards.retain(|guard| guard.node == 0);
@@ -159,6 +159,34 @@ fn ewma_prefers_the_faster() {
 }
 
 #[test]
+fn ewma_learns_from_answers_and_not_from_failures() {
+    let balancer = balancer(Algorithm::Ewma, &[(1, 0), (1, 0)]);
+    let now = Instant::now();
+    balancer.observe(1, Duration::from_secs(5), now);
+    let mut slow = balancer.begin(0).unwrap();
+    slow.started = now.checked_sub(Duration::from_secs(900));
+    drop(slow);
+    assert!(
+        (0..20).all(|_| pick(&balancer) == Some(0)),
+        "a failure says nothing"
+    );
+    let mut slow = balancer.begin(0).unwrap();
+    slow.started = now.checked_sub(Duration::from_secs(900));
+    slow.answered();
+    drop(slow);
+    assert!((0..20).all(|_| pick(&balancer) == Some(1)));
+}
+
+#[test]
+fn traffic_is_counted_only_where_it_matters() {
+    for algorithm in ALL {
+        let counted = balancer(algorithm, &[(1, 0)]).begin(0).is_some();
+        let matters = matches!(algorithm, Algorithm::LeastConn | Algorithm::Ewma);
+        assert_eq!(counted, matters, "{algorithm:?}");
+    }
+}
+
+#[test]
 fn ewma_meets_every_node() {
     let balancer = balancer(Algorithm::Ewma, &[(1, 0); 5]);
     let mut met = [false; 5];
@@ -172,7 +200,7 @@ fn ewma_meets_every_node() {
 fn indexes_of_nobody_are_harmless() {
     let balancer = balancer(Algorithm::Ewma, &[(1, 0)]);
     balancer.observe(7, Duration::from_secs(1), Instant::now());
-    drop(balancer.begin(7));
+    assert!(balancer.begin(7).is_none());
     assert_eq!(balancer.in_flight(7), 0);
 }
 
