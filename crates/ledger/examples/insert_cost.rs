@@ -111,6 +111,7 @@ fn sample(count: u32, consumers: u32) -> Vec<Arc<Record>> {
             node: Some(instance.clone()),
             attempts: Vec::new(),
             prometheus: None,
+            asked: Box::default(),
             ai: Some(Box::new(AiRecord {
                 protocol: "openai-chat",
                 provider: "openai",

@@ -145,6 +145,7 @@ pub(crate) fn record(id: u128) -> Record {
         node: Some("ai-proxy-openai".into()),
         attempts: Vec::new(),
         prometheus: None,
+        asked: Box::default(),
         ai: Some(Box::new(ai())),
         error: None,
     }

@@ -141,6 +141,7 @@ fn record(n: usize) -> Record {
             time_us: 849_000,
         }],
         prometheus: Some(false),
+        asked: Box::default(),
         ai: Some(Box::new(AiRecord {
             protocol: "openai-chat",
             provider: "openai",

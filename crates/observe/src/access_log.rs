@@ -15,11 +15,14 @@ use crate::metrics::{Exposition, Kind};
 use crate::queue::RecordSink;
 use crate::ticker::{Flusher, Ticker};
 
+mod asked;
 mod escape;
 mod format;
 mod value;
 mod variable;
 
+pub use self::asked::AskedVariables;
+pub(crate) use self::asked::LogVariable;
 pub use self::escape::Escape;
 pub use self::format::AccessLogFormat;
 pub use self::value::Value;
@@ -203,7 +206,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(20);
 
     fn status_log(path: PathBuf) -> (AccessLog, AccessLogHandle) {
-        let format = AccessLogFormat::template("$status", Escape::Json);
+        let format = AccessLogFormat::template("$status", Escape::Json, &mut AskedVariables::default());
         AccessLog::start(AccessLogTarget::File(path), format)
             .unwrap()
             .unwrap()

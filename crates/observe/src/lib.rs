@@ -35,9 +35,12 @@ mod access_log;
 mod append_file;
 mod batch;
 mod file_sink;
+mod kafka;
 mod line_buffer;
 mod metrics;
+mod otlp;
 mod queue;
+mod remote;
 mod sync;
 mod terms;
 #[cfg(test)]
@@ -45,13 +48,22 @@ mod testing;
 mod ticker;
 
 pub use self::access_log::{
-    AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, Escape, Value, Variable, var,
+    AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, AskedVariables, Escape, Value, Variable,
+    var,
 };
-pub use self::batch::{BatchConfig, BatchCounts, BatchGauges, BatchProcessor, BatchSender};
+pub use self::batch::{
+    BatchConfig, BatchCounts, BatchEntry, BatchProcessor, BatchSender, Batches, Delivered,
+};
 pub use self::file_sink::{FileSink, FileSinks};
+pub use self::kafka::{KafkaBroker, KafkaConfig, KafkaError, KafkaTarget, SaslConfig, SaslMechanism};
 pub use self::metrics::{
-    ActiveLabels, CONTENT_TYPE, ConnectionGuard, DisabledLabels, Exposition, FamilyWriter, Kind,
+    ActiveLabels, CONTENT_TYPE, ConnectionGuard, DisabledLabels, Exposition, ExtraLabel, FamilyWriter, Kind,
     LlmActiveGuard, Metrics, MetricsConfig, MetricsError, Number, OTHER_MODEL, OVERFLOW, RequestGuard,
     ServerStats,
 };
+pub use self::otlp::{Attribute, AttributeValue, ExportError, Span, SpanExporter, SpanKind};
 pub use self::queue::{Drain, RecordQueue, RecordSink};
+pub use self::remote::{
+    HttpAnswer, HttpTarget, HttpTargetConfig, HttpTargetError, MAX_DATAGRAM, RemoteError, TcpTarget,
+    TcpTargetConfig, UdpTarget,
+};

@@ -43,6 +43,7 @@ pub(crate) fn record() -> Record {
         node: None,
         attempts: Vec::new(),
         prometheus: None,
+        asked: Box::default(),
         ai: None,
         error: None,
     }

@@ -77,6 +77,9 @@ pub struct Record {
     pub attempts: Vec<Attempt>,
     /// Whether `prometheus` is on for this request, and whether it prefers names to ids (`prefer_name`).
     pub prometheus: Option<bool>,
+    /// Values of the variables that access log and metrics ask for beside all this, in the order asked. Keys are
+    /// masked.
+    pub asked: Box<[Option<Text>]>,
     /// What is known of the AI call, if it was one.
     pub ai: Option<Box<AiRecord>>,
     /// Short machine-readable code of the failure, if one happened.

@@ -2,7 +2,7 @@
 
 use sluice_record::Record;
 
-use super::{Escape, Variable};
+use super::{AskedVariables, Escape, LogVariable, Variable};
 
 /// Members of the default JSON line, in order. Each is named after its variable.
 const MEMBERS: &[&str] = &[
@@ -78,8 +78,7 @@ struct Member {
 #[derive(Clone, Debug)]
 enum Piece {
     Literal(Box<str>),
-    Variable(Variable),
-    Unknown(Box<str>),
+    Variable(LogVariable),
 }
 
 impl AccessLogFormat {
@@ -93,24 +92,12 @@ impl AccessLogFormat {
     }
 
     /// A template as nginx's `log_format` and APISIX's `access_log_format` write it: text with `$name` or `${name}`.
-    /// A name that no record can answer prints as absent; [`unknown`](Self::unknown) lists those.
+    /// What records do not have of themselves is added to `asked`.
     #[must_use]
-    pub fn template(template: &str, escape: Escape) -> Self {
+    pub fn template(template: &str, escape: Escape, asked: &mut AskedVariables) -> Self {
         Self(Kind::Template {
-            pieces: pieces(template),
+            pieces: pieces(template, asked),
             escape,
-        })
-    }
-
-    /// Names in the template that are no variables, for a warning at the start.
-    pub fn unknown(&self) -> impl Iterator<Item = &str> {
-        let pieces: &[Piece] = match &self.0 {
-            Kind::Json { .. } => &[],
-            Kind::Template { pieces, .. } => pieces,
-        };
-        pieces.iter().filter_map(|piece| match piece {
-            Piece::Unknown(name) => Some(&**name),
-            Piece::Literal(_) | Piece::Variable(_) => None,
         })
     }
 
@@ -132,7 +119,6 @@ impl AccessLogFormat {
                     match piece {
                         Piece::Literal(text) => out.extend_from_slice(text.as_bytes()),
                         Piece::Variable(variable) => variable.read(record).write_text(*escape, out),
-                        Piece::Unknown(_) => out.extend_from_slice(escape.absent().as_bytes()),
                     }
                 }
             }
@@ -168,7 +154,7 @@ fn write_members(members: &[Member], record: &Record, out: &mut Vec<u8>) {
     }
 }
 
-fn pieces(template: &str) -> Vec<Piece> {
+fn pieces(template: &str, asked: &mut AskedVariables) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut rest = template;
@@ -183,7 +169,7 @@ fn pieces(template: &str) -> Vec<Piece> {
         if !literal.is_empty() {
             pieces.push(Piece::Literal(std::mem::take(&mut literal).into()));
         }
-        pieces.push(Variable::find(name).map_or_else(|| Piece::Unknown(name.into()), Piece::Variable));
+        pieces.push(Piece::Variable(LogVariable::find(name, asked)));
         rest = &after[length..];
     }
     literal.push_str(rest);
@@ -254,35 +240,43 @@ mod tests {
 
     #[test]
     fn apisix_default_template() {
+        let mut asked = AskedVariables::default();
         let format = AccessLogFormat::template(
             "$remote_addr - $remote_user [$time_local] $http_host \"$request\" $status $body_bytes_sent $request_time \
              \"$http_referer\" \"$http_user_agent\" $upstream_addr $upstream_status $upstream_response_time",
             Escape::Default,
+            &mut asked,
         );
         assert_eq!(
             line(&format, &ai_record()),
             "10.0.0.7 - - [20/Nov/2025:15:47:00 +0000] gw.example \"POST /v1/chat?x=1 HTTP/1.1\" 200 300 0.250 \
              \"-\" \"curl/8 \\x22q\\x22\" 10.1.0.1:443, 10.1.0.2:443 502, 200 0.010, 0.230"
         );
-        assert_eq!(format.unknown().count(), 0);
+        assert!(asked.names().is_empty());
     }
 
     #[test]
     fn a_json_template() {
-        let format = AccessLogFormat::template(
-            r#"{"s":$status,"ua":"${http_user_agent}","x":"$http_x"}"#,
-            Escape::Json,
-        );
+        let mut asked = AskedVariables::default();
+        let template =
+            r#"{"s":$status,"ua":"${http_user_agent}","x":"$http_x","y":"$arg_y","again":"$http_x"}"#;
+        let format = AccessLogFormat::template(template, Escape::Json, &mut asked);
+        let names: Vec<_> = asked.names().iter().map(|name| &**name).collect();
+        assert_eq!(names, ["http_x", "arg_y"]);
+        let record = Record {
+            asked: [Some("a\"b".into()), None].into(),
+            ..record()
+        };
         assert_eq!(
-            line(&format, &record()),
-            r#"{"s":404,"ua":"curl/8 \"q\"","x":""}"#
+            line(&format, &record),
+            r#"{"s":404,"ua":"curl/8 \"q\"","x":"a\"b","y":"","again":"a\"b"}"#
         );
-        assert_eq!(format.unknown().collect::<Vec<_>>(), ["http_x"]);
     }
 
     #[test]
     fn a_dollar_without_a_name_is_text() {
-        let format = AccessLogFormat::template("$ 5$-${status $status$", Escape::Default);
+        let mut asked = AskedVariables::default();
+        let format = AccessLogFormat::template("$ 5$-${status $status$", Escape::Default, &mut asked);
         assert_eq!(line(&format, &record()), "$ 5$-${status 404$");
     }
 }

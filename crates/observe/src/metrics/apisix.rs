@@ -3,7 +3,8 @@
 use sluice_record::{Record, ResponseSource, Text};
 
 use self::families::Families;
-use super::family::{LazyId, overflowed_in_all, sweep_all};
+use super::extra::{ExtraLabel, ExtraValues};
+use super::family::{LabelValues, LazyId, overflowed_in_all, sweep_all};
 use super::names::ModelLabels;
 use super::tuples::Tuples;
 use super::{DisabledLabels, Exposition, MetricsConfig, MetricsError, OVERFLOW};
@@ -11,11 +12,16 @@ use crate::terms::{request_type, response_source};
 
 mod families;
 
+/// Between the values of added labels where they stand for all of them.
+const SEPARATOR: &str = "\u{1f}";
+
 /// Feeds and shows the families.
 #[derive(Debug)]
 pub(crate) struct ApisixMetrics {
     families: Families,
-    series: Tuples<Series, 9>,
+    /// Of all families; their values are the last member of a label set.
+    extra_labels: Vec<ExtraLabel>,
+    series: Tuples<Series, 10>,
     overflowed: u64,
 }
 
@@ -42,6 +48,7 @@ impl ApisixMetrics {
         let series = Tuples::new(config.max_label_sets);
         Ok(Self {
             families: Families::new(config)?,
+            extra_labels: config.all_extra_labels(),
             series,
             overflowed: 0,
         })
@@ -55,7 +62,17 @@ impl ApisixMetrics {
         models: Option<ModelLabels<'_>>,
         now: u32,
     ) {
-        let mut values = Values::of(record, prefer_name, models);
+        let extra: Vec<String> = self
+            .extra_labels
+            .iter()
+            .map(|label| label.value(record))
+            .collect();
+        let extra_key = extra.join(SEPARATOR);
+        let mut values = Values {
+            extra: ExtraValues::Known(&extra),
+            extra_key: &extra_key,
+            ..Values::of(record, prefer_name, models)
+        };
         let overflow = values.overflow();
         let (series, overflowed) = self
             .series
@@ -110,6 +127,10 @@ struct Values<'r> {
     request_type: &'r str,
     request_llm_model: &'r str,
     llm_model: &'r str,
+    /// Of all labels that the operator added.
+    extra: ExtraValues<'r>,
+    /// The same as one text.
+    extra_key: &'r str,
 }
 
 impl<'r> Values<'r> {
@@ -128,6 +149,8 @@ impl<'r> Values<'r> {
             request_type: request_type(record),
             request_llm_model: models.map_or("", |models| models.asked),
             llm_model: models.map_or("", |models| models.sent),
+            extra: ExtraValues::None,
+            extra_key: "",
         }
     }
 
@@ -142,10 +165,12 @@ impl<'r> Values<'r> {
             request_type: self.request_type,
             request_llm_model: OVERFLOW,
             llm_model: OVERFLOW,
+            extra: ExtraValues::Overflow,
+            extra_key: OVERFLOW,
         }
     }
 
-    fn tuple(&self) -> [&'r str; 9] {
+    fn tuple(&self) -> [&'r str; 10] {
         [
             self.route,
             self.matched_uri,
@@ -156,14 +181,15 @@ impl<'r> Values<'r> {
             self.request_type,
             self.request_llm_model,
             self.llm_model,
+            self.extra_key,
         ]
     }
 
-    fn status<'a>(&self, code: &'a str, source: ResponseSource) -> [&'a str; 11]
+    fn status<'a>(&self, code: &'a str, source: ResponseSource) -> LabelValues<'a, 11>
     where
         'r: 'a,
     {
-        [
+        let own = [
             code,
             self.route,
             self.matched_uri,
@@ -175,17 +201,24 @@ impl<'r> Values<'r> {
             self.request_llm_model,
             self.llm_model,
             response_source(source),
-        ]
+        ];
+        LabelValues {
+            own,
+            extra: self.extra,
+        }
     }
 
     /// Labels of the families that have a `type`, and no pattern of the route.
-    fn typed(&self, kind: &'static str) -> [&'r str; 8] {
-        let [route, service, consumer, node, request_type, asked, sent] = self.llm();
-        [kind, route, service, consumer, node, request_type, asked, sent]
+    fn typed(&self, kind: &'static str) -> LabelValues<'r, 8> {
+        let [route, service, consumer, node, request_type, asked, sent] = self.llm().own;
+        LabelValues {
+            own: [kind, route, service, consumer, node, request_type, asked, sent],
+            extra: self.extra,
+        }
     }
 
-    fn llm(&self) -> [&'r str; 7] {
-        [
+    fn llm(&self) -> LabelValues<'r, 7> {
+        let own = [
             self.route,
             self.service,
             self.consumer,
@@ -193,7 +226,11 @@ impl<'r> Values<'r> {
             self.request_type,
             self.request_llm_model,
             self.llm_model,
-        ]
+        ];
+        LabelValues {
+            own,
+            extra: self.extra,
+        }
     }
 }
 

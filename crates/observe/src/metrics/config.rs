@@ -1,12 +1,15 @@
 //! What can be configured about metrics.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::exposition::is_metric_name;
-use super::family::SeriesLimits;
+use super::exposition::{is_label_name, is_metric_name};
+use super::extra::{ExtraLabel, FAMILIES};
+use super::family::{CounterFamily, Desc, HistogramFamily, SeriesLimits};
+use super::histogram::Buckets;
 
 /// Series of one family that one label set may have on average: statuses, types, token buckets.
 const FAN_OUT: usize = 8;
@@ -31,6 +34,8 @@ pub struct MetricsConfig {
     /// `metrics.<name>.expire`: how long a series without an observation stays, by name without prefix. Families
     /// not named here keep their series, while the label budget lasts.
     pub expire: BTreeMap<String, Duration>,
+    /// `metrics.<name>.extra_labels`, by name without prefix.
+    pub extra_labels: BTreeMap<String, Vec<ExtraLabel>>,
     /// Combinations of route, consumer, node, models… that get labels of their own; what comes later overflows.
     pub max_label_sets: usize,
     /// Model names of successful answers that become labels; a tenth as many names get in by failures.
@@ -54,6 +59,7 @@ impl Default for MetricsConfig {
             prompt_token_buckets: tokens.to_vec(),
             completion_token_buckets: tokens.to_vec(),
             expire: BTreeMap::new(),
+            extra_labels: BTreeMap::new(),
             max_label_sets: 5_000,
             max_models: 500,
         }
@@ -62,11 +68,45 @@ impl Default for MetricsConfig {
 
 impl MetricsConfig {
     pub(super) fn check(&self) -> Result<(), MetricsError> {
-        if self.prefix.is_empty() || is_metric_name(&self.prefix) {
-            Ok(())
-        } else {
-            Err(MetricsError::Prefix)
+        if !self.prefix.is_empty() && !is_metric_name(&self.prefix) {
+            return Err(MetricsError::Prefix);
         }
+        for (family, labels) in &self.extra_labels {
+            if !FAMILIES.contains(&family.as_str()) {
+                return Err(MetricsError::ExtraFamily {
+                    family: family.clone(),
+                });
+            }
+            if let Some(label) = labels.iter().find(|label| !is_label_name(&label.name)) {
+                return Err(MetricsError::ExtraName {
+                    family: family.clone(),
+                    name: label.name.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// All extra labels, family by family.
+    pub(super) fn all_extra_labels(&self) -> Vec<ExtraLabel> {
+        self.extra_labels.values().flatten().cloned().collect()
+    }
+
+    /// The extra labels of a family: names, and their places in [`all_extra_labels`](Self::all_extra_labels).
+    pub(super) fn extras_of(&self, family: &str) -> Vec<(String, usize)> {
+        let before = (Bound::Unbounded, Bound::Excluded(family));
+        let before = self.extra_labels.range::<str, _>(before);
+        let first = before.map(|(_, labels)| labels.len()).sum();
+        let own = self.extra_labels.get(family).into_iter().flatten();
+        own.map(|label| label.name.clone()).zip(first..).collect()
+    }
+
+    pub(super) fn counter<const N: usize>(&self, desc: Desc<N>) -> CounterFamily<N> {
+        CounterFamily::new(desc, self.limits(desc.name)).with_extras(self.extras_of(desc.name))
+    }
+
+    pub(super) fn histogram<const N: usize>(&self, desc: Desc<N>, buckets: Buckets) -> HistogramFamily<N> {
+        HistogramFamily::new(desc, buckets, self.limits(desc.name)).with_extras(self.extras_of(desc.name))
     }
 
     /// Limits of the family `name`.
@@ -80,11 +120,25 @@ impl MetricsConfig {
 }
 
 /// A setting that cannot be used.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum MetricsError {
     /// The prefix would make names that Prometheus does not read.
     #[error("metric_prefix may only consist of letters, digits and underscores, and not begin with a digit")]
     Prefix,
+    /// A family has no labels that could be added to.
+    #[error("metrics.{family}: this metric takes no extra labels")]
+    ExtraFamily {
+        /// Its name without prefix.
+        family: String,
+    },
+    /// A label's name is none that Prometheus reads.
+    #[error("metrics.{family}.extra_labels: `{name}` is no label name")]
+    ExtraName {
+        /// The family's name without prefix.
+        family: String,
+        /// The label's.
+        name: String,
+    },
     /// Bucket bounds are not finite, ascending numbers of at least 0, or there are none.
     #[error("{name} must be a list of ascending numbers")]
     Buckets {

@@ -261,7 +261,7 @@ pub(super) fn is_metric_name(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
 }
 
-fn is_label_name(name: &str) -> bool {
+pub(crate) fn is_label_name(name: &str) -> bool {
     is_metric_name(name) && !name.contains(':')
 }
 

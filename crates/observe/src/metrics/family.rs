@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::exposition::{Exposition, FamilyWriter, Kind, push_label};
+use super::extra::ExtraValues;
 use super::histogram::{Buckets, Histogram};
 use super::{DisabledLabels, OVERFLOW};
 
@@ -90,6 +91,22 @@ pub(crate) struct Desc<const N: usize> {
     pub(crate) labels: [Label; N],
 }
 
+/// Label values of one series: those of the family's own labels, and of the labels that the operator added.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LabelValues<'v, const N: usize> {
+    pub(crate) own: [&'v str; N],
+    pub(crate) extra: ExtraValues<'v>,
+}
+
+impl<'v, const N: usize> From<[&'v str; N]> for LabelValues<'v, N> {
+    fn from(own: [&'v str; N]) -> Self {
+        Self {
+            own,
+            extra: ExtraValues::None,
+        }
+    }
+}
+
 /// How many series a family keeps, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SeriesLimits {
@@ -110,6 +127,8 @@ pub(crate) type LazyId = Option<SeriesId>;
 #[derive(Debug)]
 struct SeriesTable<V, const N: usize> {
     desc: Desc<N>,
+    /// Labels that the operator added, and where their values are.
+    extras: Vec<(String, usize)>,
     blanks: Blanks<N>,
     series: IndexMap<Box<str>, Slot<V>>,
     limits: SeriesLimits,
@@ -131,6 +150,7 @@ impl<V, const N: usize> SeriesTable<V, N> {
         let series = IndexMap::new();
         Self {
             desc,
+            extras: Vec::new(),
             blanks: Blanks::NONE,
             series,
             limits,
@@ -144,26 +164,33 @@ impl<V, const N: usize> SeriesTable<V, N> {
     }
 
     /// The value of the series with these labels, remembered in `id`.
-    fn touch<'v>(
+    fn touch<'v, L: Into<LabelValues<'v, N>>>(
         &mut self,
         id: &mut LazyId,
-        values: impl FnOnce() -> [&'v str; N],
+        values: impl FnOnce() -> L,
         new: impl FnOnce() -> V,
         now: u32,
     ) -> &mut V {
         let blanks = self.blanks;
-        let found = id.unwrap_or_else(|| self.intern(blanks.apply(values()), new));
+        let found = id.unwrap_or_else(|| {
+            let values = values().into();
+            let own = blanks.apply(values.own);
+            self.intern(LabelValues { own, ..values }, new)
+        });
         *id = Some(found);
         let slot = &mut self.series[found.0];
         slot.touched = now;
         &mut slot.value
     }
 
-    fn intern(&mut self, values: [&str; N], new: impl FnOnce() -> V) -> SeriesId {
+    fn intern(&mut self, values: LabelValues<'_, N>, new: impl FnOnce() -> V) -> SeriesId {
         let mut rendered = self.render(values);
         if self.is_full() && !self.series.contains_key(rendered.as_str()) {
-            let mut overflowed = values;
-            for (value, label) in overflowed.iter_mut().zip(&self.desc.labels) {
+            let mut overflowed = LabelValues {
+                extra: ExtraValues::Overflow,
+                ..values
+            };
+            for (value, label) in overflowed.own.iter_mut().zip(&self.desc.labels) {
                 if label.is_open() {
                     *value = OVERFLOW;
                 }
@@ -185,10 +212,18 @@ impl<V, const N: usize> SeriesTable<V, N> {
         }))
     }
 
-    fn render(&self, values: [&str; N]) -> String {
+    fn render(&self, values: LabelValues<'_, N>) -> String {
         let mut out = String::new();
-        for (label, value) in self.desc.labels.iter().zip(values) {
+        for (label, value) in self.desc.labels.iter().zip(values.own) {
             push_label(label.name, value, &mut out);
+        }
+        for (name, place) in &self.extras {
+            let value = match values.extra {
+                ExtraValues::Known(all) => all.get(*place).map_or("", String::as_str),
+                ExtraValues::Overflow => OVERFLOW,
+                ExtraValues::None => "",
+            };
+            push_label(name, value, &mut out);
         }
         out
     }
@@ -231,11 +266,17 @@ impl<const N: usize> CounterFamily<N> {
         Self(SeriesTable::new(desc, limits))
     }
 
+    /// Adds labels: names, and the places of their values.
+    pub(crate) fn with_extras(mut self, extras: Vec<(String, usize)>) -> Self {
+        self.0.extras = extras;
+        self
+    }
+
     /// Adds `n` to the series `id`, or to the one with these label values, which `id` then is.
-    pub(crate) fn add<'v>(
+    pub(crate) fn add<'v, L: Into<LabelValues<'v, N>>>(
         &mut self,
         id: &mut LazyId,
-        values: impl FnOnce() -> [&'v str; N],
+        values: impl FnOnce() -> L,
         n: u64,
         now: u32,
     ) {
@@ -259,11 +300,17 @@ impl<const N: usize> HistogramFamily<N> {
         }
     }
 
+    /// Adds labels: names, and the places of their values.
+    pub(crate) fn with_extras(mut self, extras: Vec<(String, usize)>) -> Self {
+        self.table.extras = extras;
+        self
+    }
+
     /// Counts `value` in the series `id`, or in the one with these label values, which `id` then is.
-    pub(crate) fn observe<'v>(
+    pub(crate) fn observe<'v, L: Into<LabelValues<'v, N>>>(
         &mut self,
         id: &mut LazyId,
-        values: impl FnOnce() -> [&'v str; N],
+        values: impl FnOnce() -> L,
         value: u64,
         now: u32,
     ) {
@@ -416,7 +463,8 @@ mod tests {
         let mut family = family(10, 0);
         let mut id = None;
         family.add(&mut id, || ["200", "a"], 1, 0);
-        family.add(&mut id, || panic!("labels were asked for"), 2, 0);
+        let unasked = || -> [&str; 2] { panic!("labels were asked for") };
+        family.add(&mut id, unasked, 2, 0);
         assert!(text(&mut family).contains("} 3\n"));
     }
 

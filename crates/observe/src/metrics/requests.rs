@@ -35,12 +35,11 @@ pub(crate) struct RequestMetrics {
 
 impl RequestMetrics {
     pub(crate) fn new(config: &MetricsConfig) -> Self {
-        let family = |desc: Desc<1>| CounterFamily::new(desc, config.limits(desc.name));
         Self {
             complete: None,
-            ended: family(ENDED),
-            failures: family(FAILURES),
-            retries: family(RETRIES),
+            ended: config.counter(ENDED),
+            failures: config.counter(FAILURES),
+            retries: config.counter(RETRIES),
         }
     }
 

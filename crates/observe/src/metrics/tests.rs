@@ -82,6 +82,87 @@ fn requests_without_the_plugin_are_not_in_apisix_families() {
 }
 
 #[test]
+fn labels_that_the_operator_adds() {
+    let mut asked = crate::AskedVariables::default();
+    let label = |name: &str, variable: &str, asked: &mut _| ExtraLabel::new(name, variable, asked);
+    let extra_labels = [
+        (
+            "http_status",
+            vec![
+                label("method", "$request_method", &mut asked),
+                label("team", "$http_x_team", &mut asked),
+            ],
+        ),
+        (
+            "llm_prompt_tokens",
+            vec![label("team", "$http_x_team", &mut asked)],
+        ),
+    ];
+    let config = MetricsConfig {
+        extra_labels: extra_labels
+            .map(|(name, labels)| (name.to_owned(), labels))
+            .into(),
+        ..MetricsConfig::default()
+    };
+    let metrics = Arc::new(Metrics::new(config).unwrap());
+    let of = |team: &str| Record {
+        asked: [Some(team.into())].into(),
+        ..ai_record()
+    };
+    feed(&metrics, [of("red"), of("blue"), of("red")]);
+    let statuses = lines(&metrics, "apisix_http_status");
+    let ends: Vec<_> = statuses
+        .iter()
+        .map(|line| line.rsplit_once("upstream\",").unwrap().1)
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            "method=\"POST\",team=\"blue\"} 1",
+            "method=\"POST\",team=\"red\"} 2"
+        ]
+    );
+    let tokens = lines(&metrics, "apisix_llm_prompt_tokens");
+    assert!(
+        tokens
+            .iter()
+            .any(|line| line.ends_with("llm_model=\"gpt-5\",team=\"red\"} 20")),
+        "{tokens:?}"
+    );
+    assert!(
+        lines(&metrics, "apisix_bandwidth")
+            .iter()
+            .all(|line| !line.contains("team"))
+    );
+}
+
+#[test]
+fn extra_labels_are_bounded_like_all_others() {
+    let mut asked = crate::AskedVariables::default();
+    let labels = vec![ExtraLabel::new("team", "http_x_team", &mut asked)];
+    let config = MetricsConfig {
+        extra_labels: [("http_status".to_owned(), labels)].into(),
+        max_label_sets: 3,
+        ..MetricsConfig::default()
+    };
+    let metrics = Arc::new(Metrics::new(config).unwrap());
+    let of = |n: usize| Record {
+        asked: [Some(format!("team-{n}-{}", "x".repeat(1000)).into())].into(),
+        ..ai_record()
+    };
+    feed(&metrics, (0..100).map(of));
+    let statuses = lines(&metrics, "apisix_http_status");
+    assert_eq!(statuses.len(), 4);
+    assert!(
+        statuses
+            .iter()
+            .any(|line| line.contains("team=\"__overflow__\"} 97")),
+        "{statuses:?}"
+    );
+    assert!(statuses.iter().all(|line| line.len() < 1000));
+}
+
+#[test]
 fn an_unmatched_request_has_empty_labels() {
     let metrics = metrics();
     feed(

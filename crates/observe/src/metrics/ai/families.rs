@@ -153,22 +153,18 @@ impl Families {
         let ttft = Buckets::new(TTFT.name, TTFT_BUCKETS, MICROS_AS_SECONDS)?;
         let speed = Buckets::new(TOKENS_PER_SECOND.name, SPEED_BUCKETS, 0)?;
         Ok(Self {
-            client_requests: CounterFamily::new(CLIENT_REQUESTS, config.limits(CLIENT_REQUESTS.name)),
-            input_tokens: CounterFamily::new(INPUT_TOKENS, config.limits(INPUT_TOKENS.name)),
-            output_tokens: CounterFamily::new(OUTPUT_TOKENS, config.limits(OUTPUT_TOKENS.name)),
-            duration: HistogramFamily::new(DURATION, duration, config.limits(DURATION.name)),
-            upstream_errors: CounterFamily::new(UPSTREAM_ERRORS, config.limits(UPSTREAM_ERRORS.name)),
-            vllm_requests: CounterFamily::new(VLLM_REQUESTS, config.limits(VLLM_REQUESTS.name)),
-            requests: CounterFamily::new(REQUESTS, config.limits(REQUESTS.name)),
-            tokens: CounterFamily::new(TOKENS, config.limits(TOKENS.name)),
-            cost: CounterFamily::new(COST, config.limits(COST.name)),
-            unpriced: CounterFamily::new(UNPRICED, config.limits(UNPRICED.name)),
-            ttft: HistogramFamily::new(TTFT, ttft, config.limits(TTFT.name)),
-            tokens_per_second: HistogramFamily::new(
-                TOKENS_PER_SECOND,
-                speed,
-                config.limits(TOKENS_PER_SECOND.name),
-            ),
+            client_requests: config.counter(CLIENT_REQUESTS),
+            input_tokens: config.counter(INPUT_TOKENS),
+            output_tokens: config.counter(OUTPUT_TOKENS),
+            duration: config.histogram(DURATION, duration),
+            upstream_errors: config.counter(UPSTREAM_ERRORS),
+            vllm_requests: config.counter(VLLM_REQUESTS),
+            requests: config.counter(REQUESTS),
+            tokens: config.counter(TOKENS),
+            cost: config.counter(COST),
+            unpriced: config.counter(UNPRICED),
+            ttft: config.histogram(TTFT, ttft),
+            tokens_per_second: config.histogram(TOKENS_PER_SECOND, speed),
         })
     }
 

@@ -135,22 +135,14 @@ impl Families {
             0,
         )?;
         Ok(Self {
-            status: CounterFamily::new(STATUS, config.limits(STATUS.name)),
-            latency: HistogramFamily::new(LATENCY, latency, config.limits(LATENCY.name)),
-            bandwidth: CounterFamily::new(BANDWIDTH, config.limits(BANDWIDTH.name)),
-            llm_latency: HistogramFamily::new(LLM_LATENCY, llm_latency, config.limits(LLM_LATENCY.name)),
-            prompt_tokens: CounterFamily::new(PROMPT_TOKENS, config.limits(PROMPT_TOKENS.name)),
-            completion_tokens: CounterFamily::new(COMPLETION_TOKENS, config.limits(COMPLETION_TOKENS.name)),
-            prompt_tokens_dist: HistogramFamily::new(
-                PROMPT_TOKENS_DIST,
-                prompt,
-                config.limits(PROMPT_TOKENS_DIST.name),
-            ),
-            completion_tokens_dist: HistogramFamily::new(
-                COMPLETION_TOKENS_DIST,
-                completion,
-                config.limits(COMPLETION_TOKENS_DIST.name),
-            ),
+            status: config.counter(STATUS),
+            latency: config.histogram(LATENCY, latency),
+            bandwidth: config.counter(BANDWIDTH),
+            llm_latency: config.histogram(LLM_LATENCY, llm_latency),
+            prompt_tokens: config.counter(PROMPT_TOKENS),
+            completion_tokens: config.counter(COMPLETION_TOKENS),
+            prompt_tokens_dist: config.histogram(PROMPT_TOKENS_DIST, prompt),
+            completion_tokens_dist: config.histogram(COMPLETION_TOKENS_DIST, completion),
         })
     }
 
