@@ -33,6 +33,10 @@ pub enum CheckScope {
 /// `err: `.
 pub type CheckHook = Box<dyn Fn(&Value, CheckScope) -> Result<(), String> + Send + Sync>;
 
+/// What a plugin checks of a configuration and its metadata together, if there is any. Gets the configuration with
+/// defaults filled in; the error is the text behind `err: `.
+pub type MetadataHook = Box<dyn Fn(&Value, Option<&Value>) -> Result<(), String> + Send + Sync>;
+
 /// Everything that is to be known of a plugin without running it.
 ///
 /// ```
@@ -70,9 +74,12 @@ pub struct PluginInfo {
     pub consumer_encrypt_fields: Option<&'static [&'static str]>,
     /// The member of a consumer's configuration that finds the consumer; unique among consumers.
     pub auth_key_attribute: Option<&'static str>,
+    /// The member that names a group: all configurations with one group must be equal.
+    pub group_member: Option<&'static str>,
     auth: bool,
     global: bool,
     hook: Option<CheckHook>,
+    metadata_hook: Option<MetadataHook>,
 }
 
 impl PluginInfo {
@@ -92,9 +99,11 @@ impl PluginInfo {
             encrypt_fields: &[],
             consumer_encrypt_fields: None,
             auth_key_attribute: None,
+            group_member: None,
             auth: false,
             global: false,
             hook: None,
+            metadata_hook: None,
         })
     }
 
@@ -155,6 +164,39 @@ impl PluginInfo {
     ) -> Self {
         self.hook = Some(Box::new(hook));
         self
+    }
+
+    /// Sets what it checks of a configuration and its metadata together. Writes of the Admin API are held against it;
+    /// what arrives otherwise is compiled, which has to see to the same.
+    pub fn with_metadata_check(
+        mut self,
+        hook: impl Fn(&Value, Option<&Value>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.metadata_hook = Some(Box::new(hook));
+        self
+    }
+
+    /// Names the member that puts configurations into a group; see [`PluginInfo::group_member`].
+    pub fn with_group_member(mut self, member: &'static str) -> Self {
+        self.group_member = Some(member);
+        self
+    }
+
+    /// Whether its configurations are to be checked together with its metadata.
+    pub fn depends_on_metadata(&self) -> bool {
+        self.metadata_hook.is_some()
+    }
+
+    /// Checks a configuration that holds together with the plugin's metadata, if there is any.
+    ///
+    /// # Errors
+    ///
+    /// As [`PluginInfo::check`].
+    pub fn check_with_metadata(&self, conf: &Value, metadata: Option<&Value>) -> Result<(), String> {
+        let Some(hook) = &self.metadata_hook else {
+            return Ok(());
+        };
+        hook(&self.checked(conf, CheckScope::Main)?, metadata)
     }
 
     /// Whether it finds the caller: `"type": "auth"`.

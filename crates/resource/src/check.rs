@@ -2,14 +2,17 @@
 //! resource, the schemas and the plugin catalogue.
 //!
 //! What needs the store is data here: [`references`], [`delete_checks`], [`auth_keys`],
-//! [`check_global_rule_overlap`].
+//! [`check_global_rule_overlap`]. Plugins that look around say so: [`Checker::depends_on_metadata`],
+//! [`Checker::has_groups`].
 
 mod auth_keys;
+mod certificates;
 mod deletes;
 mod error;
 mod global_rules;
 mod plugins;
 mod references;
+mod surroundings;
 mod target;
 mod times;
 mod upstream;
@@ -23,6 +26,7 @@ pub use self::deletes::{DeleteCheck, delete_checks};
 pub use self::error::CheckError;
 pub use self::global_rules::check_global_rule_overlap;
 pub use self::references::{Reference, references};
+pub use self::surroundings::PLUGIN_KINDS;
 pub use self::target::{Target, set_id};
 pub use self::times::check_times;
 use crate::address::parse_ip_net;
@@ -141,7 +145,7 @@ impl Checker {
             }
             Kind::Ssl => {
                 self.check_schema(target.kind, value)?;
-                check_certificates(value)
+                certificates::check_ssl(value)
             }
             Kind::PluginMetadata => self.check_metadata(target, value),
             Kind::Secret => {
@@ -268,14 +272,6 @@ fn check_addresses(route: &Value) -> Result {
         )),
         None => Ok(()),
     }
-}
-
-fn check_certificates(ssl: &Value) -> Result {
-    let count = |member: &str| ssl.get(member).and_then(Value::as_array).map_or(0, Vec::len);
-    if ssl.get("type").and_then(Value::as_str) != Some("client") && count("certs") != count("keys") {
-        return Err(CheckError::refused("mismatched number of certs and keys"));
-    }
-    Ok(())
 }
 
 /// Lua source is refused: taking and ignoring it would change what is routed where.

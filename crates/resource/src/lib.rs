@@ -38,9 +38,9 @@ mod secret_ref;
 mod template;
 
 pub use address::parse_ip_net;
-pub use catalogue::{Catalogue, CheckHook, CheckScope, PluginCatalogue, PluginInfo};
+pub use catalogue::{Catalogue, CheckHook, CheckScope, MetadataHook, PluginCatalogue, PluginInfo};
 pub use check::{
-    AuthKey, CheckError, Checker, DeleteCheck, Reference, Target, UnknownPlugins, auth_keys,
+    AuthKey, CheckError, Checker, DeleteCheck, PLUGIN_KINDS, Reference, Target, UnknownPlugins, auth_keys,
     check_global_rule_overlap, check_times, delete_checks, duplicate_auth_key, may_share_auth_key,
     references, set_id,
 };
@@ -52,7 +52,7 @@ pub use merge::{
     upstream_source,
 };
 pub use schema::{Schema, SchemaCompileError, SchemaError};
-pub use schemas::Schemas;
+pub use schemas::{Schemas, upstream_schema};
 pub use secret_fields::{SecretField, SecretOrigin, secret_fields};
 pub use secret_ref::is_secret_reference;
 pub use template::{Rendered, Template};

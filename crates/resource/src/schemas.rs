@@ -108,6 +108,15 @@ const SECRETS: &[(&str, &str)] = &[
     ("gcp", include_str!("../schemas/secret_gcp.json")),
 ];
 
+/// The schema of an upstream, for plugins whose configuration holds one.
+///
+/// # Errors
+///
+/// Never for the files of this crate, which its tests read.
+pub fn upstream_schema() -> Result<Value, SchemaCompileError> {
+    Ok(definitions()?.remove("upstream").unwrap_or_default())
+}
+
 /// Adds what every plugin schema has: `properties._meta` and the mark that says so (compat §1.8, §3.2). A
 /// schema that is no object comes back as it is.
 pub(crate) fn with_meta(mut schema: Value) -> Value {

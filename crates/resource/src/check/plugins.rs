@@ -49,15 +49,12 @@ impl Checker {
 
 fn check_plugin(plugin: &PluginInfo, conf: &Value, scope: CheckScope) -> std::result::Result<(), String> {
     // A plugin that does not run need not hold (compat §3.2).
-    if meta(conf, "disable") == Some(&Value::Bool(true)) {
+    if is_disabled(conf) {
         return Ok(());
     }
-    plugin.check(conf, scope).map_err(|fault| {
-        format!(
-            "failed to check the configuration of plugin {} err: {fault}",
-            plugin.name
-        )
-    })?;
+    plugin
+        .check(conf, scope)
+        .map_err(|fault| failed(plugin, &fault))?;
     match meta(conf, "filter") {
         Some(filter) => Expr::parse(filter)
             .map(drop)
@@ -66,7 +63,19 @@ fn check_plugin(plugin: &PluginInfo, conf: &Value, scope: CheckScope) -> std::re
     }
 }
 
-fn plugins_of(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+/// How the Admin API words that a plugin rejects its configuration.
+pub(super) fn failed(plugin: &PluginInfo, fault: &str) -> String {
+    format!(
+        "failed to check the configuration of plugin {} err: {fault}",
+        plugin.name
+    )
+}
+
+pub(super) fn is_disabled(conf: &Value) -> bool {
+    meta(conf, "disable") == Some(&Value::Bool(true))
+}
+
+pub(super) fn plugins_of(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value
         .get("plugins")
         .and_then(Value::as_object)

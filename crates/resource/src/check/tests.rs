@@ -368,7 +368,8 @@ fn secrets() {
 
 #[test]
 fn certificates_come_in_pairs() {
-    let (cert, key) = ("c".repeat(128), "k".repeat(64));
+    let own = rcgen::generate_simple_self_signed(vec!["a.b".to_owned()]).unwrap();
+    let (cert, key) = (own.cert.pem(), own.signing_key.serialize_pem());
     let ssl = |kind: &str, certs: usize, keys: usize| {
         json!({
             "type": kind, "sni": "a.b", "cert": cert, "key": key,

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use serde_json::Value;
 
-use super::{CheckError, Result, hold};
+use super::{CheckError, Result, certificates, hold};
 use crate::lua::Number;
 use crate::schemas::Schemas;
 
@@ -17,6 +17,7 @@ pub(super) fn check(schemas: &Schemas, upstream: &Value) -> Result {
             "`upstream_host` can't be empty when `pass_host` is `rewrite`",
         ));
     }
+    certificates::check_client(upstream)?;
     if text("type") == Some("chash") {
         check_hash_key(schemas, upstream)
     } else {
