@@ -1,5 +1,6 @@
 //! The database file, and the small tables beside the configuration items.
 
+mod audit;
 mod keys;
 mod meta;
 mod users;
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use sluice_sql::{Sqlite, SqliteOptions};
 
+pub use self::audit::{AuditEntry, AuditLog, NewAuditEntry};
 pub use self::keys::{AdminKey, AdminKeys, NewAdminKey};
 pub use self::meta::Meta;
 pub use self::users::{AdminUser, AdminUsers};
@@ -50,6 +52,11 @@ impl Database {
     /// Keys of the Admin API.
     pub fn admin_keys(&self) -> AdminKeys<'_> {
         AdminKeys::new(&self.sql)
+    }
+
+    /// Who changed what.
+    pub fn audit_log(&self) -> AuditLog<'_> {
+        AuditLog::new(&self.sql)
     }
 
     /// Single values about the database itself.

@@ -43,7 +43,10 @@ mod watch;
 mod write;
 
 pub use crypt::{CryptError, KeySource, Keyring, SecretKey, Vault};
-pub use database::{AdminKey, AdminKeys, AdminUser, AdminUsers, Database, Meta, NewAdminKey, Role};
+pub use database::{
+    AdminKey, AdminKeys, AdminUser, AdminUsers, AuditEntry, AuditLog, Database, Meta, NewAdminKey,
+    NewAuditEntry, Role,
+};
 pub use error::StoreError;
 pub use item::{DamageReason, DamagedItem, Event, EventKind, Item, Listing};
 pub use seal::SecretFields;
