@@ -12,12 +12,13 @@ use sluice_core::{
     Change, CompileEnv, CompileError, Compiler, CompilerOptions, Phases, Plugin, PluginDef, Registry,
     RouterKind, Services, Snapshot, SnapshotCell, Uids,
 };
-use sluice_limit::{SlidingCounters, WindowCounters};
+use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
-use sluice_net::{Origins, TlsClients};
-use sluice_observe::{BatchGauges, FileSinks, Metrics, MetricsConfig, RecordQueue};
+use sluice_net::{Origins, Pool, Resolver, TlsClients};
+use sluice_observe::{Batches, FileSinks, Metrics, MetricsConfig, RecordQueue};
 use sluice_resource::{PluginInfo, SchemaCompileError};
-use sluice_upstream::BalancerStates;
+use sluice_secret::Secrets;
+use sluice_upstream::{BalancerStates, Breakers, Checkers};
 
 const EDITS: usize = 200;
 const BATCH: usize = 1000;
@@ -171,19 +172,28 @@ fn registry() -> Result<Registry, SchemaCompileError> {
 }
 
 fn services(background: &tokio::runtime::Handle) -> Result<Services, Box<dyn Error>> {
+    let resolver = Resolver::system(background.clone())?;
+    let origins = Origins::new(TlsClients::new());
     Ok(Services {
         uids: Uids::default(),
-        counters: WindowCounters::new(16, Instant::now()),
-        sliding: SlidingCounters::new(16, Instant::now()),
+        counters: Arc::new(LocalCounters::new(16, Instant::now())),
+        redis: Redis::new(background.clone()),
         balancers: BalancerStates::default(),
+        breakers: Breakers::default(),
+        checkers: Checkers::new(background.clone(), resolver.clone(), origins.clone()),
         records: Arc::new(RecordQueue::new(1)),
         metrics: Arc::new(Metrics::new(MetricsConfig::default())?),
         files: FileSinks::start()?,
         background: background.clone(),
-        batches: BatchGauges::default(),
+        batches: Batches::default(),
         tokens: TokenCounter::default(),
         prices: PriceTable::default(),
-        origins: Origins::new(TlsClients::new()),
+        origins,
+        background_pool: Pool::new(resolver.clone()),
+        resolver,
+        plugin_attr: Default::default(),
+            asked_variables: Box::default(),
+        secrets: Secrets::default(),
         hostname: "localhost".into(),
     })
 }

@@ -93,6 +93,8 @@ pub struct ProgressState {
     pub ended: Ended,
     /// Assembled text, when something reads it.
     pub response_text: Option<String>,
+    /// What a moderator said of the content (`llm_content_risk_level`).
+    pub risk_level: Option<Text>,
 }
 
 impl Progress {

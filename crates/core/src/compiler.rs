@@ -6,10 +6,13 @@
 //! generation before. Only a change of routes builds the router again.
 
 mod builtin;
+mod checks;
+mod certificates;
 mod consumers;
 mod global_rules;
 mod plugins;
 mod routes;
+mod secrets;
 mod services;
 mod upstreams;
 mod warnings;
@@ -22,9 +25,12 @@ use imbl::OrdMap;
 use serde_json::Value;
 use sluice_record::Text;
 use sluice_resource::{Key, Kind, Schemas, secret_fields};
+use sluice_secret::Watch;
 
+use self::certificates::{Ssl, client_certificate_of};
 use self::routes::OwnRoute;
 use self::services::Service;
+use crate::certificates::Certificates;
 use crate::consumer::Consumers;
 use crate::pipeline::{Pipeline, PluginSet};
 use crate::redact::MASK;
@@ -36,9 +42,10 @@ use crate::snapshot::Snapshot;
 use crate::upstream::Upstream;
 
 pub use self::builtin::BuiltinRoute;
+pub(crate) use self::upstreams::compile_at;
 
 /// Kinds that are no part of a snapshot.
-const NOT_COMPILED: [Kind; 4] = [Kind::Ssl, Kind::Secret, Kind::Proto, Kind::StreamRoute];
+const NOT_COMPILED: [Kind; 2] = [Kind::Proto, Kind::StreamRoute];
 
 /// One change of the configuration.
 #[derive(Clone)]
@@ -77,9 +84,17 @@ pub struct Compiler {
     services: Arc<Services>,
     options: CompilerOptions,
     schemas: Option<Arc<Schemas>>,
-    /// The resources that may have to be compiled again: those that carry plugins, which have metadata.
+    /// The resources that may have to be compiled again: those that carry plugins, which have metadata, and those that
+    /// refer to secrets or client certificates.
     sources: HashMap<Key, Source>,
+    /// The `secrets` resources by id, which begins with the kind of the manager.
+    managers: BTreeMap<String, Arc<Value>>,
+    /// Keeps the secrets fresh that resources refer to.
+    watches: HashMap<Key, Watch>,
+    certificates: Arc<Certificates>,
     compiled: Compiled,
+    /// The upstreams among them, by id, for plugins that name one.
+    upstreams: OrdMap<Text, Arc<Upstream>>,
     consumers: Consumers,
     /// What each consumer and credential has in the table of consumers: plugin and key.
     identities: HashMap<Key, Vec<(&'static str, Text)>>,
@@ -112,6 +127,7 @@ struct Item<'a> {
 /// What resources are compiled to, apart from consumers.
 #[derive(Default)]
 struct Compiled {
+    ssls: BTreeMap<Key, Ssl>,
     metadata: BTreeMap<Key, Value>,
     upstreams: BTreeMap<Key, Arc<Upstream>>,
     services: BTreeMap<Key, Service>,
@@ -126,7 +142,7 @@ enum Outcome<T> {
     Gone,
     /// Its compiled form.
     Ready(T),
-    /// It does not compile: whatever it was before stays.
+    /// It does not compile, or not yet: whatever it was before stays.
     Invalid,
 }
 
@@ -144,7 +160,11 @@ impl Compiler {
             services,
             schemas: None,
             sources: HashMap::new(),
+            managers: BTreeMap::new(),
+            watches: HashMap::new(),
+            certificates: Arc::default(),
             compiled: Compiled::default(),
+            upstreams: OrdMap::new(),
             consumers: Consumers::default(),
             identities: HashMap::new(),
             router: Arc::new(Router::build(options.router, Vec::new())),
@@ -173,7 +193,15 @@ impl Compiler {
         for change in changes {
             self.take_in(change, &mut dirty);
         }
+        if dirty.of(Kind::Secret).next().is_some() {
+            self.set_managers();
+        }
+        self.compile(dirty);
+    }
+
+    fn compile(&mut self, mut dirty: Dirty) {
         self.compile_metadata(&mut dirty);
+        self.compile_ssls(&mut dirty);
         let mut changed = BTreeSet::new();
         changed.extend(self.compile_kind(
             Kind::Upstream,
@@ -181,6 +209,7 @@ impl Compiler {
             |c| &mut c.upstreams,
             Self::compile_upstream,
         ));
+        self.share_upstreams(&changed);
         changed.extend(self.compile_kind(Kind::Service, &dirty, |c| &mut c.services, Self::compile_service));
         changed.extend(self.compile_kind(
             Kind::PluginConfig,
@@ -204,6 +233,8 @@ impl Compiler {
             global: self.global.clone(),
             empty_pipeline: self.empty.clone(),
             consumers: self.consumers.clone(),
+            upstreams: self.upstreams.clone(),
+            certificates: self.certificates.clone(),
             matches_bodies: self.matches_bodies,
             problems: self.problems.clone(),
             warnings: self.warnings.clone(),
@@ -218,6 +249,12 @@ impl Compiler {
             return;
         }
         match change.value {
+            Some(value) if key.kind() == Kind::Secret => {
+                self.managers.insert(key.id().to_owned(), value);
+            }
+            None if key.kind() == Kind::Secret => {
+                self.managers.remove(key.id());
+            }
             Some(value) => {
                 let source = Source {
                     value,
@@ -232,15 +269,16 @@ impl Compiler {
         dirty.add(key);
     }
 
-    /// Nothing makes a resource without plugins compile again: its JSON would only take up memory, and most of a
-    /// hundred thousand consumers have none but auth plugins.
+    /// Most resources are never compiled again: their JSON would only take up memory, and most of a hundred thousand
+    /// consumers have none but auth plugins.
     fn forget_sources(&mut self, dirty: &Dirty) {
         for key in dirty.0.values().flatten() {
-            let carries = self
-                .sources
-                .get(key)
-                .is_some_and(|source| self.carries(key, &source.value, |_| true));
-            if !carries {
+            let needed = self.sources.get(key).is_some_and(|source| {
+                self.watches.contains_key(key)
+                    || client_certificate_of(&source.value).is_some()
+                    || self.carries(key, &source.value, |_| true)
+            });
+            if !needed {
                 self.sources.remove(key);
             }
         }
@@ -284,8 +322,13 @@ impl Compiler {
         let Some(Source { value, created }) = self.sources.get(key).cloned() else {
             self.problems.remove(&owner);
             self.warnings.remove(&owner);
+            self.watches.remove(key);
+            self.services.checkers.settle(&owner);
             return Outcome::Gone;
         };
+        if self.watch(key, &value) {
+            return Outcome::Invalid;
+        }
         let item = Item {
             key,
             owner: &owner,
@@ -295,9 +338,12 @@ impl Compiler {
         match self.hold(&item).and_then(|()| compile(self, &item)) {
             Ok(compiled) => {
                 self.problems.remove(&owner);
+                self.services.checkers.settle(&owner);
+                self.warn_of(key, &owner, &value);
                 Outcome::Ready(compiled)
             }
             Err(problem) => {
+                self.services.checkers.revert(&owner);
                 let problem = self.without_secrets(&item, problem);
                 tracing::error!(key = %owner, problem, "configuration ignored, the previous one stays in force");
                 self.problems.insert(owner, Text::from(problem));
@@ -324,6 +370,11 @@ impl Compiler {
             };
             for text in texts_in(secret).filter(|text| !text.is_empty()) {
                 problem = problem.replace(text, MASK);
+            }
+        }
+        for secret in self.services.secrets.values_of(item.value) {
+            if !secret.is_empty() {
+                problem = problem.replace(&secret, MASK);
             }
         }
         problem

@@ -3,9 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use sluice_net::Origin;
+use sluice_limit::PlaceGuard;
+use sluice_llm::RequestView;
 use sluice_record::{Ended, RequestId, ResponseSource, Text};
 use sluice_resource::Expr;
+use sluice_upstream::InFlightGuard;
+use sluice_wire::JsonError;
 use smallvec::SmallVec;
 
 use crate::ai::AiCall;
@@ -17,6 +24,8 @@ use crate::request::{Request, UpstreamOverrides};
 use crate::route::MatchedRoute;
 use crate::services::{Services, Worker};
 use crate::snapshot::Snapshot;
+use crate::trace::Trace;
+use crate::upstream::Upstream;
 
 const CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
 const CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
@@ -52,6 +61,8 @@ pub struct Context {
     pub overrides: UpstreamOverrides,
     /// The route, once matched.
     pub route: Option<MatchedRoute>,
+    /// Where the request goes instead of the route's upstream, if a plugin chose so.
+    pub upstream: Option<Arc<Upstream>>,
     /// The plugins that the request runs; the route's, after authentication merged with the caller's.
     pub pipeline: Arc<Pipeline>,
     /// Who called, once authenticated.
@@ -64,12 +75,20 @@ pub struct Context {
     pub ai: Option<Box<AiCall>>,
     /// Upstream attempts so far.
     pub attempts: Vec<Trial>,
+    /// What was asked of the upstream in the last attempt.
+    pub upstream_call: Option<UpstreamCall>,
+    /// Counts the last attempt as under way at its node, where the balancer wants to know.
+    pub in_flight: Option<Box<InFlightGuard>>,
     /// What metrics call `node`.
     pub node: Option<Text>,
     /// Headers for the answer, whoever makes it: they replace same-named ones.
     pub response_headers: HeaderMap,
+    /// The trace that the request belongs to, once a plugin has joined or begun one.
+    pub trace: Option<Trace>,
     /// Value of `apisix_request_id`, once a plugin or listener set it.
     pub request_id: Option<Text>,
+    /// Places that the request holds in limits on requests under way.
+    pub places: Vec<PlaceGuard>,
     /// What the last limit said, for `$rate_limiting_info`.
     pub rate_limit: Option<RateLimitInfo>,
     /// Set by the `prometheus` plugin: whether metrics prefer names to ids.
@@ -78,6 +97,8 @@ pub struct Context {
     pub answer: Answer,
     /// Set by plugins whose log phase reads the headers of the answer.
     pub keeps_answer_headers: bool,
+    /// Set by plugins whose log phase reads the text of an AI answer, before the provider is called.
+    pub keeps_answer_text: bool,
     /// Copies of bodies that plugins of the log phase asked for.
     pub captured: Captured,
     /// By the expression's address, which is that of the snapshot's own.
@@ -105,6 +126,17 @@ impl Trial {
             .unwrap_or_else(Instant::now)
             .saturating_duration_since(self.started)
     }
+}
+
+/// What was asked of an upstream, for the variables that tell it.
+#[derive(Clone, Debug)]
+pub struct UpstreamCall {
+    /// Whom.
+    pub origin: Arc<Origin>,
+    /// `Host` as sent, where it is not the origin's own.
+    pub host: Option<HeaderValue>,
+    /// Path and query as sent.
+    pub target: PathAndQuery,
 }
 
 /// The answer's side of a request.
@@ -150,6 +182,10 @@ impl Context {
         request: Request,
     ) -> Self {
         let pipeline = snapshot.empty_pipeline.clone();
+        let keeps_answer_text = services
+            .asked_variables
+            .iter()
+            .any(|name| &**name == "llm_response_text");
         Self {
             services,
             worker,
@@ -160,22 +196,35 @@ impl Context {
             request,
             overrides: UpstreamOverrides::default(),
             route: None,
+            upstream: None,
             pipeline,
             caller: None,
             key_place: None,
             profile: Profile::Apisix,
             ai: None,
             attempts: Vec::new(),
+            upstream_call: None,
+            in_flight: None,
             node: None,
             response_headers: HeaderMap::new(),
+            trace: None,
             request_id: None,
+            places: Vec::new(),
             rate_limit: None,
             prometheus: None,
             answer: Answer::default(),
             keeps_answer_headers: false,
+            keeps_answer_text,
             captured: Captured::default(),
             decided: SmallVec::new(),
         }
+    }
+
+    /// Whether an entry takes part: its `_meta.filter` lets it, and no instance of the route replaces that of a global
+    /// rule (compat §3.1).
+    pub fn runs(&mut self, entry: &PluginEntry, is_global: bool) -> bool {
+        let replaced = is_global && entry.prefers_route && self.pipeline.plugins().get(entry.name).is_some();
+        !replaced && self.passes_filter(entry)
     }
 
     /// Whether an entry's `_meta.filter` lets it run.
@@ -213,6 +262,19 @@ impl Context {
             };
         }
         self.caller = Some(caller);
+    }
+
+    /// Replaces the body of a request that is an AI call already: what goes upstream, what is counted and what is logged.
+    ///
+    /// # Errors
+    /// When `body` is not JSON that can be read; nothing is changed.
+    pub fn replace_ai_body(&mut self, body: Bytes) -> Result<(), JsonError> {
+        let view = RequestView::parse(body.clone())?;
+        if let Some(ai) = self.ai.as_deref_mut() {
+            ai.request = Some(view);
+        }
+        self.request.body.replace(body);
+        Ok(())
     }
 
     /// The consumer's name, if one is known.

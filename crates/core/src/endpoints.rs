@@ -1,7 +1,7 @@
 //! The standard paths of LLM APIs.
 
 /// Ends of the paths on which LLM clients call, whatever prefix a gateway puts before them.
-const ENDS: [&str; 20] = [
+const ENDS: [&str; 21] = [
     "/chat/completions",
     "/v1/completions",
     "/v1/responses",
@@ -22,6 +22,7 @@ const ENDS: [&str; 20] = [
     "/api/chat",
     "/api/generate",
     "/converse",
+    "/converse-stream",
 ];
 
 /// Whether a path is a standard LLM endpoint: there, callers may put their key where their dialect puts it.

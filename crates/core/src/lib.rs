@@ -46,11 +46,14 @@
 
 mod ai;
 mod capture;
+mod certificates;
 mod compiler;
 mod consumer;
 mod context;
 mod endpoints;
 mod failure;
+mod logged;
+mod filter;
 mod pipeline;
 mod plugin;
 mod redact;
@@ -62,16 +65,19 @@ mod services;
 mod snapshot;
 #[cfg(test)]
 mod testing;
+mod trace;
 mod upstream;
 mod vars;
 
 pub use self::ai::{AiCall, AiLogging, Picked, Progress, ProgressState};
 pub use self::capture::{BodyCopy, Captured};
+pub use self::certificates::{Certificate, Certificates, ClientRules, TlsPeer};
 pub use self::compiler::{BuiltinRoute, Change, Compiler, CompilerOptions};
 pub use self::consumer::{Caller, Consumer, ConsumerGroup, Consumers, Identity};
-pub use self::context::{Answer, Context, Profile, RateLimitInfo, Trial};
+pub use self::context::{Answer, Context, Profile, RateLimitInfo, Trial, UpstreamCall};
 pub use self::endpoints::is_llm_path;
 pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
+pub use self::filter::{AnswerFilter, AnswerFilters, FilterStep, Flow, WholeAnswer};
 pub use self::pipeline::{Pipeline, PluginEntry, PluginSet, Uids};
 pub use self::plugin::{
     CompileEnv, CompileError, CompileFn, InstanceQuota, Phase, Phases, Plugin, PluginDef, ResponseHead, Step,
@@ -80,12 +86,13 @@ pub use self::plugin::{
 pub use self::redact::{KeyPlace, MASK};
 pub use self::registry::Registry;
 pub use self::request::{ReadBodyError, Request, RequestBody, UpstreamOverrides};
-pub use self::route::{MatchedRoute, Route, RouteUpstream, ServiceRef, UpstreamTimeouts};
+pub use self::route::{MatchedRoute, Route, RouteUpstream, ServiceRef};
 pub use self::router::{
     Lookup, Match, Methods, PathError, PathParams, RouteEntry, RouteRequest, Router, RouterKind,
     UnknownMethod, normalize_path, strip_tail_slash,
 };
 pub use self::services::{Services, Worker};
 pub use self::snapshot::{Snapshot, SnapshotCell};
+pub use self::trace::{Trace, TraceParent};
 pub use self::upstream::{HashKey, Node, PassHost, Upstream};
-pub use self::vars::version_name;
+pub use self::vars::{is_variable, version_name};

@@ -10,9 +10,12 @@ use sluice_net::Body;
 use sluice_record::{Record, Text};
 use sluice_resource::PluginInfo;
 
+use crate::compiler::compile_at;
 use crate::context::Context;
 use crate::failure::{Failure, Reply};
+use crate::filter::AnswerFilter;
 use crate::services::Services;
+use crate::upstream::Upstream;
 
 /// The phases of a request, in the order they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub enum Phase {
     Access,
     /// Last step before the upstream; AI plugins call the provider here.
     BeforeProxy,
+    /// An AI answer has arrived; guards may change it, whole or event by event.
+    AiEvent,
     /// The head of the answer is known and may be changed.
     ResponseHead,
     /// The body of the answer may be wrapped.
@@ -35,7 +40,7 @@ pub enum Phase {
 
 /// A set of [`Phase`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases(u8);
+pub struct Phases(u16);
 
 impl Phases {
     /// The empty set.
@@ -144,6 +149,11 @@ pub trait Plugin: Send + Sync + 'static {
         Step::CONTINUE
     }
 
+    /// See [`Phase::AiEvent`]. Called once per AI answer, when its head has arrived; `None` lets it pass.
+    fn answer_filter(&self, _cx: &mut Context) -> Option<Box<dyn AnswerFilter>> {
+        None
+    }
+
     /// See [`Phase::ResponseHead`].
     fn response_head(&self, _cx: &mut Context, _head: &mut ResponseHead) {}
 
@@ -158,6 +168,11 @@ pub trait Plugin: Send + Sync + 'static {
     /// See [`Phase::Log`]. Runs once, on every exit, after `settle`.
     fn log(&self, _cx: &Context, _record: &Record) {}
 
+    /// Whether metrics show names of routes and services instead of their ids: what `prometheus` is configured to.
+    fn prefers_names(&self) -> bool {
+        false
+    }
+
     /// The quota per AI instance that this plugin keeps, if it does: what rate-limit-aware picking asks.
     fn instance_quota(&self) -> Option<&dyn InstanceQuota> {
         None
@@ -167,7 +182,11 @@ pub trait Plugin: Send + Sync + 'static {
 /// A quota per AI instance (compat §4.3, "rate-limit aware").
 pub trait InstanceQuota {
     /// Whether `instance` has quota left. Sets the quota headers of every instance that was asked for.
-    fn has_quota(&self, cx: &mut Context, instance: &str) -> bool;
+    fn has_quota<'a>(
+        &'a self,
+        cx: &'a mut Context,
+        instance: &'a str,
+    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 }
 
 /// What a plugin is compiled with.
@@ -178,6 +197,20 @@ pub struct CompileEnv<'a> {
     pub metadata: Option<&'a Value>,
     /// What outlives configurations.
     pub services: &'a Arc<Services>,
+}
+
+impl CompileEnv<'_> {
+    /// An upstream that stands in the plugin's configuration. `place` tells it from others of the same owner: its
+    /// balancer keeps its position as long as place and nodes stay.
+    ///
+    /// # Errors
+    /// When a node or a host is none.
+    pub fn upstream(&self, place: &str, value: &Value) -> Result<Arc<Upstream>, CompileError> {
+        let owner = Text::from(format!("{}/{place}", self.owner));
+        compile_at(self.services, &owner, value)
+            .map(Arc::new)
+            .map_err(CompileError)
+    }
 }
 
 /// Why a configuration that holds its schema cannot be run.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -86,7 +87,7 @@ impl Request {
     /// The value of a cookie.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let values = self.headers.get_all(http::header::COOKIE);
+        let values = self.headers.get_all(COOKIE);
         let pairs = values
             .iter()
             .filter_map(|v| v.to_str().ok())
@@ -95,6 +96,26 @@ impl Request {
             .filter_map(|pair| pair.trim().split_once('='))
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
+    }
+
+    /// Removes every occurrence of a cookie.
+    pub fn remove_cookie(&mut self, name: &str) {
+        let is_meant = |pair: &[u8]| {
+            let key = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+            key.trim_ascii() == name.as_bytes()
+        };
+        let without = |value: &HeaderValue| {
+            let pairs = value.as_bytes().split(|byte| *byte == b';');
+            let pairs = pairs.map(<[u8]>::trim_ascii).filter(|pair| !is_meant(pair));
+            pairs.collect::<Vec<_>>().join(&b"; "[..])
+        };
+        let kept: Vec<_> = self.headers.get_all(COOKIE).iter().map(without).collect();
+        self.headers.remove(COOKIE);
+        for value in kept.iter().filter(|value| !value.is_empty()) {
+            if let Ok(value) = HeaderValue::from_bytes(value) {
+                self.headers.append(COOKIE, value);
+            }
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Compiled routes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::StatusCode;
+use sluice_net::Timeouts;
 use sluice_record::Text;
 
 use crate::context::Profile;
@@ -25,7 +25,7 @@ pub struct Route {
     /// Where its requests go when no plugin answers.
     pub upstream: RouteUpstream,
     /// `timeout`; wins over the upstream's.
-    pub timeout: Option<UpstreamTimeouts>,
+    pub timeout: Option<Timeouts>,
     /// `enable_websocket`, the route's or the service's.
     pub websocket: bool,
     /// How answers are shaped.
@@ -54,28 +54,6 @@ pub enum RouteUpstream {
     Missing,
     /// This one.
     To(Arc<Upstream>),
-}
-
-/// Time limits of one upstream request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct UpstreamTimeouts {
-    /// To connect.
-    pub connect: Duration,
-    /// Between two writes.
-    pub send: Duration,
-    /// Between two reads.
-    pub read: Duration,
-}
-
-impl Default for UpstreamTimeouts {
-    fn default() -> Self {
-        let minute = Duration::from_secs(60);
-        Self {
-            connect: minute,
-            send: minute,
-            read: minute,
-        }
-    }
 }
 
 /// A route as a request matched it.

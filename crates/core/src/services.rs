@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sluice_limit::{SlidingCounters, WindowCounters};
+use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
-use sluice_net::{Origins, Pool};
-use sluice_observe::{BatchGauges, FileSinks, Metrics, RecordQueue};
+use sluice_net::{Origins, Pool, Resolver};
+use sluice_observe::{Batches, FileSinks, Metrics, RecordQueue};
 use sluice_record::Text;
-use sluice_upstream::BalancerStates;
+use sluice_redis::Redis;
+use sluice_secret::Secrets;
+use sluice_upstream::{BalancerStates, Breakers, Checkers};
 
 use crate::consumer::Caller;
 use crate::pipeline::{Pipeline, Uids};
@@ -19,12 +21,16 @@ use crate::snapshot::Snapshot;
 pub struct Services {
     /// Numbers for compiled objects.
     pub uids: Uids,
-    /// Counters over fixed windows.
-    pub counters: WindowCounters,
-    /// Counters over sliding windows.
-    pub sliding: SlidingCounters,
+    /// Counters of limits.
+    pub counters: Arc<LocalCounters>,
+    /// Clients of Redis.
+    pub redis: Redis,
     /// Positions of balancers.
     pub balancers: BalancerStates,
+    /// Health checks of upstreams.
+    pub checkers: Checkers,
+    /// Circuit breakers of `api-breaker`.
+    pub breakers: Breakers,
     /// Finished records on their way to metrics, access log and ledger.
     pub records: Arc<RecordQueue>,
     /// Metrics: request threads only move gauges.
@@ -33,14 +39,26 @@ pub struct Services {
     pub files: FileSinks,
     /// Where batch processors of loggers run.
     pub background: tokio::runtime::Handle,
-    /// What those batch processors hold.
-    pub batches: BatchGauges,
+    /// Those batch processors.
+    pub batches: Batches,
     /// Tokenizers, loaded when first needed.
     pub tokens: TokenCounter,
     /// Prices per model.
     pub prices: PriceTable,
     /// Connection targets, shared by all that name the same.
     pub origins: Origins,
+    /// Addresses of names, for all threads.
+    pub resolver: Resolver,
+    /// Connections of what runs on `background`: those of the data plane belong to its threads.
+    pub background_pool: Pool,
+    /// Settings of plugins for this machine (`plugin_attr`), by plugin.
+    pub plugin_attr: serde_json::Map<String, serde_json::Value>,
+    /// Variables whose values records carry beside what they always tell, since access log or metrics ask for them.
+    pub asked_variables: Box<[Text]>,
+    /// What references in the configuration lead to.
+    pub secrets: Secrets,
+    /// Ports at which clients reach the gateway by TLS, for redirects.
+    pub https_ports: Box<[u16]>,
     /// The machine's name.
     pub hostname: Text,
 }

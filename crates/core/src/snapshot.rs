@@ -7,10 +7,12 @@ use imbl::OrdMap;
 use sluice_record::Text;
 use tokio::sync::watch;
 
+use crate::certificates::Certificates;
 use crate::consumer::Consumers;
 use crate::pipeline::Pipeline;
 use crate::route::Route;
 use crate::router::Router;
+use crate::upstream::Upstream;
 
 /// One generation of the configuration, compiled and immutable. Generations share what did not change.
 pub struct Snapshot {
@@ -26,11 +28,15 @@ pub struct Snapshot {
     pub empty_pipeline: Arc<Pipeline>,
     /// Consumers, groups and credentials.
     pub consumers: Consumers,
+    /// Upstreams by id, for plugins that name one.
+    pub upstreams: OrdMap<Text, Arc<Upstream>>,
+    /// Certificates of `ssls`, by host name.
+    pub certificates: Arc<Certificates>,
     /// Whether some route looks into request bodies (`post_arg…`).
     pub matches_bodies: bool,
     /// Resources that could not be compiled, by key: their previous version goes on serving.
     pub problems: OrdMap<Text, Text>,
-    /// Accepted configurations that say something obsolete, by key.
+    /// Accepted configurations that say something obsolete, or refer to secrets that are not there, by key.
     pub warnings: OrdMap<Text, Text>,
 }
 

@@ -7,14 +7,16 @@ use std::time::Instant;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_limit::{SlidingCounters, WindowCounters};
+use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Body, DnsError, Found, Lookup as Names, Origins, Pool, Resolver, TlsClients};
-use sluice_observe::{BatchGauges, FileSinks, Metrics, MetricsConfig, RecordQueue};
+use sluice_observe::{Batches, FileSinks, Metrics, MetricsConfig, RecordQueue};
 use sluice_record::{RequestId, Text};
+use sluice_redis::Redis;
 use sluice_resource::PluginInfo;
-use sluice_upstream::BalancerStates;
-use tokio::runtime::Runtime;
+use sluice_secret::{Connect, Environment, Secrets};
+use sluice_upstream::{BalancerStates, Breakers, Checkers};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::compiler::{Change, Compiler, CompilerOptions};
 use crate::consumer::Caller;
@@ -38,7 +40,7 @@ pub(crate) struct Gateway {
     pub(crate) worker: Arc<Worker>,
     revision: u64,
     /// Holds the runtime that the services refer to.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 struct NoNames;
@@ -55,20 +57,42 @@ impl Gateway {
     }
 
     pub(crate) fn with_router(router: RouterKind) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        Self::with(router, |_| Secrets::default())
+    }
+
+    /// A gateway that asks these secret managers, while [`Gateway::read_secrets`] lets it.
+    pub(crate) fn with_managers(connect: impl Connect) -> Self {
+        let environment = Environment::of(|name| (name == "CANARY").then(|| "canary".to_owned()));
+        Self::with(RouterKind::default(), |runtime| {
+            Secrets::new(environment, connect, runtime.clone())
+        })
+    }
+
+    fn with(router: RouterKind, secrets: impl FnOnce(&Handle) -> Secrets) -> Self {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let resolver = Resolver::new(NoNames, runtime.handle().clone());
+        let origins = Origins::new(TlsClients::new());
         let services = Arc::new(Services {
             uids: Uids::default(),
-            counters: WindowCounters::new(16, Instant::now()),
-            sliding: SlidingCounters::new(16, Instant::now()),
+            counters: Arc::new(LocalCounters::new(16, Instant::now())),
+            redis: Redis::new(runtime.handle().clone()),
             balancers: BalancerStates::default(),
+            breakers: Breakers::default(),
+            checkers: Checkers::new(runtime.handle().clone(), resolver.clone(), origins.clone()),
             records: Arc::new(RecordQueue::new(1)),
             metrics: Arc::new(Metrics::new(MetricsConfig::default()).unwrap()),
             files: FileSinks::start().unwrap(),
             background: runtime.handle().clone(),
-            batches: BatchGauges::default(),
+            batches: Batches::default(),
             tokens: TokenCounter::default(),
             prices: PriceTable::default(),
-            origins: Origins::new(TlsClients::new()),
+            origins,
+            background_pool: Pool::new(resolver.clone()),
+            resolver: resolver.clone(),
+            plugin_attr: Default::default(),
+            asked_variables: Box::default(),
+            secrets: secrets(runtime.handle()),
+            https_ports: Box::default(),
             hostname: Text::from("gw-1"),
         });
         let options = CompilerOptions {
@@ -77,14 +101,17 @@ impl Gateway {
         };
         Self {
             compiler: Compiler::new(Arc::new(registry()), services.clone(), options),
-            worker: Arc::new(Worker::new(Pool::new(Resolver::new(
-                NoNames,
-                runtime.handle().clone(),
-            )))),
+            worker: Arc::new(Worker::new(Pool::new(resolver))),
             services,
             revision: 0,
-            _runtime: runtime,
+            runtime,
         }
+    }
+
+    /// Waits for news of secrets, and compiles what refers to them.
+    pub(crate) fn read_secrets(&mut self) {
+        self.runtime.block_on(self.services.secrets.changed());
+        self.compiler.apply_secrets();
     }
 
     /// Stores a resource; its revision is that of its creation.

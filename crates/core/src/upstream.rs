@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use sluice_net::Origin;
+use sluice_net::{Origin, Timeouts};
 use sluice_record::Text;
 use sluice_resource::{Template, Variables};
-use sluice_upstream::Balancer;
+use sluice_upstream::{Balancer, Checker, PickContext, Tried};
 
 use crate::context::Context;
-use crate::route::UpstreamTimeouts;
 
 /// A compiled upstream.
 pub struct Upstream {
@@ -30,7 +29,27 @@ pub struct Upstream {
     /// How long after the first try others may begin.
     pub retry_timeout: Option<Duration>,
     /// `timeout`, if set.
-    pub timeouts: Option<UpstreamTimeouts>,
+    pub timeouts: Option<Timeouts>,
+    /// Who knows which nodes are up, if they are checked.
+    pub checker: Option<Arc<Checker>>,
+    /// Its `type` does not exist: with several nodes, none can be picked (compat §8.1).
+    pub unknown_type: bool,
+}
+
+impl Upstream {
+    /// Picks an untried node among those that are up; its index in [`nodes`](Self::nodes). `None` when nobody is left.
+    #[must_use]
+    pub fn pick(&self, hash_key: Option<&str>, tried: &Tried) -> Option<usize> {
+        if self.unknown_type && self.nodes.len() > 1 {
+            return None;
+        }
+        let pick = PickContext { hash_key, tried };
+        let Some(checker) = &self.checker else {
+            return self.balancer.pick(&pick);
+        };
+        checker.touch();
+        self.balancer.pick_healthy(&pick, &**checker)
+    }
 }
 
 /// A node.
@@ -72,8 +91,8 @@ impl HashKey {
     #[must_use]
     pub fn new(hash_on: &str, key: &str) -> Self {
         match hash_on {
-            "header" => Self::Header(key.to_ascii_lowercase()),
-            "cookie" => Self::Cookie(key.strip_prefix("cookie_").unwrap_or(key).to_owned()),
+            "header" => Self::Header(key.to_ascii_lowercase().replace('_', "-")),
+            "cookie" => Self::Cookie(key.to_owned()),
             "consumer" => Self::Consumer,
             "vars_combinations" => Self::Combination(Template::parse(key)),
             _ => Self::Variable(key.to_owned()),
@@ -89,7 +108,8 @@ impl HashKey {
             Self::Cookie(name) => cx.request.cookie(name).map(str::to_owned),
             Self::Consumer => cx.consumer_name().map(ToString::to_string),
             Self::Combination(template) => {
-                Some(template.render(cx).into_owned()).filter(|text| !text.is_empty())
+                let rendered = template.render_counted(cx);
+                (rendered.resolved > 0).then(|| rendered.text.into_owned())
             }
         };
         value.unwrap_or_else(|| cx.request.peer.ip().to_string())

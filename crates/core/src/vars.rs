@@ -46,6 +46,78 @@ impl Variables for Context {
     }
 }
 
+/// Whether a name is that of a variable: for warnings, since an unknown one is merely empty.
+#[must_use]
+pub fn is_variable(name: &str) -> bool {
+    const OPEN: [&str; 7] = [
+        "http_",
+        "arg_",
+        "cookie_",
+        "uri_param_",
+        "post_arg.",
+        "post_arg_",
+        "llm_",
+    ];
+    OPEN.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
+}
+
+/// Names of the variables that are not open-ended.
+const NAMES: &[&str] = &[
+    "uri",
+    "request_uri",
+    "real_request_uri",
+    "args",
+    "query_string",
+    "is_args",
+    "scheme",
+    "host",
+    "hostname",
+    "server_name",
+    "server_addr",
+    "server_port",
+    "server_protocol",
+    "remote_addr",
+    "realip_remote_addr",
+    "remote_port",
+    "request_method",
+    "method",
+    "request",
+    "request_length",
+    "content_length",
+    "content_type",
+    "request_body",
+    "request_id",
+    "apisix_request_id",
+    "time_iso8601",
+    "msec",
+    "route_id",
+    "route_name",
+    "service_id",
+    "service_name",
+    "matched_uri",
+    "matched_host",
+    "consumer_name",
+    "consumer_group_id",
+    "credential_id",
+    "status",
+    "bytes_sent",
+    "body_bytes_sent",
+    "request_time",
+    "upstream_addr",
+    "upstream_status",
+    "upstream_response_time",
+    "upstream_unresolved_host",
+    "upstream_host",
+    "upstream_scheme",
+    "upstream_uri",
+    "balancer_ip",
+    "balancer_port",
+    "rate_limiting_info",
+    "request_type",
+    "request_llm_model",
+    "apisix_upstream_response_time",
+];
+
 fn header_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
     if name.contains('_') {
         cx.request.header(&name.replace('_', "-")).map(Cow::Borrowed)
@@ -134,13 +206,16 @@ fn answer_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         "upstream_response_time" => upstream_response_time(cx)?,
         // Without an AI call it is what nginx measured.
         "apisix_upstream_response_time" if cx.ai.is_none() => upstream_response_time(cx)?,
-        "upstream_host" | "upstream_unresolved_host" => Cow::Borrowed(
+        "upstream_unresolved_host" => Cow::Borrowed(
             attempts
                 .last()?
                 .addr
                 .rsplit_once(':')
                 .map_or("", |(host, _)| host),
         ),
+        "upstream_host" => upstream_host(cx)?,
+        "upstream_scheme" => Cow::Borrowed(cx.upstream_call.as_ref()?.origin.config().scheme.as_str()),
+        "upstream_uri" => upstream_uri(cx)?,
         "balancer_ip" => Cow::Borrowed(cx.node.as_deref()?),
         "balancer_port" => Cow::Borrowed(attempts.last()?.addr.rsplit_once(':')?.1),
         "rate_limiting_info" => {
@@ -154,6 +229,25 @@ fn answer_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         _ => return None,
     };
     Some(text)
+}
+
+/// `Host` as the upstream was sent it; of an LLM endpoint its host alone.
+fn upstream_host(cx: &Context) -> Option<Cow<'_, str>> {
+    let call = cx.upstream_call.as_ref()?;
+    Some(match &call.host {
+        Some(host) => String::from_utf8_lossy(host.as_bytes()),
+        None => Cow::Borrowed(&*call.origin.config().host),
+    })
+}
+
+/// Path and query as the upstream was sent them; of an LLM endpoint the path alone, since its query may hold our key.
+fn upstream_uri(cx: &Context) -> Option<Cow<'_, str>> {
+    let target = &cx.upstream_call.as_ref()?.target;
+    Some(Cow::Borrowed(if cx.ai.is_some() {
+        target.path()
+    } else {
+        target.as_str()
+    }))
 }
 
 fn llm_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
@@ -195,7 +289,7 @@ fn progress_variable(cx: &Context, state: &crate::ai::ProgressState, name: &str)
         "llm_cache_creation_input_tokens" => state.counts.cache_creation.to_string(),
         "llm_reasoning_tokens" => state.counts.reasoning.to_string(),
         "llm_has_tool_calls" => state.has_tool_calls.to_string(),
-        "llm_content_risk_level" => String::new(),
+        "llm_content_risk_level" => state.risk_level.as_deref().unwrap_or_default().to_owned(),
         "llm_response_text" => state.response_text.clone()?,
         _ => return None,
     })

@@ -34,7 +34,9 @@ impl Compiler {
                 }
                 Outcome::Ready((consumer, identities)) => {
                     self.replace_identities(key, identities);
-                    self.consumers.put(consumer);
+                    if let Some(consumer) = consumer {
+                        self.consumers.put(consumer);
+                    }
                 }
                 Outcome::Invalid => {}
             }
@@ -56,24 +58,31 @@ impl Compiler {
         })
     }
 
-    fn compile_consumer(&self, item: &Item<'_>) -> Result<Consumer, String> {
+    /// The consumer; `None` while its plugins wait for secrets and it has no earlier form.
+    fn compile_consumer(&self, item: &Item<'_>) -> Result<Option<Consumer>, String> {
         // Only control characters are refused: what is no ASCII goes out as the bytes that it is.
         let header = |text: &str| {
             HeaderValue::from_bytes(text.as_bytes()).map_err(|_| format!("{text:?} cannot be a header"))
         };
         let username = item.key.id();
         let custom_id = item.value.pointer("/labels/custom_id").and_then(Value::as_str);
-        Ok(Consumer {
+        let plugins = match (self.waits(item.key), self.consumers.get(username)) {
+            (false, _) => Arc::new(self.compile_plugins(item)?),
+            (true, Some(before)) => before.plugins.clone(),
+            (true, None) => return Ok(None),
+        };
+        Ok(Some(Consumer {
             uid: self.services.uids.next(),
             username: Text::from(username),
             username_header: header(username)?,
             group_id: key_of(Kind::ConsumerGroup, item.value.get("group_id")).map(|key| Text::from(key.id())),
             custom_id: custom_id.map(header).transpose()?,
-            plugins: Arc::new(self.compile_plugins(item)?),
-        })
+            plugins,
+        }))
     }
 
-    /// The ways in that a consumer or credential opens: one per auth plugin that finds consumers by a key.
+    /// The ways in that a consumer or credential opens: one per auth plugin that finds consumers by a key. One that
+    /// refers to a secret which is not there opens none (compat §1.11).
     fn identities_of(&self, item: &Item<'_>) -> Result<Vec<Found>, String> {
         let (username, credential) = match item.key.as_credential() {
             Some((username, credential)) => (username, Some(credential)),
@@ -93,6 +102,11 @@ impl Compiler {
             let conf = info
                 .checked(conf, CheckScope::Consumer)
                 .map_err(|e| bad_plugin(name, &e))?;
+            let resolution = self.services.secrets.resolve(&conf);
+            if !resolution.unresolved.is_empty() {
+                continue;
+            }
+            let conf = resolution.value.into_owned();
             let Some(index) = conf.get(member).and_then(Value::as_str).map(Text::from) else {
                 continue;
             };

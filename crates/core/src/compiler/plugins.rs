@@ -62,7 +62,8 @@ impl Compiler {
             metadata,
             services: &self.services,
         };
-        let plugin = compile(&full, &env).map_err(|e| e.to_string())?;
+        let resolved = self.services.secrets.resolve(&full).value;
+        let plugin = compile(&resolved, &env).map_err(|e| e.to_string())?;
         let meta = conf.get("_meta").unwrap_or(&Value::Null);
         let filter = meta
             .get("filter")

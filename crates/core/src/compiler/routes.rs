@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::Value;
+use sluice_net::Timeouts;
 use sluice_record::Text;
 use sluice_resource::{Expr, Key, Kind};
 
 use super::services::{Service, UpstreamRef, text_of, texts_of};
-use super::{Compiler, Dirty, Item, key_of, warnings};
+use super::{Compiler, Dirty, Item, key_of};
 use crate::context::Profile;
 use crate::pipeline::{Pipeline, PluginSet};
-use crate::route::{Route, RouteUpstream, ServiceRef, UpstreamTimeouts};
+use crate::route::{Route, RouteUpstream, ServiceRef};
 use crate::router::{Methods, RouteEntry, Router};
 
 /// What a route says itself.
@@ -25,7 +26,7 @@ pub(super) struct OwnRoute {
     plugin_config: Option<Key>,
     plugins: PluginSet,
     upstream: Option<UpstreamRef>,
-    timeout: Option<UpstreamTimeouts>,
+    timeout: Option<Timeouts>,
     websocket: Option<bool>,
     /// The route as requests see it; `None` until it is joined with what it refers to.
     joined: Option<Arc<Route>>,
@@ -52,9 +53,6 @@ impl Compiler {
         if own.is_empty() && changed.is_empty() {
             return;
         }
-        for key in &own {
-            self.warn_of(key);
-        }
         let mut has_changed = !own.is_empty();
         let mut routes = std::mem::take(&mut self.compiled.routes);
         for route in routes.values_mut() {
@@ -79,23 +77,6 @@ impl Compiler {
             .filter_map(|entry| entry.vars.as_ref())
             .any(looks_into_bodies);
         self.router = Arc::new(Router::build(self.options.router, entries));
-    }
-
-    fn warn_of(&mut self, key: &Key) {
-        let owner = Text::from(format!("{}{key}", self.options.prefix));
-        let source = self
-            .sources
-            .get(key)
-            .filter(|_| self.compiled.routes.contains_key(key));
-        match source.and_then(|source| warnings::of_route(&source.value)) {
-            Some(warning) => {
-                tracing::warn!(key = %owner, warning, "obsolete configuration");
-                self.warnings.insert(owner, Text::from(warning));
-            }
-            None => {
-                self.warnings.remove(&owner);
-            }
-        }
     }
 
     pub(super) fn compile_own_route(&self, item: &Item<'_>) -> Result<OwnRoute, String> {
@@ -155,6 +136,7 @@ impl Compiler {
             upstream: match self.upstream_of(own) {
                 None => RouteUpstream::None,
                 Some(UpstreamRef::Inline(upstream)) => RouteUpstream::To(upstream.clone()),
+                Some(UpstreamRef::Unreachable) => RouteUpstream::Missing,
                 Some(UpstreamRef::Resource(key)) => {
                     let upstream = self.compiled.upstreams.get(key);
                     upstream.map_or(RouteUpstream::Missing, |upstream| {
@@ -261,15 +243,15 @@ fn matching(item: &Item<'_>) -> Result<RouteEntry<()>, String> {
 }
 
 /// `{connect, send, read}` in seconds.
-pub(super) fn timeouts(value: &Value) -> UpstreamTimeouts {
-    let default = UpstreamTimeouts::default();
+pub(super) fn timeouts(value: &Value) -> Timeouts {
+    let default = Timeouts::default();
     let seconds = |name: &str, otherwise: Duration| {
         let given = value.get(name).and_then(Value::as_f64);
         given
             .and_then(|s| Duration::try_from_secs_f64(s).ok())
             .unwrap_or(otherwise)
     };
-    UpstreamTimeouts {
+    Timeouts {
         connect: seconds("connect", default.connect),
         send: seconds("send", default.send),
         read: seconds("read", default.read),

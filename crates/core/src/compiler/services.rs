@@ -6,6 +6,7 @@ use serde_json::Value;
 use sluice_record::Text;
 use sluice_resource::{Key, Kind};
 
+use super::upstreams::compile_at;
 use super::{Compiler, Item, key_of};
 use crate::pipeline::PluginSet;
 use crate::upstream::Upstream;
@@ -26,6 +27,8 @@ pub(super) enum UpstreamRef {
     Resource(Key),
     /// One that stands inside.
     Inline(Arc<Upstream>),
+    /// One that stands inside and names a client certificate that does not exist.
+    Unreachable,
 }
 
 impl Compiler {
@@ -47,7 +50,11 @@ impl Compiler {
         let Some(inline) = item.value.get("upstream") else {
             return Ok(None);
         };
-        let upstream = self.compile_upstream_at(item.owner, inline)?;
+        let Some(inline) = self.with_client_certificate(inline) else {
+            return Ok(Some(UpstreamRef::Unreachable));
+        };
+        let upstream = compile_at(&self.services, item.owner, &inline)?;
+        let upstream = self.with_checks(item, &inline, upstream)?;
         Ok(Some(UpstreamRef::Inline(Arc::new(upstream))))
     }
 }

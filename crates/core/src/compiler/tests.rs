@@ -1,11 +1,13 @@
 //! What the compiler makes of resources, through the snapshot.
 
 mod callers;
+mod certificates;
 mod global_rules;
 mod merging;
 mod metadata;
 mod problems;
 mod references;
+mod secrets;
 mod sharing;
 mod upstreams;
 

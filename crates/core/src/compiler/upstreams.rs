@@ -1,17 +1,20 @@
 //! Upstreams.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::Value;
-use sluice_net::{OriginConfig, PoolSettings, Protocol, Scheme};
+use sluice_net::{ClientCertificate, ClientTls, OriginConfig, PoolSettings, Protocol, Scheme};
 use sluice_record::Text;
-use sluice_upstream::{Algorithm, BalancerConfig, Node as BalancedNode};
+use sluice_resource::Key;
+use sluice_upstream::{Algorithm, BalancerConfig, Node as BalancedNode, UnknownAlgorithm};
 
 use super::routes::timeouts;
 use super::{Compiler, Item};
+use crate::services::Services;
 use crate::upstream::{HashKey, Node, PassHost, Upstream};
 
 /// The members of an upstream that have a default.
@@ -27,6 +30,16 @@ struct Settings {
     retries: Option<usize>,
     retry_timeout: f64,
     keepalive_pool: Option<KeepalivePool>,
+    tls: Tls,
+}
+
+/// `tls`, once references and the certificate of another resource have been put in place.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tls {
+    client_cert: Option<String>,
+    client_key: Option<String>,
+    verify: bool,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +62,7 @@ impl Default for Settings {
             retries: None,
             retry_timeout: 0.0,
             keepalive_pool: None,
+            tls: Tls::default(),
         }
     }
 }
@@ -73,76 +87,109 @@ struct WrittenNode {
 
 impl Compiler {
     pub(super) fn compile_upstream(&self, item: &Item<'_>) -> Result<Option<Arc<Upstream>>, String> {
-        self.compile_upstream_at(item.owner, item.value)
-            .map(|upstream| Some(Arc::new(upstream)))
-    }
-
-    /// An upstream that stands in the resource `owner`, or is it.
-    pub(super) fn compile_upstream_at(&self, owner: &Text, value: &Value) -> Result<Upstream, String> {
-        let settings = Settings::deserialize(value).map_err(|e| e.to_string())?;
-        let written = nodes(value.get("nodes"))?;
-        let algorithm = settings.r#type.parse().unwrap_or(Algorithm::RoundRobin);
-        let mut compiled = Vec::with_capacity(written.len());
-        let mut balanced = Vec::with_capacity(written.len());
-        for node in written {
-            let (node, weighed) = self.compile_node(&settings, node)?;
-            compiled.push(node);
-            balanced.push(weighed);
-        }
-        let retry_timeout = Duration::try_from_secs_f64(settings.retry_timeout).unwrap_or_default();
-        Ok(Upstream {
-            key: owner.clone(),
-            retries: settings.retries.unwrap_or(compiled.len().saturating_sub(1)),
-            nodes: compiled,
-            balancer: self.services.balancers.balancer(
-                owner,
-                BalancerConfig {
-                    algorithm,
-                    nodes: balanced,
-                },
-            ),
-            hash_key: (algorithm == Algorithm::ConsistentHash)
-                .then(|| HashKey::new(&settings.hash_on, &settings.key)),
-            pass_host: pass_host(&settings)?,
-            retry_timeout: (!retry_timeout.is_zero()).then_some(retry_timeout),
-            timeouts: value.get("timeout").map(timeouts),
-        })
-    }
-
-    fn compile_node(&self, settings: &Settings, node: WrittenNode) -> Result<(Node, BalancedNode), String> {
-        let (scheme, protocol) = match settings.scheme.as_str() {
-            "https" => (Scheme::Https, Protocol::Http1),
-            "grpc" => (Scheme::Http, Protocol::Http2),
-            "grpcs" => (Scheme::Https, Protocol::Http2),
-            _ => (Scheme::Http, Protocol::Http1),
+        let Some(value) = self.with_client_certificate(item.value) else {
+            return Ok(None);
         };
-        let port = node.port.unwrap_or(scheme.default_port());
-        let mut config = OriginConfig::new(scheme, node.host.as_str(), port);
-        // APISIX does not verify certificates of plain upstreams (compat §8.1).
-        config.tls.verify = false;
-        config.protocol = protocol;
-        if let Some(sni) = settings
-            .upstream_host
-            .as_deref()
-            .filter(|_| settings.pass_host == "rewrite")
-        {
-            config.sni = Some(sni.split(':').next().unwrap_or_default().into());
-        }
-        if let Some(pool) = &settings.keepalive_pool {
-            config.pool = PoolSettings {
-                max_idle: pool.size,
-                idle_timeout: Duration::try_from_secs_f64(pool.idle_timeout).unwrap_or_default(),
-                max_requests: pool.requests,
+        let upstream = compile_at(&self.services, item.owner, &value)?;
+        Ok(Some(Arc::new(self.with_checks(item, &value, upstream)?)))
+    }
+
+    /// Takes the upstreams that changed over into what snapshots share.
+    pub(super) fn share_upstreams(&mut self, changed: &BTreeSet<Key>) {
+        for key in changed {
+            match self.compiled.upstreams.get(key) {
+                Some(upstream) => self.upstreams.insert(Text::from(key.id()), upstream.clone()),
+                None => self.upstreams.remove(key.id()),
             };
         }
-        let origin = self.services.origins.get(config).map_err(|e| e.to_string())?;
-        let address = Text::from(format!("{}:{port}", node.host));
-        let weighed = BalancedNode {
-            id: address.clone(),
-            weight: node.weight,
-            priority: node.priority,
+    }
+}
+
+/// An upstream that stands in the resource `owner`, or is it.
+pub(crate) fn compile_at(services: &Services, owner: &Text, value: &Value) -> Result<Upstream, String> {
+    let settings = Settings::deserialize(value).map_err(|e| e.to_string())?;
+    let written = nodes(value.get("nodes"))?;
+    let (algorithm, unknown_type) = match settings.r#type.parse() {
+        Ok(algorithm) => (algorithm, false),
+        Err(UnknownAlgorithm(_)) => (Algorithm::RoundRobin, true),
+    };
+    let mut compiled = Vec::with_capacity(written.len());
+    let mut balanced = Vec::with_capacity(written.len());
+    for node in written {
+        let (node, weighed) = compile_node(services, &settings, node)?;
+        compiled.push(node);
+        balanced.push(weighed);
+    }
+    let retry_timeout = Duration::try_from_secs_f64(settings.retry_timeout).unwrap_or_default();
+    Ok(Upstream {
+        key: owner.clone(),
+        retries: settings.retries.unwrap_or(compiled.len().saturating_sub(1)),
+        nodes: compiled,
+        balancer: services.balancers.balancer(
+            owner,
+            BalancerConfig {
+                algorithm,
+                nodes: balanced,
+            },
+        ),
+        hash_key: (algorithm == Algorithm::ConsistentHash)
+            .then(|| HashKey::new(&settings.hash_on, &settings.key)),
+        pass_host: pass_host(&settings)?,
+        retry_timeout: (!retry_timeout.is_zero()).then_some(retry_timeout),
+        timeouts: value.get("timeout").map(timeouts),
+        checker: None,
+        unknown_type,
+    })
+}
+
+fn compile_node(
+    services: &Services,
+    settings: &Settings,
+    node: WrittenNode,
+) -> Result<(Node, BalancedNode), String> {
+    let (scheme, protocol) = match settings.scheme.as_str() {
+        "https" => (Scheme::Https, Protocol::Http1),
+        "grpc" => (Scheme::Http, Protocol::Http2),
+        "grpcs" => (Scheme::Https, Protocol::Http2),
+        _ => (Scheme::Http, Protocol::Http1),
+    };
+    let port = node.port.unwrap_or(scheme.default_port());
+    let mut config = OriginConfig::new(scheme, node.host.as_str(), port);
+    config.tls = client_tls(&settings.tls);
+    config.protocol = protocol;
+    if let Some(sni) = settings
+        .upstream_host
+        .as_deref()
+        .filter(|_| settings.pass_host == "rewrite")
+    {
+        config.sni = Some(sni.split(':').next().unwrap_or_default().into());
+    }
+    if let Some(pool) = &settings.keepalive_pool {
+        config.pool = PoolSettings {
+            max_idle: pool.size,
+            idle_timeout: Duration::try_from_secs_f64(pool.idle_timeout).unwrap_or_default(),
+            max_requests: pool.requests,
         };
-        Ok((Node { origin, address }, weighed))
+    }
+    let origin = services.origins.get(config).map_err(|e| e.to_string())?;
+    let address = Text::from(format!("{}:{port}", node.host));
+    let weighed = BalancedNode {
+        id: address.clone(),
+        weight: node.weight,
+        priority: node.priority,
+    };
+    Ok((Node { origin, address }, weighed))
+}
+
+/// APISIX does not verify certificates of plain upstreams (compat §8.1); here whoever asks for it gets it.
+fn client_tls(tls: &Tls) -> ClientTls {
+    let pair = tls.client_cert.as_deref().zip(tls.client_key.as_deref());
+    ClientTls {
+        verify: tls.verify,
+        certificate: pair.map(|(chain, key)| ClientCertificate {
+            chain: chain.into(),
+            key: key.into(),
+        }),
     }
 }
 

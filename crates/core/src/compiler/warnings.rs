@@ -1,9 +1,35 @@
-//! Forms that articles still show: accepted, but somebody should hear of it.
+//! What is accepted although somebody should hear of it: forms that articles still show, and references that lead to
+//! nothing.
 
 use serde_json::Value;
+use sluice_record::Text;
+use sluice_resource::{Key, Kind};
+
+use super::Compiler;
+
+impl Compiler {
+    /// Notes what there is to say of a resource that compiled.
+    pub(super) fn warn_of(&mut self, key: &Key, owner: &Text, value: &Value) {
+        let is_route = key.kind() == Kind::Route && value.get("status").and_then(Value::as_i64) != Some(0);
+        let obsolete = is_route.then(|| of_route(value)).flatten();
+        if let Some(warning) = &obsolete {
+            tracing::warn!(key = %owner, warning, "obsolete configuration");
+        }
+        let unresolved = self.services.secrets.resolve(value).unresolved;
+        let unresolved = unresolved.into_iter().map(|found| {
+            tracing::error!(key = %owner, reference = found.reference, reason = found.reason, "secret is not resolved");
+            format!("{} is not resolved: {}", found.reference, found.reason)
+        });
+        let found: Vec<_> = obsolete.into_iter().chain(unresolved).collect();
+        match found.is_empty() {
+            true => self.warnings.remove(owner),
+            false => self.warnings.insert(owner.clone(), Text::from(found.join("; "))),
+        };
+    }
+}
 
 /// What is obsolete about a route.
-pub(super) fn of_route(route: &Value) -> Option<String> {
+fn of_route(route: &Value) -> Option<String> {
     let plugin = |name: &str| route.get("plugins").and_then(|plugins| plugins.get(name));
     let mut found = Vec::new();
     if plugin("ai-proxy").is_some_and(|conf| conf.get("model").is_some()) {

@@ -1,3 +1,5 @@
+use std::pin::Pin;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -21,8 +23,12 @@ impl Plugin for Quiet {
 }
 
 impl InstanceQuota for Quiet {
-    fn has_quota(&self, _cx: &mut Context, _instance: &str) -> bool {
-        true
+    fn has_quota<'a>(
+        &'a self,
+        _cx: &'a mut Context,
+        _instance: &'a str,
+    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async { true })
     }
 }
 

@@ -85,6 +85,23 @@ proptest! {
 }
 
 #[test]
+fn cookies_are_removed_one_by_one() {
+    let mut request = request("/");
+    for value in ["a=1; jwt=x;b=2 ;  jwt=y", "jwt=z", "\u{e9}=1;jwt", "jwt2=1"] {
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        request.headers.append("cookie", value);
+    }
+    request.remove_cookie("jwt");
+    let left: Vec<_> = request
+        .headers
+        .get_all("cookie")
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    assert_eq!(left, ["a=1; b=2".as_bytes(), "\u{e9}=1".as_bytes(), b"jwt2=1"]);
+}
+
+#[test]
 fn cookies() {
     let mut request = request("/");
     for value in ["a=1; b=2;c=x=y", "d=\"q\"; bare; a=3"] {

@@ -353,3 +353,21 @@ fn versions() {
     .map(version_name);
     assert_eq!(names, ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"]);
 }
+
+#[test]
+fn known_names() {
+    for name in [
+        "http_x_team",
+        "arg_a",
+        "cookie_c",
+        "post_arg.a.b",
+        "llm_response_text",
+        "upstream_uri",
+        "request_type",
+    ] {
+        assert!(is_variable(name), "{name}");
+    }
+    for name in ["", "http", "upstream", "request_id2"] {
+        assert!(!is_variable(name), "{name}");
+    }
+}

@@ -127,11 +127,11 @@ fn hash_keys() {
         format!("{:?}", HashKey::Variable("arg_u".to_owned()))
     );
     assert_eq!(
-        key("header", "X-User"),
+        key("header", "X_User"),
         format!("{:?}", HashKey::Header("x-user".to_owned()))
     );
     assert_eq!(
-        key("cookie", "cookie_sid"),
+        key("cookie", "sid"),
         format!("{:?}", HashKey::Cookie("sid".to_owned()))
     );
     assert_eq!(key("consumer", "-"), "Consumer");
@@ -155,4 +155,23 @@ fn balancers_outlive_edits_of_other_members() {
     let first = balancer("one", 1);
     assert!(Arc::ptr_eq(&first, &balancer("two", 1)));
     assert!(!Arc::ptr_eq(&first, &balancer("two", 2)));
+}
+
+#[test]
+fn plugins_find_stored_upstreams_by_id() {
+    let mut gateway = Gateway::new();
+    let ids = |gateway: &Gateway| -> Vec<String> {
+        let upstreams = gateway.snapshot().upstreams;
+        upstreams.keys().map(ToString::to_string).collect()
+    };
+    gateway.put("/upstreams/1", json!({"nodes": {"127.0.0.1:1": 1}}));
+    gateway.put("/upstreams/2", json!({"nodes": {"127.0.0.1:2": 1}}));
+    let before = gateway.snapshot();
+    assert_eq!(ids(&gateway), ["1", "2"]);
+    gateway.put("/upstreams/2", json!({"nodes": {"127.0.0.1:3": 1}}));
+    let after = gateway.snapshot();
+    assert!(Arc::ptr_eq(&before.upstreams["1"], &after.upstreams["1"]));
+    assert_eq!(&*after.upstreams["2"].nodes[0].address, "127.0.0.1:3");
+    gateway.delete("/upstreams/1");
+    assert_eq!(ids(&gateway), ["2"]);
 }
