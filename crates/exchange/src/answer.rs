@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use sluice_core::{Context, Failure, Profile};
+use sluice_core::{Context, Failure, Profile, WholeAnswer};
 use sluice_llm::{AnswerFacts, Dialect, ErrorKind, Protocol, Provenance, PublicError};
 use sluice_net::{Body, BodyError};
 use sluice_wire::ObjectView;
@@ -40,13 +40,30 @@ pub(crate) async fn relay(
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     measure(cx, provided.carriage.target(), status, &bytes, &out);
-    let body = Body::from(out);
+    let shown = filter(cx, status, headers, out).await;
+    let (status, headers) = (shown.status, shown.headers);
+    let body = Body::from(shown.body);
     let body = if cx.profile == Profile::Apisix {
         body.into_chunked()
     } else {
         body
     };
     upstream_reply(status, headers, body).into()
+}
+
+/// Shows the answer to the plugins that look at answers.
+async fn filter(cx: &mut Context, status: StatusCode, headers: HeaderMap, body: Bytes) -> WholeAnswer {
+    let protocol = cx.ai.as_ref().map_or(Protocol::Passthrough, |ai| ai.protocol);
+    let mut answer = WholeAnswer {
+        status,
+        headers,
+        body,
+        protocol,
+    };
+    for mut filter in cx.answer_filters() {
+        filter.whole(&mut answer).decided().await;
+    }
+    answer
 }
 
 /// The answer in the client's protocol.
@@ -81,7 +98,8 @@ fn convert(
 fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &Bytes, client: &Bytes) {
     let now = Instant::now();
     let Some(ai) = cx.ai.as_deref() else { return };
-    let facts = AnswerFacts::read(spoken, upstream, ai.logging.payloads).unwrap_or_default();
+    let keep_text = ai.logging.payloads || cx.keeps_answer_text;
+    let facts = AnswerFacts::read(spoken, upstream, keep_text).unwrap_or_default();
     let shown = match upstream.as_ptr() == client.as_ptr() {
         true => None,
         false => AnswerFacts::read(ai.protocol, client, false).and_then(|facts| facts.usage),

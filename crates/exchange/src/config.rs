@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use sluice_cloud::AwsCredentials;
 use sluice_llm::ProviderConf;
 
 /// One provider with its credentials and overrides.
@@ -25,7 +27,7 @@ pub struct TargetConfig {
     pub provider_conf: ProviderConf,
 }
 
-/// Credentials of a target.
+/// Credentials of a target (compat §5.3).
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct AuthConfig {
@@ -33,14 +35,42 @@ pub struct AuthConfig {
     pub header: BTreeMap<String, String>,
     /// Query arguments; the client cannot override them.
     pub query: BTreeMap<String, String>,
+    /// A Google service account, whose access token becomes the `authorization` header.
+    pub gcp: Option<GcpAuthConfig>,
+    /// AWS keys, by which requests to Bedrock are signed.
+    pub aws: Option<AwsCredentials>,
+}
+
+/// The block `auth.gcp`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct GcpAuthConfig {
+    /// The account's key file; without it the environment variable `GCP_SERVICE_ACCOUNT` holds one.
+    pub service_account_json: Option<SecretString>,
+    /// Longest time, in seconds, that a token is kept.
+    pub max_ttl: Option<u64>,
+    /// How many seconds before its end a token is given up.
+    pub expire_early_secs: u64,
+}
+
+impl Default for GcpAuthConfig {
+    fn default() -> Self {
+        Self {
+            service_account_json: None,
+            max_ttl: None,
+            expire_early_secs: 60,
+        }
+    }
 }
 
 impl std::fmt::Debug for AuthConfig {
-    /// Names only: the values are secrets.
+    /// Names only: the values are secrets, and say so themselves in `gcp` and `aws`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AuthConfig")
             .field("header", &self.header.keys())
             .field("query", &self.query.keys())
+            .field("gcp", &self.gcp)
+            .field("aws", &self.aws)
             .finish()
     }
 }

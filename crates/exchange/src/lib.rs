@@ -4,7 +4,9 @@
 //! Stands above [`sluice_core`] and below the plugins that pick targets. It knows plugins only by what they configure.
 
 mod answer;
+mod complete;
 mod config;
+mod credential;
 mod estimate;
 mod headers;
 mod local;
@@ -13,7 +15,8 @@ mod prepare;
 mod stream;
 mod target;
 
-pub use self::config::{AuthConfig, CallConfig, LlmOptions, OverrideConfig, TargetConfig};
+pub use self::complete::{CompleteError, complete};
+pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
 pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, prepare};
 pub use self::target::{Target, TargetError, is_endpoint};

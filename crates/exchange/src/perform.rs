@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Trial};
-use sluice_llm::{AnthropicToChat, Carriage, ErrorKind, RequestView};
+use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Trial, UpstreamCall};
+use sluice_llm::{Carriage, Conversion, ErrorKind, RequestView};
 use sluice_net::{Body, SendError, SendErrorKind};
 use sluice_observe::ActiveLabels;
 use sluice_record::{ResponseSource, Text};
 
 use crate::config::CallConfig;
+use crate::credential::Unsigned;
 use crate::headers;
 use crate::target::{ClientTarget, Place, Target};
 use crate::{answer, local, stream};
@@ -49,7 +50,7 @@ impl From<Reply> for Attempt {
 /// A call as it goes out.
 struct Outbound {
     carriage: Carriage,
-    conversion: Option<AnthropicToChat>,
+    conversion: Option<Conversion>,
     body: Bytes,
     uri: Uri,
 }
@@ -69,21 +70,23 @@ pub async fn perform(cx: &mut Context, target: &Target, call: &CallConfig) -> At
 /// Counts the attempt as active until the next one or the end of the request; under its labels only where metrics are
 /// on, as APISIX does.
 fn count_active(cx: &mut Context) {
-    let has = |pipeline: &Pipeline| pipeline.plugins().get("prometheus").is_some();
-    let labelled = has(&cx.pipeline) || has(&cx.snapshot.global);
+    let names = |pipeline: &Pipeline| Some(pipeline.plugins().get("prometheus")?.plugin.prefers_names());
+    // The route's own instance takes the place of the global one.
+    let prefers_names = names(&cx.pipeline).or_else(|| names(&cx.snapshot.global));
+    let labelled = prefers_names.is_some();
     let matched = cx.route.as_ref();
     let route = matched.map_or("", |m| &*m.route.id);
-    let service = matched
-        .and_then(|m| m.route.service.as_ref())
-        .map_or("", |service| &*service.id);
+    let service = matched.and_then(|m| m.route.service.as_ref());
+    let service_id = service.map_or("", |service| &*service.id);
+    let shows_names = prefers_names == Some(true);
     let Some(ai) = cx.ai.as_deref() else { return };
     let labels = labelled.then(|| ActiveLabels {
-        route,
+        route: shown(shows_names, matched.and_then(|m| m.route.name.as_ref()), route),
         route_id: route,
         matched_uri: matched.map_or("", |m| &*m.uri),
         matched_host: matched.and_then(|m| m.host.as_deref()).unwrap_or_default(),
-        service,
-        service_id: service,
+        service: shown(shows_names, service.and_then(|s| s.name.as_ref()), service_id),
+        service_id,
         consumer: cx.consumer_name().map_or("", |name| &**name),
         node: &ai.picked.name,
         request_type: if ai.stream { "ai_stream" } else { "ai_chat" },
@@ -94,6 +97,11 @@ fn count_active(cx: &mut Context) {
     if let Some(ai) = cx.ai.as_deref_mut() {
         ai.active = Some(guard);
     }
+}
+
+/// The name where there is one and names are preferred, else the id.
+fn shown<'a>(prefers_name: bool, name: Option<&'a Text>, id: &'a str) -> &'a str {
+    name.filter(|_| prefers_name).map_or(id, |name| name)
 }
 
 enum Encoded {
@@ -125,7 +133,7 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     let body = match &ai.request {
         None => Bytes::new(),
         Some(request) => {
-            let converted = convert(&carriage, request)?;
+            let converted = convert(carriage, request)?;
             let (view, made) = converted.map_or((None, None), |(view, made)| (Some(view), Some(made)));
             conversion = made;
             let json = view.as_ref().unwrap_or(request).json();
@@ -152,10 +160,7 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
             body,
         });
     }
-    let client = ClientTarget {
-        path: &cx.request.path,
-        query: cx.request.query.as_deref(),
-    };
+    let client = ClientTarget::of(cx);
     let uri = target.uri(&carriage, protocol, model.as_deref(), stream, client).ok_or_else(|| {
         let text = "could not resolve upstream path: ensure the route or request body specifies a model, or that \
                     override.endpoint includes a path";
@@ -186,15 +191,32 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
         Method::POST
     };
     let cx_ref = &*cx;
+    let unsigned = Unsigned {
+        method: &method,
+        uri: &uri,
+        body: &body,
+        origin,
+    };
+    let own_headers = || headers::for_provider(cx_ref, target, &carriage);
+    let pool = &cx_ref.worker.pool;
+    let signed = match target.credential.headers(pool, unsigned, own_headers).await {
+        Ok(signed) => signed,
+        Err(failure) => return (*failure).into(),
+    };
     let make = || {
         let mut request = Request::new(Body::from(body.clone()));
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri.clone();
-        *request.headers_mut() = headers::for_provider(cx_ref, target, &carriage);
+        *request.headers_mut() = signed.clone().unwrap_or_else(own_headers);
         request
     };
     let started = Instant::now();
-    let sent = cx_ref.worker.pool.send_with(origin, make, call.timeouts()).await;
+    let sent = pool.send_with(origin, make, call.timeouts()).await;
+    cx.upstream_call = uri.path_and_query().map(|target| UpstreamCall {
+        origin: origin.clone(),
+        host: None,
+        target: target.clone(),
+    });
     match sent {
         Err(error) => {
             let failure = unanswered(cx.profile, &error);
@@ -224,16 +246,13 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
 /// How an answer has to be read.
 pub(crate) struct Provided {
     pub(crate) carriage: Carriage,
-    pub(crate) conversion: Option<AnthropicToChat>,
+    pub(crate) conversion: Option<Conversion>,
 }
 
-type Converted = Option<(RequestView, AnthropicToChat)>;
+type Converted = Option<(RequestView, Conversion)>;
 
 /// The body in the provider's protocol, where that is not the client's.
-fn convert(carriage: &Carriage, request: &RequestView) -> Result<Converted, Box<Failure>> {
-    let Carriage::AnthropicToChat(_) = carriage else {
-        return Ok(None);
-    };
+fn convert(carriage: Carriage, request: &RequestView) -> Result<Converted, Box<Failure>> {
     let refused = |reason: String| {
         Failure::new(
             StatusCode::BAD_REQUEST,
@@ -243,7 +262,10 @@ fn convert(carriage: &Carriage, request: &RequestView) -> Result<Converted, Box<
         )
         .apisix_json(serde_json::json!({ "error_msg": reason }))
     };
-    let (body, conversion) = AnthropicToChat::convert(request).map_err(|error| refused(error.to_string()))?;
+    let converted = Conversion::of(carriage, request).map_err(|error| refused(error.to_string()))?;
+    let Some((body, conversion)) = converted else {
+        return Ok(None);
+    };
     let view = RequestView::parse(body).map_err(|error| refused(error.to_string()))?;
     Ok(Some((view, conversion)))
 }

@@ -11,6 +11,9 @@ use sluice_core::{
 use sluice_llm::{ErrorKind, Protocol, RequestView};
 use sluice_record::Text;
 
+/// End of the paths on which Bedrock's own clients ask for a stream.
+const CONVERSE_STREAM: &str = "/converse-stream";
+
 /// A request that an AI plugin may pick a target for.
 pub struct Prepared {
     protocol: Protocol,
@@ -65,6 +68,8 @@ fn protocol_of(cx: &Context, request: &RequestView) -> Option<Protocol> {
             ("/v1/responses", Protocol::OpenAiResponses),
             ("/v1/embeddings", Protocol::OpenAiEmbeddings),
             ("/v1/messages", Protocol::AnthropicMessages),
+            ("/converse", Protocol::BedrockConverse),
+            (CONVERSE_STREAM, Protocol::BedrockConverse),
         ];
         let named = known.iter().find(|(end, _)| path.ends_with(end));
         return Some(named.map_or(Protocol::Passthrough, |(_, protocol)| *protocol));
@@ -72,16 +77,33 @@ fn protocol_of(cx: &Context, request: &RequestView) -> Option<Protocol> {
     Protocol::detect(path, request)
 }
 
+/// The model that a path of Bedrock's own form names, `/model/<model>/converse`. There a body has none.
+fn bedrock_model(path: &str) -> Option<Text> {
+    let (_, rest) = path.split_once("/model/")?;
+    let model = rest
+        .strip_suffix(CONVERSE_STREAM)
+        .or_else(|| rest.strip_suffix("/converse"))?;
+    Some(Text::from(model))
+}
+
 impl Prepared {
     /// Makes the request an AI call of the picked instance.
     pub fn begin(self, cx: &mut Context, picked: Picked, logging: AiLogging) {
         let request = self.request.as_ref();
+        let own = match self.protocol {
+            Protocol::BedrockConverse => bedrock_model(&cx.request.path),
+            _ => None,
+        };
+        let names_stream =
+            self.protocol == Protocol::BedrockConverse && cx.request.path.ends_with(CONVERSE_STREAM);
         cx.ai = Some(Box::new(AiCall {
             protocol: self.protocol,
-            stream: request.is_some_and(|r| self.protocol.wants_stream(r)),
+            stream: names_stream || request.is_some_and(|r| self.protocol.wants_stream(r)),
             model_asked: request
                 .and_then(RequestView::model)
-                .map_or_else(|| Text::from(""), |m| Text::from(&*m)),
+                .map(|model| Text::from(&*model))
+                .or(own)
+                .unwrap_or_else(|| Text::from("")),
             tool_count: request.map_or(0, |r| u32::try_from(r.tool_count()).unwrap_or(u32::MAX)),
             end_user: request
                 .and_then(|r| r.end_user(self.protocol))
@@ -94,6 +116,12 @@ impl Prepared {
             progress: Arc::new(Progress::default()),
             request: self.request,
         }));
+    }
+
+    /// What the client speaks.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// The client's body.

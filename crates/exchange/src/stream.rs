@@ -1,6 +1,7 @@
 //! Streams: forwarded event by event, measured as they pass.
 
 mod body;
+mod filtered;
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use sluice_core::{Context, Failure, Profile, Retry};
-use sluice_llm::{Dialect, ErrorKind, Protocol, StreamTap, TapOptions};
+use sluice_llm::{Conversion, Dialect, ErrorKind, Protocol, StreamTap, TapOptions};
 use sluice_net::{Body, BodyError};
 
-use self::body::{KeepAlive, Manner, StreamBody, StreamParts};
+use self::body::{Begun, KeepAlive, Limit, Manner, StreamBody, StreamParts};
 use crate::config::CallConfig;
 use crate::estimate;
 use crate::perform::{Attempt, Provided, deadline, network_error, timed_out, upstream_reply};
@@ -59,16 +60,11 @@ pub(crate) async fn relay(
         First::Broken(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
         First::Broken(error) => return network_error(cx.profile).caused_by(error).into(),
         First::TooLong => {
-            return over_limit(StatusCode::GATEWAY_TIMEOUT, "max_stream_duration_ms exceeded").into();
+            return over_limit(Limit::Duration).into();
         }
         First::End if native => return empty_stream().into(),
         First::End => None,
     };
-    if let (Some(data), Some(limit)) = (&first, call.max_response_bytes)
-        && data.len() as u64 > limit
-    {
-        return over_limit(StatusCode::BAD_GATEWAY, "max_response_bytes exceeded").into();
-    }
     let Some(ai) = cx.ai.as_deref() else {
         return network_error(cx.profile).into();
     };
@@ -79,25 +75,26 @@ pub(crate) async fn relay(
             .as_ref()
             .is_some_and(|request| !request.asks_for_usage());
     let spoken = provided.carriage.target();
-    let manner = match provided.conversion {
+    let manner = match provided.conversion.and_then(Conversion::into_stream) {
         Some(conversion) => {
             headers.insert(
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("text/event-stream"),
             );
-            Manner::convert(conversion.into_stream())
+            Manner::convert(conversion)
         }
         None if hides_usage => Manner::without_usage(),
         None => Manner::Verbatim,
     };
     let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
+    let client_protocol = ai.protocol;
     let mut stream = StreamBody::new(StreamParts {
         upstream: body,
         tap: StreamTap::new(
             spoken,
             TapOptions {
                 keep_usage: ai.keeps_raw_usage,
-                keep_text: ai.logging.payloads,
+                keep_text: ai.logging.payloads || cx.keeps_answer_text,
                 ..TapOptions::default()
             },
         ),
@@ -115,12 +112,21 @@ pub(crate) async fn relay(
     });
     if let Some(data) = first {
         match stream.begin(data).await {
-            Ok(true) => {}
-            Ok(false) => return unconverted().into(),
+            Ok(Begun::Output) => {}
+            Ok(Begun::Nothing) => return unconverted().into(),
+            Ok(Begun::Stopped(limit)) => return over_limit(limit).into(),
+            Err(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
             Err(error) => return network_error(cx.profile).caused_by(error).into(),
         }
     }
-    upstream_reply(status, headers, Body::boxed(stream)).into()
+    let filters = cx.answer_filters();
+    let body = Body::boxed(stream);
+    let body = if filters.is_empty() {
+        body
+    } else {
+        filtered::filtered(body, client_protocol, filters)
+    };
+    upstream_reply(status, headers, body).into()
 }
 
 async fn first_data(body: &mut Body, hold: Option<Duration>, ends: Option<Instant>) -> First {
@@ -150,13 +156,12 @@ async fn first_data(body: &mut Body, hold: Option<Duration>, ends: Option<Instan
     }
 }
 
-fn over_limit(status: StatusCode, text: &'static str) -> Failure {
-    let kind = if status == StatusCode::GATEWAY_TIMEOUT {
-        ErrorKind::Timeout
-    } else {
-        ErrorKind::Upstream
+fn over_limit(limit: Limit) -> Failure {
+    let (status, kind) = match limit {
+        Limit::Bytes => (StatusCode::BAD_GATEWAY, ErrorKind::Upstream),
+        Limit::Duration => (StatusCode::GATEWAY_TIMEOUT, ErrorKind::Timeout),
     };
-    Failure::new(status, kind, "response_limit", text).apisix_text(text)
+    Failure::new(status, kind, "response_limit", limit.text()).apisix_text(limit.text())
 }
 
 fn empty_stream() -> Failure {

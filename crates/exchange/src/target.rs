@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use sluice_core::{Profile, Services};
+use sluice_core::{Context, Profile, Services};
 use sluice_llm::{BodyEdits, BodyPlan, Carriage, Protocol, Provider, ProviderConf, StreamUsage};
 use sluice_net::{Origin, OriginConfig, PoolSettings, Protocol as HttpVersions, Replay, Scheme};
 use sluice_record::Text;
 
 use crate::config::{CallConfig, TargetConfig};
+use crate::credential::Credential;
 
 /// What may not stand unescaped in a query value (RFC 3986 §3.4).
 const QUERY: &AsciiSet = &CONTROLS
@@ -54,6 +55,7 @@ pub struct Target {
     pub(crate) place: Place,
     pub(crate) conf: ProviderConf,
     pub(crate) auth_headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) credential: Credential,
     auth_query: Vec<(String, String)>,
     ways: Vec<Way>,
 }
@@ -110,7 +112,8 @@ impl Target {
             .as_deref()
             .map(Endpoint::parse)
             .transpose()?;
-        provider.check(&config.provider_conf, endpoint.is_some(), false)?;
+        let has_aws_keys = config.auth.aws.is_some();
+        provider.check(&config.provider_conf, endpoint.is_some(), has_aws_keys)?;
         let place = place(provider, endpoint, config, call, services)?;
         let mut auth_headers = Vec::with_capacity(config.auth.header.len());
         for (name, value) in &config.auth.header {
@@ -137,6 +140,7 @@ impl Target {
             place,
             conf: config.provider_conf.clone(),
             auth_headers,
+            credential: Credential::compile(provider, &config.auth, &config.provider_conf, call, services),
             auth_query: config
                 .auth
                 .query
@@ -147,6 +151,15 @@ impl Target {
         };
         target.fix_uris();
         Ok(target)
+    }
+
+    /// Host and port that are called; `None` for a provider inside the gateway.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<(&str, u16)> {
+        match &self.place {
+            Place::BuiltIn => None,
+            Place::Remote { origin, .. } => Some((&origin.config().host, origin.config().port)),
+        }
     }
 
     /// The edits for bodies in that protocol.
@@ -164,6 +177,7 @@ impl Target {
         let nobody = ClientTarget {
             path: "/",
             query: None,
+            models: None,
         };
         for index in 0..self.ways.len() {
             let Ok(carriage) = self.provider.carriage(self.ways[index].protocol) else {
@@ -197,6 +211,19 @@ impl Target {
         fixed.or_else(|| self.path_and_query(carriage, model, stream, client)?.parse().ok())
     }
 
+    /// The path of the provider's list of models, or of one model in it.
+    fn models_path(&self, configured: Option<&str>, client: ClientTarget<'_>) -> Option<String> {
+        let after = client.models?;
+        if let Some(path) = configured {
+            return Some(models_beside(path) + after);
+        }
+        let chat = self.provider.endpoint(Protocol::OpenAiChat);
+        let Some(chat) = chat.and_then(|chat| chat.path(&self.conf, None, false)) else {
+            return Some(client.path.to_owned());
+        };
+        Some(models_beside(&chat) + after)
+    }
+
     /// Path and query to call; `None` when neither configuration nor request names the path (compat §4.1.4).
     fn path_and_query(
         &self,
@@ -209,6 +236,7 @@ impl Target {
             return None;
         };
         let mut out = match (path, carriage.endpoint()) {
+            _ if client.models.is_some() => self.models_path(path.as_deref(), client)?,
             (Some(path), _) => path.clone(),
             (None, Some(endpoint)) => endpoint.path(&self.conf, model, stream)?.into_owned(),
             (None, None) => client.path.to_owned(),
@@ -247,6 +275,49 @@ impl Target {
 pub(crate) struct ClientTarget<'a> {
     pub(crate) path: &'a str,
     pub(crate) query: Option<&'a str>,
+    /// What follows `/models` when the client asks which models there are, and that means the provider's own list.
+    pub(crate) models: Option<&'a str>,
+}
+
+impl<'a> ClientTarget<'a> {
+    /// The target of a request.
+    pub(crate) fn of(cx: &'a Context) -> Self {
+        let path = &*cx.request.path;
+        let asks = cx.profile == Profile::Native && cx.request.method == Method::GET;
+        let after = asks
+            .then(|| path.rsplit_once("/v1/models"))
+            .flatten()
+            .map(|(_, after)| after)
+            .filter(|after| after.is_empty() || after.starts_with('/'));
+        Self {
+            path,
+            query: cx.request.query.as_deref(),
+            models: after,
+        }
+    }
+}
+
+/// Where an API has its list of models, going by one of its endpoints. A path that is none is the API's base.
+fn models_beside(endpoint: &str) -> String {
+    const ENDPOINTS: [&str; 6] = [
+        "/chat/completions",
+        "/completions",
+        "/responses",
+        "/embeddings",
+        "/messages",
+        "/models",
+    ];
+    let path = endpoint.strip_suffix('/').unwrap_or(endpoint);
+    let base = ENDPOINTS
+        .iter()
+        .find_map(|end| path.strip_suffix(end))
+        .unwrap_or(path);
+    // Azure's deployments serve one model each; the list stands beside them.
+    let base = match base.rsplit_once("/deployments/") {
+        Some((before, deployment)) if !deployment.contains('/') => before,
+        _ => base,
+    };
+    format!("{base}/models")
 }
 
 fn escape(value: &str) -> String {
@@ -352,5 +423,27 @@ impl Endpoint {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_models_stands_beside_the_endpoints() {
+        for (endpoint, models) in [
+            ("/v1/chat/completions", "/v1/models"),
+            ("/api/v1/chat/completions", "/api/v1/models"),
+            ("/chat/completions", "/models"),
+            ("/v1/messages", "/v1/models"),
+            ("/v1/", "/v1/models"),
+            ("/", "/models"),
+            ("/custom/base", "/custom/base/models"),
+            ("/custom/v1/models", "/custom/v1/models"),
+            ("/openai/deployments/gpt-4o/chat/completions", "/openai/models"),
+        ] {
+            assert_eq!(models_beside(endpoint), models, "{endpoint}");
+        }
     }
 }

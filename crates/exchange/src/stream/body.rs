@@ -83,6 +83,35 @@ pub(super) struct StreamParts {
     pub(super) input: estimate::Input,
 }
 
+/// What came of the first data of a stream.
+pub(super) enum Begun {
+    /// There is something for the client.
+    Output,
+    /// The stream ended, and nothing could be made of it.
+    Nothing,
+    /// A limit was hit before.
+    Stopped(Limit),
+}
+
+/// The limits of a stream (compat §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// `max_response_bytes`
+    Bytes,
+    /// `max_stream_duration_ms`
+    Duration,
+}
+
+impl Limit {
+    /// What the client reads of it.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Bytes => "max_response_bytes exceeded",
+            Self::Duration => "max_stream_duration_ms exceeded",
+        }
+    }
+}
+
 /// Pieces that are gathered at most before they go out.
 const GATHER_MAX: usize = 64;
 
@@ -96,6 +125,10 @@ pub(super) struct StreamBody {
     failed: Option<BodyError>,
     deadline: Option<Pin<Box<Sleep>>>,
     received: u64,
+    /// The limit that ended the stream.
+    limit: Option<Limit>,
+    /// Whether the client's head still waits, so that a failure can have a status.
+    beginning: bool,
     open: bool,
     booked: bool,
 }
@@ -110,35 +143,37 @@ impl StreamBody {
             failed: None,
             deadline,
             received: 0,
+            limit: None,
+            beginning: false,
             open: true,
             booked: false,
         }
     }
 
-    /// Takes the first data. A stream that is converted is read on until something comes of it; false when nothing
-    /// does.
-    pub(super) async fn begin(&mut self, data: Bytes) -> Result<bool, BodyError> {
+    /// Takes the first data. A stream that is converted is read on until something comes of it.
+    pub(super) async fn begin(&mut self, data: Bytes) -> Result<Begun, BodyError> {
         self.parts
             .progress
             .update(|state| state.first_token = Some(Instant::now()));
+        self.beginning = true;
         self.take(data);
-        if !self.ready.is_empty() || !matches!(self.parts.manner, Manner::Convert(..)) {
-            return Ok(true);
-        }
-        match std::future::poll_fn(|task| Pin::new(&mut *self).poll_frame(task)).await {
-            None => Ok(false),
-            Some(Err(error)) => Err(error),
-            Some(Ok(frame)) => {
-                self.ready.extend(frame.into_data().ok());
-                Ok(true)
+        if self.ready.is_empty() && matches!(self.parts.manner, Manner::Convert(..)) {
+            match std::future::poll_fn(|task| Pin::new(&mut *self).poll_frame(task)).await {
+                None => return Ok(self.limit.map_or(Begun::Nothing, Begun::Stopped)),
+                Some(frame) => self.ready.extend(frame?.into_data().ok()),
             }
         }
+        self.beginning = false;
+        Ok(match self.limit {
+            Some(limit) if self.ready.is_empty() => Begun::Stopped(limit),
+            _ => Begun::Output,
+        })
     }
 
     fn take(&mut self, data: Bytes) {
         self.received += data.len() as u64;
         if self.parts.max_bytes.is_some_and(|limit| self.received > limit) {
-            return self.stop(Ended::LimitHit);
+            return self.stop(Limit::Bytes);
         }
         let (tap, ready) = (&mut self.parts.tap, &mut self.ready);
         match &mut self.parts.manner {
@@ -204,7 +239,7 @@ impl StreamBody {
             return;
         }
         tracing::warn!(%error, "provider broke off its stream");
-        self.report_break();
+        self.report("the provider broke off its stream", "upstream_cut");
     }
 
     /// The upstream has nothing more to say.
@@ -232,25 +267,29 @@ impl StreamBody {
             self.parts
                 .progress
                 .update(|state| state.ended = Ended::UpstreamCut);
-            self.report_break();
+            self.report("the provider broke off its stream", "upstream_cut");
         }
         self.open = false;
         self.book();
     }
 
-    /// Tells the client in its dialect that the stream broke.
-    fn report_break(&mut self) {
+    /// Tells the client in its dialect why the stream is not whole.
+    fn report(&mut self, message: &'static str, code: &'static str) {
         let Some(dialect) = self.parts.breaks_in_band else {
             return;
         };
-        let error = PublicError::new(ErrorKind::Upstream, "the provider broke off its stream")
-            .with_code("upstream_cut");
+        let error = PublicError::new(ErrorKind::Upstream, message).with_code(code);
         self.ready
-            .extend(error.event(dialect, None, self.parts.tap.content_frames()));
+            .push_back(error.event(dialect, None, self.parts.tap.content_frames()));
     }
 
-    fn stop(&mut self, ended: Ended) {
-        self.parts.progress.update(|state| state.ended = ended);
+    /// Ends the stream for a limit: without its terminator, or with an error where the dialect has one.
+    fn stop(&mut self, limit: Limit) {
+        self.parts.progress.update(|state| state.ended = Ended::LimitHit);
+        if !self.beginning {
+            self.report(limit.text(), "response_limit");
+        }
+        self.limit = Some(limit);
         self.open = false;
         self.book();
     }
@@ -306,7 +345,7 @@ impl http_body::Body for StreamBody {
                 }
             }
             if this.passed_deadline(task) {
-                this.stop(Ended::LimitHit);
+                this.stop(Limit::Duration);
                 continue;
             }
             match Pin::new(&mut this.parts.upstream).poll_frame(task) {
