@@ -8,6 +8,9 @@ use sluice_record::{AiRecord, Attempt, Cost, Record, Text};
 /// Longest request URI that a record keeps, in bytes.
 const URI_MAX: usize = 8192;
 
+/// Longest value of a variable that somebody asked for, in bytes: the text of an answer may be meant.
+const ASKED_MAX: usize = 512 << 10;
+
 /// The record of the request, as everything stands.
 pub(crate) fn record(cx: &Context) -> Record {
     let matched = cx.route.as_ref();
@@ -50,9 +53,16 @@ pub(crate) fn record(cx: &Context) -> Record {
         node: cx.node.clone(),
         attempts,
         prometheus: cx.prometheus,
+        asked: asked(cx),
         ai: ai_record(cx).map(Box::new),
         error: cx.answer.error,
     }
+}
+
+fn asked(cx: &Context) -> Box<[Option<Text>]> {
+    let names = &cx.services.asked_variables;
+    let value = |name: &Text| cx.logged(name).map(|value| Text::from(clip(&value, ASKED_MAX)));
+    names.iter().map(value).collect()
 }
 
 fn attempts(cx: &Context) -> Vec<Attempt> {
@@ -110,11 +120,11 @@ fn request_uri(cx: &Context) -> Text {
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
-    Text::from(clip(&cx.masked_url(target)))
+    Text::from(clip(&cx.masked_url(target), URI_MAX))
 }
 
-fn clip(text: &str) -> &str {
-    &text[..text.floor_char_boundary(URI_MAX)]
+fn clip(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
 }
 
 fn micros_since(start: Instant, end: Instant) -> u64 {

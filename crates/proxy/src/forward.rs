@@ -5,14 +5,15 @@ mod refused;
 mod supply;
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use http::{Method, Request, Response, StatusCode, Uri};
-use sluice_core::{Context, Failure, Node, Reply, ReplyBody, Retry, Route, Trial, Upstream, Verdict};
+use sluice_core::{Context, Failure, Reply, ReplyBody, Retry, Route, Trial, Upstream, UpstreamCall, Verdict};
 use sluice_llm::ErrorKind;
 use sluice_net::{Body, SendError, SendErrorKind, Timeouts};
 use sluice_record::{ResponseSource, Text};
-use sluice_upstream::{PickContext, Tried};
+use sluice_upstream::{Outcome, Tried};
 
 use self::supply::Supply;
 
@@ -41,11 +42,7 @@ pub(crate) async fn forward(
     let mut tries_left = upstream.retries;
     let mut body = plan.body.next();
     loop {
-        let pick = PickContext {
-            hash_key: plan.hash_key.as_deref(),
-            tried: &tried,
-        };
-        let Some(index) = upstream.balancer.pick(&pick) else {
+        let Some(index) = upstream.pick(plan.hash_key.as_deref(), &tried) else {
             return unreachable(cx, StatusCode::BAD_GATEWAY);
         };
         tried.insert(index);
@@ -54,7 +51,7 @@ pub(crate) async fn forward(
             Err(failure) => return Verdict::Fail(failure),
         };
         let can_repeat = is_idempotent(request.method());
-        let error = match attempt(cx, &plan, &upstream.nodes[index], request).await {
+        let error = match attempt(cx, &plan, index, request).await {
             Ok(response) => return relay(cx, response, plan.wants_upgrade),
             Err(error) if error.kind == SendErrorKind::RequestBody => return refused::failure(&error).into(),
             Err(error) => error,
@@ -77,15 +74,10 @@ pub(crate) async fn forward(
 
 impl<'a> Plan<'a> {
     fn new(cx: &mut Context, route: &Route, upstream: &'a Upstream, max_body: Option<u64>) -> Self {
-        let timeouts = route.timeout.or(upstream.timeouts).unwrap_or_default();
         let body = cx.request.body.take();
         Self {
             upstream,
-            timeouts: Timeouts {
-                connect: timeouts.connect,
-                send: timeouts.send,
-                read: timeouts.read,
-            },
+            timeouts: route.timeout.or(upstream.timeouts).unwrap_or_default(),
             wants_upgrade: route.websocket && headers::is_upgrade(&cx.request.headers),
             hash_key: upstream.hash_key.as_ref().map(|key| key.value(cx)),
             body: Supply::new(match max_body {
@@ -100,23 +92,51 @@ impl<'a> Plan<'a> {
 async fn attempt(
     cx: &mut Context,
     plan: &Plan<'_>,
-    node: &Node,
+    index: usize,
     request: Request<Body>,
 ) -> Result<Response<Body>, SendError> {
     let begun = Instant::now();
+    let node = &plan.upstream.nodes[index];
+    cx.in_flight = plan.upstream.balancer.begin(index).map(Box::new);
+    cx.upstream_call = request.uri().path_and_query().map(|target| UpstreamCall {
+        origin: node.origin.clone(),
+        host: request.headers().get(http::header::HOST).cloned(),
+        target: target.clone(),
+    });
     match cx.worker.pool.send(&node.origin, request, plan.timeouts).await {
-        Ok(sluice_net::Answer { response, .. }) => {
+        Ok(sluice_net::Answer { response, addr, .. }) => {
+            if let Some(in_flight) = &mut cx.in_flight {
+                in_flight.answered();
+            }
+            report(
+                plan,
+                index,
+                Some(addr),
+                Outcome::Answered(response.status().as_u16()),
+            );
             note(cx, &node.address, response.status().as_u16(), begun, None);
             Ok(response)
         }
         Err(error) => {
             if error.kind != SendErrorKind::RequestBody {
                 let status = status_of(&error).as_u16();
+                let outcome = match error.kind {
+                    SendErrorKind::Timeout(_) => Outcome::TimedOut,
+                    _ => Outcome::Broken,
+                };
+                report(plan, index, error.addr, outcome);
                 note(cx, &node.address, status, begun, Some(Instant::now()));
                 tracing::warn!(upstream = %node.address, %error, "upstream attempt failed");
             }
             Err(error)
         }
+    }
+}
+
+/// Tells passive health checks how an attempt went.
+fn report(plan: &Plan<'_>, index: usize, addr: Option<SocketAddr>, outcome: Outcome) {
+    if let Some(checker) = &plan.upstream.checker {
+        checker.report(index, addr, outcome);
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request as HttpRequest, Response, StatusCode, header};
 use hyper::body::Incoming;
 use sluice_core::{
-    Context, Profile, Reply, Request, RequestBody, Services, SnapshotCell, Worker, normalize_path,
+    Context, Profile, Reply, Request, RequestBody, Services, SnapshotCell, TlsPeer, Worker, normalize_path,
     strip_tail_slash,
 };
 use sluice_net::Body;
@@ -28,11 +28,22 @@ pub(crate) struct Handler {
 }
 
 /// What every request of a connection shares.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
     pub(crate) scheme: &'static str,
+    /// What the client said and proved, over TLS.
+    pub(crate) tls: Option<Arc<TlsPeer>>,
+}
+
+impl Connection {
+    /// Whether a request to this host may come over it: mutual TLS is a matter of hosts.
+    fn admits(&self, cx: &Context) -> bool {
+        let certificates = &cx.snapshot.certificates;
+        let admitted = |peer: &Arc<TlsPeer>| certificates.admits(peer, &cx.request.host, &cx.request.path);
+        self.tls.as_ref().is_none_or(admitted)
+    }
 }
 
 impl Handler {
@@ -42,7 +53,7 @@ impl Handler {
         connection: Connection,
         request: HttpRequest<Incoming>,
     ) -> Response<TrackedBody> {
-        let (request, bad_target) = self.take_in(connection, request);
+        let (request, bad_target) = self.take_in(&connection, request);
         let id = RequestId(uuid::Uuid::now_v7().as_u128());
         let cx = Context::new(
             self.services.clone(),
@@ -54,7 +65,7 @@ impl Handler {
         let mut in_flight = InFlight::new(cx);
         let cx = &mut *in_flight.cx;
         let run = async {
-            if bad_target {
+            if bad_target || !connection.admits(cx) {
                 let reply = Reply {
                     source: ResponseSource::Nginx,
                     ..Reply::status(StatusCode::BAD_REQUEST)
@@ -76,7 +87,7 @@ impl Handler {
         self.send(in_flight, answer)
     }
 
-    fn take_in(&self, connection: Connection, request: HttpRequest<Incoming>) -> (Request, bool) {
+    fn take_in(&self, connection: &Connection, request: HttpRequest<Incoming>) -> (Request, bool) {
         let (mut head, body) = request.into_parts();
         let path = match normalize_path(head.uri.path()) {
             Ok(path) if head.method != Method::CONNECT => Some(path),
@@ -163,15 +174,17 @@ impl Handler {
     }
 }
 
+/// The host that the client names, without the port, as nginx's `$host`: an IPv6 address keeps its brackets, which
+/// is how a route's `hosts` write it.
 fn host_of(head: &http::request::Parts) -> Text {
     let header = head
         .headers
         .get(header::HOST)
         .and_then(|value| value.to_str().ok());
     let host = head.uri.host().or(header).unwrap_or_default();
-    let host = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
+    let host = match host.find(']') {
+        Some(end) if host.starts_with('[') => &host[..=end],
+        _ => host.split(':').next().unwrap_or_default(),
     };
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Text::from(host.to_ascii_lowercase())
@@ -189,4 +202,33 @@ fn head_size(head: &http::request::Parts) -> u64 {
         .map(|(name, value)| name.as_str().len() + value.len() + 4)
         .sum();
     (line + headers + 2) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(uri: &str, header: Option<&str>) -> String {
+        let mut request = http::Request::builder().uri(uri);
+        if let Some(header) = header {
+            request = request.header(header::HOST, header);
+        }
+        host_of(&request.body(()).unwrap().into_parts().0).to_string()
+    }
+
+    #[test]
+    fn hosts_lose_their_port_and_keep_their_brackets() {
+        for (header, expected) in [
+            ("a.com", "a.com"),
+            ("A.com:9080", "a.com"),
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("[::1]", "[::1]"),
+            ("[2001:DB8::1]:9080", "[2001:db8::1]"),
+            ("", ""),
+        ] {
+            assert_eq!(host("/", Some(header)), expected, "{header}");
+        }
+        assert_eq!(host("http://[::1]:9080/", Some("other")), "[::1]");
+        assert_eq!(host("/", None), "");
+    }
 }

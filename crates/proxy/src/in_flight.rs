@@ -73,9 +73,7 @@ impl InFlight {
         let own = self.cx.pipeline.clone();
         for (pipeline, is_global) in [(global, true), (own, false)] {
             for entry in pipeline.steps(phase) {
-                let replaced =
-                    is_global && entry.prefers_route && self.cx.pipeline.plugins().get(entry.name).is_some();
-                if replaced || !self.cx.passes_filter(entry) {
+                if !self.cx.runs(entry, is_global) {
                     continue;
                 }
                 let cx = &mut *self.cx;

@@ -7,12 +7,14 @@ mod edge;
 mod finish;
 mod forward;
 mod handler;
+mod idle;
 mod in_flight;
 mod listener;
 mod matching;
 mod options;
 mod phases;
+mod tls;
 mod upgrade;
 
 pub use self::listener::{Proxy, ProxyError, RunningProxy};
-pub use self::options::{Behaviour, ListenerOptions, ProxyOptions};
+pub use self::options::{Behaviour, ListenerOptions, ListenerTls, ProxyOptions};

@@ -11,16 +11,21 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use sluice_core::{Services, SnapshotCell, Worker};
+use sluice_core::{Services, SnapshotCell, TlsPeer, Worker};
 use sluice_net::Pool;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::handler::{Connection, Handler};
-use crate::options::{ListenerOptions, ProxyOptions};
+use crate::idle::{Activity, BusyBody};
+use crate::options::{ListenerOptions, ListenerTls, ProxyOptions};
+use crate::tls;
+
+/// How long an idle client of HTTP/2 gets to take leave.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why the proxy cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -163,14 +168,13 @@ async fn work(
         let Ok(socket) = TcpListener::from_std(socket) else {
             continue;
         };
-        let tls = listener.tls.map(TlsAcceptor::from);
         let acceptor = Acceptor {
             handler: handler.clone(),
             builder: builder.clone(),
-            tls,
+            tls: listener.tls,
             stop: stop.clone(),
             _alive: alive.clone(),
-            handshake: options.head_timeout,
+            head_timeout: options.head_timeout,
         };
         tokio::spawn(acceptor.accept(socket));
     }
@@ -206,10 +210,10 @@ fn connection_builder(options: &ProxyOptions) -> auto::Builder<TokioExecutor> {
 struct Acceptor {
     handler: Arc<Handler>,
     builder: Arc<auto::Builder<TokioExecutor>>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<ListenerTls>,
     stop: watch::Receiver<bool>,
     _alive: mpsc::Sender<Infallible>,
-    handshake: Duration,
+    head_timeout: Duration,
 }
 
 impl Acceptor {
@@ -236,15 +240,20 @@ impl Acceptor {
         let _gauge = self.handler.services.metrics.server().connection();
         let Ok(local) = stream.local_addr() else { return };
         let _ = stream.set_nodelay(true);
-        let of = |scheme| Connection { peer, local, scheme };
+        let of = |scheme, tls| Connection {
+            peer,
+            local,
+            scheme,
+            tls,
+        };
         // The protocol is known before the connection is driven, so that a silent client meets the time limit.
-        let begun = tokio::time::timeout(self.handshake, async {
-            match self.tls.clone() {
+        let begun = tokio::time::timeout(self.head_timeout, async {
+            match &self.tls {
                 None => Ok((speaks_http2(&stream).await?, Transport::Plain(stream))),
                 Some(tls) => {
-                    let stream = tls.accept(stream).await?;
+                    let (stream, peer) = tls::accept(tls, &self.handler.snapshots, stream).await?;
                     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                    Ok((http2, Transport::Tls(Box::new(stream))))
+                    Ok((http2, Transport::Tls(Box::new(stream), peer)))
                 }
             }
         });
@@ -255,8 +264,11 @@ impl Acceptor {
             () = stopped(&mut stop) => return,
         };
         match begun {
-            Ok(Ok((http2, Transport::Plain(stream)))) => self.drive(stream, of("http"), http2).await,
-            Ok(Ok((http2, Transport::Tls(stream)))) => self.drive(*stream, of("https"), http2).await,
+            Ok(Ok((http2, Transport::Plain(stream)))) => self.drive(stream, of("http", None), http2).await,
+            Ok(Ok((http2, Transport::Tls(stream, peer)))) => {
+                self.drive(*stream, of("https", Some(Arc::new(peer))), http2)
+                    .await;
+            }
             Ok(Err::<_, io::Error>(error)) => tracing::debug!(%peer, %error, "connection did not begin"),
             Err(_) => tracing::debug!(%peer, "connection took too long to begin"),
         }
@@ -268,18 +280,16 @@ impl Acceptor {
         connection: Connection,
         http2: bool,
     ) {
-        let handler = self.handler;
+        if http2 {
+            return self.drive_http2(stream, connection).await;
+        }
+        let (handler, on) = (self.handler, connection.clone());
         let service = service_fn(move |request| {
-            let handler = handler.clone();
+            let (handler, connection) = (handler.clone(), on.clone());
             // Boxed, so that its memory is given back when the head is out and a long stream begins.
             Box::pin(async move { Ok::<_, Infallible>(handler.serve(connection, request).await) })
         });
-        let builder = auto::Builder::clone(&self.builder);
-        let builder = if http2 {
-            builder.http2_only()
-        } else {
-            builder.http1_only()
-        };
+        let builder = auto::Builder::clone(&self.builder).http1_only();
         let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let served = tokio::select! {
             served = serving.as_mut() => served,
@@ -288,16 +298,56 @@ impl Acceptor {
                 serving.await
             }
         };
-        if let Err(error) = served {
-            tracing::debug!(peer = %connection.peer, error, "connection ended");
-        }
+        ended(&connection, served);
+    }
+
+    async fn drive_http2(
+        mut self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        connection: Connection,
+    ) {
+        let (handler, on, limit) = (self.handler, connection.clone(), self.head_timeout);
+        let activity = Activity::new();
+        let requests = activity.clone();
+        let service = service_fn(move |request| {
+            let (handler, connection, busy) = (handler.clone(), on.clone(), requests.begin());
+            // Boxed, so that its memory is given back when the head is out and a long stream begins.
+            Box::pin(async move {
+                let answer = handler.serve(connection, request).await;
+                Ok::<_, Infallible>(answer.map(|body| BusyBody::new(body, busy)))
+            })
+        });
+        let builder = auto::Builder::clone(&self.builder).http2_only();
+        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let served = tokio::select! {
+            served = serving.as_mut() => served,
+            () = stopped(&mut self.stop) => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+            () = activity.idle(limit) => {
+                serving.as_mut().graceful_shutdown();
+                tokio::select! {
+                    served = serving.as_mut() => served,
+                    // It takes no leave, or has not even begun: half a preface. Requests that came last are answered.
+                    () = activity.idle(limit + FAREWELL) => return,
+                }
+            }
+        };
+        ended(&connection, served);
+    }
+}
+
+fn ended(connection: &Connection, served: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+    if let Err(error) = served {
+        tracing::debug!(peer = %connection.peer, error, "connection ended");
     }
 }
 
 /// A connection that is ready for HTTP.
 enum Transport {
     Plain(TcpStream),
-    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<TcpStream>>, TlsPeer),
 }
 
 /// Whether a client begins with the preface of HTTP/2 (RFC 9113 §3.4). Waits for its first bytes and leaves them.

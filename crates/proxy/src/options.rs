@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use rustls::ServerConfig;
+use sluice_record::Text;
 
 /// The proxy's listeners, threads and limits.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub struct ProxyOptions {
     pub max_head_bytes: usize,
     /// Most header fields of a request.
     pub max_headers: usize,
-    /// Time for a client to send its request head, or its TLS handshake.
+    /// Time for a client to send its request head, or its TLS handshake; and for a connection to be idle.
     pub head_timeout: Duration,
     /// What answers look like.
     pub behaviour: Behaviour,
@@ -29,8 +30,17 @@ pub struct ProxyOptions {
 pub struct ListenerOptions {
     /// The address; port 0 lets the system choose.
     pub addr: SocketAddr,
-    /// Certificate and key, for TLS.
-    pub tls: Option<Arc<ServerConfig>>,
+    /// What is shown to clients, for TLS.
+    pub tls: Option<ListenerTls>,
+}
+
+/// TLS of an address: certificates are those of the snapshot, by name.
+#[derive(Clone, Debug)]
+pub struct ListenerTls {
+    /// Where no certificate is for the name. One without certificates refuses the handshake.
+    pub otherwise: Arc<ServerConfig>,
+    /// The name that clients mean which do not say one, in lower case.
+    pub fallback_sni: Option<Text>,
 }
 
 /// How requests are read and answers dressed.

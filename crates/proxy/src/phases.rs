@@ -50,13 +50,18 @@ async fn until_answer(cx: &mut Context, max_body: Option<u64>) -> Verdict {
     pass!(run_phase(cx, &global, Phase::Access, true).await);
     let pipeline = cx.pipeline.clone();
     pass!(run_phase(cx, &pipeline, Phase::Access, false).await);
+    let upstream = match &cx.upstream {
+        Some(chosen) => RouteUpstream::To(chosen.clone()),
+        None => route.upstream.clone(),
+    };
     if cx.ai.is_none() {
-        pass!(require_upstream(cx, &route.upstream));
+        pass!(require_upstream(cx, &upstream));
     }
     pass!(run_phase(cx, &global, Phase::BeforeProxy, true).await);
     pass!(run_phase(cx, &pipeline, Phase::BeforeProxy, false).await);
-    match &route.upstream {
-        RouteUpstream::To(upstream) => forward::forward(cx, &route, upstream, max_body).await,
+    match &upstream {
+        // Boxed, so that requests that never come here do not carry its state along.
+        RouteUpstream::To(upstream) => Box::pin(forward::forward(cx, &route, upstream, max_body)).await,
         _ => Reply::status(StatusCode::SERVICE_UNAVAILABLE).into(),
     }
 }
@@ -152,7 +157,7 @@ async fn run_phase(cx: &mut Context, pipeline: &Pipeline, phase: Phase, global: 
 
 async fn run_steps(cx: &mut Context, steps: &[Arc<PluginEntry>], phase: Phase, global: bool) -> Verdict {
     for entry in steps {
-        if !takes_part(cx, entry, global) {
+        if !cx.runs(entry, global) {
             continue;
         }
         let step = match phase {
@@ -170,11 +175,6 @@ async fn run_steps(cx: &mut Context, steps: &[Arc<PluginEntry>], phase: Phase, g
         }
     }
     Verdict::Continue
-}
-
-fn takes_part(cx: &mut Context, entry: &PluginEntry, global: bool) -> bool {
-    let replaced = global && entry.prefers_route && cx.pipeline.plugins().get(entry.name).is_some();
-    !replaced && cx.passes_filter(entry)
 }
 
 /// `_meta.error_response` replaces the body of whatever error the plugin answers (compat §3.2).
@@ -224,7 +224,7 @@ pub(crate) fn shape_answer(cx: &mut Context, answer: &mut Outgoing) {
     cx.answer.source = answer.source;
     for (steps, is_global) in [(&global, true), (&pipeline, false)] {
         for entry in steps.steps(Phase::ResponseHead) {
-            if takes_part(cx, entry, is_global) {
+            if cx.runs(entry, is_global) {
                 entry.plugin.response_head(cx, &mut head);
             }
         }
@@ -234,7 +234,7 @@ pub(crate) fn shape_answer(cx: &mut Context, answer: &mut Outgoing) {
     answer.headers = head.headers;
     for (steps, is_global) in [(&global, true), (&pipeline, false)] {
         for entry in steps.steps(Phase::ResponseBody) {
-            if takes_part(cx, entry, is_global) {
+            if cx.runs(entry, is_global) {
                 let body = std::mem::replace(&mut answer.body, sluice_net::Body::empty());
                 answer.body = entry.plugin.response_body(cx, body);
             }

@@ -70,6 +70,10 @@ pub(super) fn for_upstream(
     headers.remove(header::FORWARDED);
     // The listener has promised the client to go on; no node has to.
     headers.remove(header::EXPECT);
+    if cx.request.body.is_changed() {
+        // The length of what the client sent; that of the new body is known where it is written.
+        headers.remove(header::CONTENT_LENGTH);
+    }
     if let Some(host) = host(cx, upstream, index) {
         headers.insert(header::HOST, host);
     }
