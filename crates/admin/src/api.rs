@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use sluice_observe::Metrics;
 use sluice_resource::{Checker, PluginCatalogue, Schemas, UnknownPlugins};
 use sluice_store::{Database, Keyring, Store};
+use sluice_upstream::CheckerReport;
 use tokio::sync::Mutex;
 
 use crate::auth::Auth;
@@ -41,6 +42,8 @@ pub struct AdminState {
     pub data_plane: Arc<dyn DataPlane>,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
+    /// How the nodes of upstreams stand that are checked. Asked for every look at the control API.
+    pub checks: Box<dyn Fn() -> Vec<CheckerReport> + Send + Sync>,
     /// How the parts that the Admin API does not know are doing. Asked for every look at `/status`.
     pub health: Box<dyn Fn() -> Health + Send + Sync>,
     /// Everything else.
@@ -154,13 +157,23 @@ impl Api {
         if parts.method == HttpMethod::HEAD && path == path::BASE {
             return Reply::empty(StatusCode::OK);
         }
-        match path::endpoint(&parts.method, path) {
+        let endpoint = if self.state.options.standalone {
+            path::standalone_endpoint
+        } else {
+            path::endpoint
+        };
+        match endpoint(&parts.method, path) {
             Some(endpoint) => self
                 .serve(endpoint, parts, body)
                 .await
                 .unwrap_or_else(|reply| reply),
             None => Reply::empty(StatusCode::NOT_FOUND),
         }
+    }
+
+    /// What APISIX's main handler adds once it has handed a call on.
+    fn versioned(&self, reply: Reply) -> Reply {
+        reply.with_header(API_VERSION, self.state.options.api_version.header())
     }
 
     /// The error is a reply, too: one that ends the work early.
@@ -176,8 +189,10 @@ impl Api {
             }
             Endpoint::BulkValidation => {
                 let bytes = body::read(body).await?;
-                self.validate_configs(&parts.headers, &bytes)
+                self.validate_configs(&parts.headers, &bytes).await?
             }
+            Endpoint::Configs(method) => self.configs(&method, &parts.headers, body, &caller).await?,
+            Endpoint::Events => self.events(&caller, &query).await.unwrap_or_else(Reply::from),
             Endpoint::Unknown(segment) => {
                 let message = format!("Unsupported resource type: {segment}");
                 Reply::error(StatusCode::NOT_FOUND, message)
@@ -189,11 +204,11 @@ impl Api {
             Endpoint::NoMethod => Reply::error(StatusCode::NOT_FOUND, "not found"),
             Endpoint::Plugin(name) => {
                 body::read_payload(body, &query).await?;
-                versioned(self.plugin(name.as_deref(), &query))
+                self.versioned(self.plugin(name.as_deref(), &query))
             }
             Endpoint::Schema(name) => {
                 body::read_payload(body, &query).await?;
-                versioned(self.schema(name.as_deref()))
+                self.versioned(self.schema(name.as_deref()))
             }
             Endpoint::Stored(method, address) => {
                 let call = Call {
@@ -203,22 +218,26 @@ impl Api {
                     caller: &caller,
                     payload: body::read_payload(body, &query).await?,
                 };
-                versioned(self.call(call).await.unwrap_or_else(Reply::from))
+                self.versioned(self.call(call).await.unwrap_or_else(Reply::from))
             }
         })
     }
 }
 
 async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let mut response = api.reply(request).await.into_response();
     let server = api.state.options.server.clone();
+    // A write goes to its end, audit log included, even if the client does not wait for it.
+    let reply = if request.method().is_safe() {
+        api.reply(request).await
+    } else {
+        let written = tokio::spawn(async move { api.reply(request).await });
+        written
+            .await
+            .unwrap_or_else(|_| Reply::empty(StatusCode::INTERNAL_SERVER_ERROR))
+    };
+    let mut response = reply.into_response();
     response.headers_mut().insert(header::SERVER, server);
     response
-}
-
-/// What APISIX's main handler adds once it has handed a call on.
-fn versioned(reply: Reply) -> Reply {
-    reply.with_header(API_VERSION, HeaderValue::from_static("v3"))
 }
 
 /// The set of plugins is that of the binary: there is nothing to reload.

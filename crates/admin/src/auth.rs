@@ -3,6 +3,8 @@
 mod backoff;
 mod keys;
 
+use std::net::IpAddr;
+
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
@@ -15,9 +17,13 @@ use crate::query::Query;
 use crate::reply::Reply;
 use crate::{AdminOptions, allow};
 
-/// Who calls, for the audit log.
+/// Who calls.
 #[derive(Debug)]
-pub(crate) struct Caller(String);
+pub(crate) struct Caller {
+    name: String,
+    role: Role,
+    peer: Option<IpAddr>,
+}
 
 /// Checks keys.
 pub(crate) struct Auth {
@@ -29,7 +35,15 @@ pub(crate) struct Auth {
 
 impl Caller {
     pub(crate) fn name(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
 }
 
@@ -52,17 +66,21 @@ impl Auth {
         request: &Parts,
         query: &Query,
     ) -> Result<Caller, Reply> {
-        if !self.required {
-            return Ok(Caller("anybody".to_owned()));
-        }
         let peer = allow::peer(&request.extensions);
+        if !self.required {
+            return Ok(Caller {
+                name: "anybody".to_owned(),
+                role: Role::Admin,
+                peer,
+            });
+        }
         if let Some(seconds) = peer.and_then(|peer| self.backoff.blocked(peer)) {
             return Err(too_many(seconds));
         }
         let Some(key) = presented(&request.headers, query) else {
             return Err(denied("missing apikey"));
         };
-        let Some((caller, role)) = self.find(database, &key).await? else {
+        let Some((name, role)) = self.find(database, &key).await? else {
             if let Some(peer) = peer {
                 self.backoff.failed(peer);
             }
@@ -71,20 +89,20 @@ impl Auth {
         if role == Role::Viewer && request.method != Method::GET {
             return Err(denied("invalid method for role viewer"));
         }
-        Ok(caller)
+        Ok(Caller { name, role, peer })
     }
 
-    async fn find(&self, database: &Database, key: &str) -> Result<Option<(Caller, Role)>, Reply> {
+    async fn find(&self, database: &Database, key: &str) -> Result<Option<(String, Role)>, Reply> {
         if let Some(role) = published_role(key) {
-            let caller = || (Caller("the published key".to_owned()), role);
+            let caller = || ("the published key".to_owned(), role);
             return Ok(self.allow_published.then(caller));
         }
         let digest = digest(key);
         if let Some((name, role)) = self.configured(&digest) {
-            return Ok(Some((Caller(format!("configured key {name}")), role)));
+            return Ok(Some((format!("configured key {name}"), role)));
         }
         match database.admin_keys().find(&digest).await {
-            Ok(found) => Ok(found.map(|key| (Caller(format!("key {} {}", key.id, key.name)), key.role))),
+            Ok(found) => Ok(found.map(|key| (format!("key {} {}", key.id, key.name), key.role))),
             Err(error) => {
                 tracing::error!(%error, "admin keys cannot be read");
                 Err(Reply::error(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))

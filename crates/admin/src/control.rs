@@ -1,27 +1,21 @@
 //! The control API (compat §10): a look at the configuration in force, on a listener of its own and without a
 //! key. Secrets are left out therefore, where APISIX shows them.
 
+mod checks;
+
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 use sluice_resource::{Key, Kind};
 use sluice_store::Item;
 
 use crate::api::Api;
 use crate::reply::{Refusal, Reply};
-
-/// The kinds that can have health checkers.
-const CHECKED: [Kind; 4] = [Kind::Route, Kind::Service, Kind::Upstream, Kind::StreamRoute];
-
-/// What `GET /v1/healthcheck` shows to a browser while nothing is checked.
-const NO_CHECKS: &str = "<html>\n<head><title>APISIX upstream check status</title></head>\n<body>\n<table border=\"1\">\n\
-    <tr><th>Index</th><th>Upstream</th><th>Check type</th><th>Host</th><th>Status</th></tr>\n\
-    </table>\n</body>\n</html>\n";
 
 impl Api {
     /// What the control listener serves.
@@ -50,7 +44,7 @@ impl Api {
         }
         match *segments {
             ["schema"] => Ok(self.control_schema()),
-            ["healthcheck"] => Ok(all_checks(&parts.headers)),
+            ["healthcheck"] => Ok(self.all_checks(&parts.headers)),
             ["healthcheck", kind, ref rest @ ..] => self.one_check(kind, rest.first().copied()).await,
             ["plugin_metadatas"] => self.all_metadata().await,
             ["plugin_metadata", name] => self.one_metadata(name).await,
@@ -115,24 +109,6 @@ impl Api {
             }
         }
     }
-
-    /// Nothing is checked, so all that is to be told is why there is nothing to tell.
-    async fn one_check(&self, segment: &str, id: Option<&str>) -> Result<Reply, Refusal> {
-        let Some(kind) = CHECKED.into_iter().find(|kind| kind.info().segment == segment) else {
-            let message = format!("invalid src type {segment}");
-            return Ok(Reply::error(StatusCode::BAD_REQUEST, message));
-        };
-        let Some(id) = id else {
-            let message = format!("missing src id for src type {segment}");
-            return Ok(Reply::error(StatusCode::NOT_FOUND, message));
-        };
-        let key = Key::new(kind, id);
-        let message = match self.state.store.get(&key.to_string()).await? {
-            Some(_) => format!("no checker for {segment}[{id}]"),
-            None => format!("{segment}[{id}] not found"),
-        };
-        Ok(Reply::error(StatusCode::NOT_FOUND, message))
-    }
 }
 
 async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
@@ -140,14 +116,4 @@ async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
     let reply = api.control(&parts).await.unwrap_or_else(Reply::from);
     let server = api.state.options.server.clone();
     reply.with_header(header::SERVER, server).into_response()
-}
-
-fn all_checks(headers: &HeaderMap) -> Reply {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("text/html")) {
-        return Reply::html(NO_CHECKS);
-    }
-    Reply::json(StatusCode::OK, json!([]))
 }

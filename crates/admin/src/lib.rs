@@ -31,6 +31,7 @@
 //!     keyring: Keyring::default(),
 //!     data_plane: Arc::new(Idle),
 //!     metrics: Arc::new(Metrics::new(MetricsConfig::default())?),
+//!     checks: Box::new(Vec::new),
 //!     health: Box::new(Health::ready),
 //!     options: AdminOptions::default(),
 //! });
@@ -43,11 +44,14 @@
 
 mod allow;
 mod api;
+mod audit;
 mod auth;
 mod body;
 mod bulk;
 mod control;
 mod data_plane;
+mod diff;
+mod envelope;
 mod metrics;
 mod options;
 mod path;
@@ -57,6 +61,7 @@ mod reply;
 mod resources;
 mod secrets;
 mod server;
+mod standalone;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -65,6 +70,7 @@ mod yaml;
 pub use self::api::{AdminState, Health};
 pub use self::auth::{ConfiguredKey, is_published_key};
 pub use self::data_plane::{CompileReport, DataPlane};
+pub use self::envelope::ApiVersion;
 pub use self::metrics::BasicAuth;
 pub use self::options::AdminOptions;
 pub use self::secrets::SecretPaths;

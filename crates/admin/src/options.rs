@@ -7,6 +7,7 @@ use http::HeaderValue;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::auth::ConfiguredKey;
+use crate::envelope::ApiVersion;
 use crate::metrics::BasicAuth;
 
 /// The settings of the Admin API.
@@ -24,6 +25,10 @@ pub struct AdminOptions {
     pub cors: bool,
     /// What stands before resource keys in replies: `/apisix`.
     pub key_prefix: String,
+    /// The shape of replies (compat §1.4).
+    pub api_version: ApiVersion,
+    /// Whether the configuration is only written as a whole: API-driven standalone mode (compat §1.8).
+    pub standalone: bool,
     /// `Server` of every reply.
     pub server: HeaderValue,
     /// The gateway's version, as `/status` shows it.
@@ -45,6 +50,8 @@ impl Default for AdminOptions {
             allow_default_key: false,
             cors: true,
             key_prefix: "/apisix".to_owned(),
+            api_version: ApiVersion::default(),
+            standalone: false,
             server: HeaderValue::from_static("APISIX/3.18.0"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             metrics_auth: None,

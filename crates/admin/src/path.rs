@@ -9,6 +9,9 @@ use sluice_resource::{Kind, Method, Target};
 /// Where the Admin API is.
 pub(crate) const BASE: &str = "/apisix/admin";
 
+/// Where the audit log is.
+const EVENTS: &str = "/api/gateway/events";
+
 /// What a path under the Admin API means, together with the method.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
@@ -28,6 +31,10 @@ pub(crate) enum Endpoint {
     Stored(Method, Address),
     /// `stream_routes`: there is no layer 4 here, as in APISIX with `proxy_mode: http`.
     StreamRoutes,
+    /// The whole configuration, in standalone mode.
+    Configs(HttpMethod),
+    /// The audit log.
+    Events,
     /// A method that plugins and schemas lack altogether.
     NoMethod,
     /// No such resource.
@@ -68,8 +75,21 @@ impl Address {
     }
 }
 
+/// The endpoint of a normalised path in standalone mode, where there are few (compat §1.8). `None` is nginx's 404.
+pub(crate) fn standalone_endpoint(method: &HttpMethod, path: &str) -> Option<Endpoint> {
+    match (method.as_str(), path.strip_prefix(BASE)) {
+        ("PUT" | "GET" | "HEAD", Some("/configs")) => Some(Endpoint::Configs(method.clone())),
+        ("POST", Some("/configs/validate")) => Some(Endpoint::BulkValidation),
+        ("GET", None) if path == EVENTS => Some(Endpoint::Events),
+        _ => None,
+    }
+}
+
 /// The endpoint of a normalised path. `None` is nginx's 404.
 pub(crate) fn endpoint(method: &HttpMethod, path: &str) -> Option<Endpoint> {
+    if method == HttpMethod::GET && path == EVENTS {
+        return Some(Endpoint::Events);
+    }
     let below = path.strip_prefix(BASE)?.strip_prefix('/')?;
     let method = resource_method(method)?;
     match (method, below) {

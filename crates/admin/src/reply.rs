@@ -25,7 +25,7 @@ enum Content {
     None,
     Json(Value),
     Text(Cow<'static, str>),
-    Html(&'static str),
+    Html(String),
 }
 
 impl Reply {
@@ -50,7 +50,7 @@ impl Reply {
     }
 
     /// A page of our own.
-    pub(crate) fn html(page: &'static str) -> Self {
+    pub(crate) fn html(page: String) -> Self {
         Self::new(StatusCode::OK, Content::Html(page))
     }
 

@@ -15,6 +15,7 @@ use sluice_store::{Item, StoreError};
 
 pub(crate) use self::auth_keys::AuthKeyIndex;
 use crate::api::Api;
+use crate::audit::Edit;
 use crate::auth::Caller;
 use crate::body::Payload;
 use crate::path::Address;
@@ -94,7 +95,7 @@ impl Api {
     }
 
     /// Waits until requests feel a write, but not for long: a data plane that lags is no reason to fail.
-    async fn followed(&self, revision: u64) {
+    pub(crate) async fn followed(&self, revision: u64) {
         let reached = self.state.data_plane.reached(revision);
         if tokio::time::timeout(self.state.options.follow_wait, reached)
             .await
@@ -104,9 +105,13 @@ impl Api {
         }
     }
 
-    /// The audit log.
-    fn note(&self, call: &Call<'_>, key: &Key, revision: u64) {
-        let (method, caller) = (call.method.name(), call.caller.name());
-        tracing::info!(%key, method, caller, revision, "configuration changed");
+    /// What is left to do once a write is stored: to note it, and to see it in force.
+    async fn finish(&self, call: &Call<'_>, revision: u64, edits: &[Edit<'_>]) {
+        let action = call.method.name();
+        let entries = edits
+            .iter()
+            .map(|edit| self.audited(call.caller, action, revision, edit))
+            .collect();
+        futures_util::future::join(self.note(entries), self.followed(revision)).await;
     }
 }

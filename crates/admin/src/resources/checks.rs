@@ -1,7 +1,7 @@
 //! The checks of a write that need the store.
 
 use serde_json::Value;
-use sluice_resource::{Key, Kind, Target, check_global_rule_overlap, references};
+use sluice_resource::{Key, Kind, PLUGIN_KINDS, Target, check_global_rule_overlap, references};
 
 use super::AuthKeyIndex;
 use crate::api::Api;
@@ -21,6 +21,7 @@ impl Api {
             reference.check(found.as_ref().map(|item| &item.value))?;
         }
         self.checker.check_after_references(target, value)?;
+        self.check_surroundings(target, value).await?;
         match target.kind {
             Kind::Consumer | Kind::Credential => {
                 let catalogue = &*self.state.catalogue;
@@ -30,6 +31,29 @@ impl Api {
             Kind::GlobalRule => self.check_overlap(&target.key(value)?, value).await,
             _ => Ok(()),
         }
+    }
+
+    /// What plugins say about their metadata, and about other configurations of the same group.
+    async fn check_surroundings(&self, target: &Target<'_>, value: &Value) -> Result<(), Refusal> {
+        for plugin in self.checker.depends_on_metadata(value) {
+            let key = Key::new(Kind::PluginMetadata, &plugin).to_string();
+            let metadata = self.state.store.get(&key).await?.map(|item| item.value);
+            self.checker
+                .check_against_metadata(target, value, &plugin, metadata.as_ref())?;
+        }
+        if !self.checker.has_groups(value) {
+            return Ok(());
+        }
+        // A POST has no key yet.
+        let own = target.key(value).ok();
+        for kind in PLUGIN_KINDS {
+            for (key, other) in self.all(kind).await? {
+                if Some(&key) != own.as_ref() {
+                    self.checker.check_groups(target, value, &other.value)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn check_overlap(&self, key: &Key, rule: &Value) -> Result<(), Refusal> {

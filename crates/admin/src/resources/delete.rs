@@ -1,12 +1,12 @@
 //! DELETE.
 
 use http::StatusCode;
-use serde_json::json;
 use sluice_resource::{Key, Kind, delete_checks};
 use sluice_store::{Item, Write};
 
 use super::Call;
 use crate::api::Api;
+use crate::audit::Edit;
 use crate::reply::{Refusal, Reply};
 
 impl Api {
@@ -24,9 +24,14 @@ impl Api {
         }
         let path = key.to_string();
         let mut writes = Vec::new();
+        let mut gone = Vec::new();
         if key.kind() == Kind::Consumer {
             let prefix = format!("{path}/credentials/");
+            gone = self.below(&prefix, Kind::Credential).await?;
             writes.push(Write::DeletePrefix { prefix });
+        }
+        if let Some(item) = self.previous(&key).await? {
+            gone.push((key.clone(), item));
         }
         writes.push(Write::Delete { key: path });
         let committed = self.state.store.batch(writes).await?;
@@ -35,12 +40,15 @@ impl Api {
         if committed.existed.last() != Some(&true) {
             return Err(Refusal::Absent);
         }
-        self.note(call, &key, committed.revision);
-        self.followed(committed.revision).await;
-        Ok(Reply::json(
-            StatusCode::OK,
-            json!({"key": self.path_of(&key), "deleted": "1"}),
-        ))
+        let edits = gone.iter().map(|(key, item)| Edit {
+            key,
+            before: Some(&item.value),
+            after: None,
+        });
+        let edits: Vec<_> = edits.collect();
+        self.finish(call, committed.revision, &edits).await;
+        let version = self.state.options.api_version;
+        Ok(Reply::json(StatusCode::OK, version.deleted(&self.path_of(&key))))
     }
 
     /// Refuses if something stored refers to the resource.

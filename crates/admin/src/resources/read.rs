@@ -8,6 +8,7 @@ use sluice_store::Item;
 use super::Call;
 use super::selection::Selection;
 use crate::api::Api;
+use crate::envelope::ApiVersion;
 use crate::reply::{Refusal, Reply, object};
 
 impl Api {
@@ -22,12 +23,14 @@ impl Api {
         let key = call.address.target().existing()?.ok_or(Refusal::Absent)?;
         let item = self.state.store.get(&key.to_string()).await?;
         let item = item.ok_or(Refusal::Absent)?;
-        Ok(Reply::json(StatusCode::OK, self.shown(&key, item)))
+        let version = self.state.options.api_version;
+        Ok(Reply::json(StatusCode::OK, version.one(self.shown(&key, item))))
     }
 
     async fn read_collection(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let kind = call.address.kind;
         let directory = kind.info().directory;
+        let version = self.state.options.api_version;
         let prefix = match (kind, call.address.parent.as_deref()) {
             (Kind::Credential, Some(consumer)) => format!("/{directory}/{consumer}/credentials/"),
             (_, Some(manager)) => format!("/{directory}/{manager}/"),
@@ -38,7 +41,10 @@ impl Api {
         if items.is_empty() && kind == Kind::Credential {
             return Err(Refusal::Absent);
         }
-        let selection = Selection::new(kind, call.query)?;
+        let selection = match version {
+            ApiVersion::V2 => Selection::everything(),
+            ApiVersion::V3 => Selection::new(kind, call.query)?,
+        };
         items.retain(|(_, item)| selection.admits(&item.value));
         let total = items.len();
         let list = match selection.page() {
@@ -53,10 +59,12 @@ impl Api {
             // APISIX cuts the page out into a table that is nothing but empty.
             list = object([]);
         }
-        Ok(Reply::json(
-            StatusCode::OK,
-            object([("list", list), ("total", total.into())]),
-        ))
+        let directory = format!(
+            "{}{}",
+            self.state.options.key_prefix,
+            prefix.trim_end_matches('/')
+        );
+        Ok(Reply::json(StatusCode::OK, version.list(&directory, list, total)))
     }
 
     /// An item as GET shows it: private keys stay here.

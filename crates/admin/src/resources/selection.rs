@@ -11,6 +11,7 @@ use crate::reply::Refusal;
 const PATTERN_STEPS: usize = 10_000;
 
 /// What a query selects from a collection.
+#[derive(Default)]
 pub(super) struct Selection {
     page: Option<(usize, usize)>,
     name: Option<Pattern>,
@@ -20,6 +21,11 @@ pub(super) struct Selection {
 }
 
 impl Selection {
+    /// No filter and no page.
+    pub(super) fn everything() -> Self {
+        Self::default()
+    }
+
     /// Refuses a page size that is out of bounds.
     pub(super) fn new(kind: Kind, query: &Query) -> Result<Self, Refusal> {
         let owned = |name| query.get(name).map(str::to_owned);

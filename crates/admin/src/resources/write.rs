@@ -2,12 +2,13 @@
 
 use http::StatusCode;
 use serde_json::Value;
-use sluice_resource::{CheckError, Key, Target, check_times, merge_patch, set_at_path, set_id};
+use sluice_resource::{CheckError, Key, Method, Target, check_times, merge_patch, set_at_path, set_id};
 use sluice_store::{Item, StoreError, Written};
 
 use super::Call;
 use crate::api::{Api, unix_now};
-use crate::reply::{Refusal, Reply, object};
+use crate::audit::Edit;
+use crate::reply::{Refusal, Reply};
 
 impl Api {
     pub(super) async fn put(&self, mut call: Call<'_>) -> Result<Reply, Refusal> {
@@ -15,14 +16,15 @@ impl Api {
         let ttl = call.ttl()?;
         let mut value = target.identify_put(call.payload.body.take())?;
         check_times(&value)?;
+        self.decrypt_keys(target.kind, &mut value);
 
         let mut writing = self.writing.lock().await;
         self.check(&target, &value, &mut writing).await?;
         let key = target.key(&value)?;
         let previous = self.previous(&key).await?;
         stamp(&key, &mut value, previous.as_ref().map(|item| &item.value));
-        let shown = self.encrypted(&key, value.clone());
-        let written = self.state.store.put(&key.to_string(), value, ttl).await?;
+        let store = &self.state.store;
+        let written = store.put(&key.to_string(), value.clone(), ttl).await?;
         drop(writing);
 
         let status = if written.existed {
@@ -30,7 +32,13 @@ impl Api {
         } else {
             StatusCode::CREATED
         };
-        Ok(self.written(&call, &key, shown, written, status).await)
+        let done = Done {
+            key,
+            before: previous.map(|item| item.value),
+            value,
+            written,
+        };
+        Ok(self.written(&call, done, status).await)
     }
 
     pub(super) async fn post(&self, mut call: Call<'_>) -> Result<Reply, Refusal> {
@@ -38,19 +46,24 @@ impl Api {
         let ttl = call.ttl()?;
         let mut value = target.identify_post(call.payload.body.take())?;
         check_times(&value)?;
+        self.decrypt_keys(target.kind, &mut value);
 
         let mut writing = self.writing.lock().await;
         self.check(&target, &value, &mut writing).await?;
         set_id(&mut value, self.state.store.next_id().await?.into());
         let key = target.key(&value)?;
         stamp(&key, &mut value, None);
-        let shown = self.encrypted(&key, value.clone());
-        let written = self.state.store.put(&key.to_string(), value, ttl).await?;
+        let store = &self.state.store;
+        let written = store.put(&key.to_string(), value.clone(), ttl).await?;
         drop(writing);
 
-        Ok(self
-            .written(&call, &key, shown, written, StatusCode::CREATED)
-            .await)
+        let done = Done {
+            key,
+            before: None,
+            value,
+            written,
+        };
+        Ok(self.written(&call, done, StatusCode::CREATED).await)
     }
 
     /// The merge starts from what is stored in plain text, so a patch of one member leaves secrets alone.
@@ -75,42 +88,63 @@ impl Api {
         } else {
             set_at_path(&item.value, sub_path, body)?
         };
-        let value = patched(&target, merged, keeps_time)?;
+        let mut value = patched(&target, merged, keeps_time)?;
+        self.decrypt_keys(target.kind, &mut value);
         self.check(&target, &value, &mut writing).await?;
-        let shown = self.encrypted(&key, value.clone());
         let path = key.to_string();
         let store = &self.state.store;
         let written = store
-            .compare_and_swap(&path, item.mod_revision, value, ttl)
+            .compare_and_swap(&path, item.mod_revision, value.clone(), ttl)
             .await?;
         drop(writing);
 
-        Ok(self.written(&call, &key, shown, written, StatusCode::OK).await)
+        let done = Done {
+            key,
+            before: Some(item.value),
+            value,
+            written,
+        };
+        Ok(self.written(&call, done, StatusCode::OK).await)
     }
 
-    /// What stands where a PUT is going to write. What cannot be read may be overwritten.
-    async fn previous(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+    /// What stands where something is going to be written or deleted. What cannot be read may be.
+    pub(super) async fn previous(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         match self.state.store.get(&key.to_string()).await {
             Err(StoreError::Damaged(_)) => Ok(None),
             other => other,
         }
     }
 
-    async fn written(
-        &self,
-        call: &Call<'_>,
-        key: &Key,
-        shown: Value,
-        written: Written,
-        status: StatusCode,
-    ) -> Reply {
-        self.note(call, key, written.revision);
-        self.followed(written.revision).await;
-        Reply::json(
-            status,
-            object([("key", self.path_of(key).into()), ("value", shown)]),
-        )
+    async fn written(&self, call: &Call<'_>, done: Done, status: StatusCode) -> Reply {
+        let Done {
+            key,
+            before,
+            value,
+            written,
+        } = done;
+        let edit = Edit {
+            key: &key,
+            before: before.as_ref(),
+            after: Some(&value),
+        };
+        self.finish(call, written.revision, &[edit]).await;
+        let action = match call.method {
+            Method::Post => "create",
+            Method::Patch => "compareAndSwap",
+            Method::Get | Method::Put | Method::Delete => "set",
+        };
+        let shown = self.encrypted(&key, value);
+        let version = self.state.options.api_version;
+        Reply::json(status, version.written(action, self.path_of(&key), shown))
     }
+}
+
+/// A write that is stored.
+struct Done {
+    key: Key,
+    before: Option<Value>,
+    value: Value,
+    written: Written,
 }
 
 /// What a patch made of a resource, with its id and times.

@@ -2,12 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::support::Admin;
+use super::support::{Admin, certificate};
 
 async fn refuses(admin: &Admin, path: &str, body: Value, message: &str) {
     let answer = admin.put(path, body.clone()).await;
     assert_eq!(answer.json(), json!({"error_msg": message}), "{body}");
     assert_eq!(answer.status, 400);
+}
+
+/// Bulk validation finds this fault, too.
+async fn finds(admin: &Admin, kind: &str, item: Value, message: &str) {
+    let report = admin
+        .post("configs/validate", json!({ kind: [item] }))
+        .await
+        .json();
+    assert_eq!(report["errors"][0]["error"], message, "{report}");
 }
 
 #[tokio::test]
@@ -293,7 +302,76 @@ async fn a_plugin_stands_in_one_global_rule() {
 #[tokio::test]
 async fn certificates() {
     let admin = Admin::start().await;
-    let pem = |size: usize| format!("-----BEGIN X-----{}", "x".repeat(size));
-    let ssl = json!({"sni": "a.b", "cert": pem(200), "key": pem(200), "certs": [pem(200)], "keys": [pem(200), pem(200)]});
+    let (cert, key) = certificate();
+    let (_, other) = certificate();
+    let ssl = json!({"sni": "a.b", "cert": cert, "key": key, "certs": [cert], "keys": [key, key]});
     refuses(&admin, "ssls/1", ssl, "mismatched number of certs and keys").await;
+    let unfit = json!({"sni": "a.b", "cert": cert, "key": other});
+    refuses(&admin, "ssls/1", unfit.clone(), "cert and key do not match").await;
+    let no_cert = json!({"sni": "a.b", "cert": "c".repeat(128), "key": key});
+    let text = "failed to parse cert: PEM_read_bio_X509_AUX() failed";
+    refuses(&admin, "ssls/1", no_cert, text).await;
+    let upstream = json!({"nodes": {"a:1": 1}, "tls": {"client_cert": cert, "client_key": other}});
+    let text = "cert and key do not match";
+    refuses(&admin, "upstreams/1", upstream.clone(), text).await;
+    refuses(
+        &admin,
+        "routes/1",
+        json!({"uri": "/", "upstream": upstream}),
+        text,
+    )
+    .await;
+    finds(&admin, "ssls", unfit, "cert and key do not match").await;
+}
+
+#[tokio::test]
+async fn a_key_may_come_back_as_it_was_shown() {
+    let admin = Admin::start().await;
+    let (cert, key) = certificate();
+    let ssl = |key: &Value| json!({"sni": "a.b", "cert": cert, "key": key});
+    let shown = admin.has("ssls/1", ssl(&json!(key))).await.value()["key"].clone();
+    assert_ne!(shown, json!(key));
+    for () in [(), ()] {
+        admin.has("ssls/1", ssl(&shown)).await;
+        let stored = admin.store.get("/ssls/1").await.unwrap().unwrap();
+        assert_eq!(stored.value["key"], json!(key));
+    }
+    let unknown = ssl(&json!("A".repeat(64)));
+    refuses(
+        &admin,
+        "ssls/1",
+        unknown,
+        "failed to decrypt previous encrypted key",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn metadata_may_say_what_a_plugin_misses() {
+    let admin = Admin::start().await;
+    let route = json!({"uri": "/", "plugins": {"file-logger": {}}});
+    let text = "failed to check the configuration of plugin file-logger err: no path";
+    refuses(&admin, "routes/1", route.clone(), text).await;
+    finds(&admin, "routes", route.clone(), text).await;
+    let consumer = json!({"username": "c", "plugins": {"file-logger": {}}});
+    let prefixed = format!("invalid plugins configuration: {text}");
+    refuses(&admin, "consumers", consumer, &prefixed).await;
+    admin
+        .has("plugin_metadata/file-logger", json!({"path": "/tmp/x"}))
+        .await;
+    admin.has("routes/1", route).await;
+}
+
+#[tokio::test]
+async fn a_group_has_one_configuration() {
+    let admin = Admin::start().await;
+    let with = |count: u32| json!({"uri": "/", "plugins": {"limit-count": {"count": count, "group": "g"}}});
+    admin.has("routes/1", with(1)).await;
+    admin.has("routes/2", with(1)).await;
+    let text = "failed to check the configuration of plugin limit-count err: group conf mismatched";
+    refuses(&admin, "routes/3", with(2), text).await;
+    admin.post("routes", with(2)).await.refused(400, text);
+    refuses(&admin, "routes/1", with(2), text).await;
+    admin.delete("routes/2").await;
+    admin.has("routes/1", with(2)).await;
 }

@@ -1,6 +1,7 @@
 //! The control API (compat §10).
 
 use serde_json::json;
+use sluice_upstream::{CheckType, CheckedNode, CheckerReport, Counter, Status};
 
 use super::support::{Admin, Answer};
 
@@ -130,6 +131,65 @@ async fn health_checks() {
         .look("/v1/healthcheck/routes")
         .await
         .refused(404, "missing src id for src type routes");
+}
+
+/// An upstream with a node that is up and one that is down.
+fn report(name: &str) -> CheckerReport {
+    let node = |ip: [u8; 4], status| CheckedNode {
+        ip: ip.into(),
+        port: 80,
+        hostname: "one.test".into(),
+        host_header: None,
+        status,
+        counter: Counter {
+            tcp_failure: 2,
+            ..Counter::default()
+        },
+    };
+    CheckerReport {
+        name: name.into(),
+        kind: CheckType::Tcp,
+        nodes: vec![
+            node([10, 0, 0, 1], Status::MostlyHealthy),
+            node([10, 0, 0, 2], Status::Unhealthy),
+        ],
+    }
+}
+
+#[tokio::test]
+async fn health_checks_under_way() {
+    let plugin = "/apisix/routes/1#plugins['ai-proxy-multi'].instances[0]";
+    let admin = Admin::with(|state| {
+        state.checks = Box::new(move || vec![report("/apisix/upstreams/<1>"), report(plugin)]);
+    })
+    .await;
+    let all = admin.look("/v1/healthcheck").await.json();
+    assert_eq!(
+        all[0],
+        json!({
+            "name": "/apisix/upstreams/<1>",
+            "type": "tcp",
+            "nodes": [
+                {"ip": "10.0.0.1", "port": 80, "hostname": "one.test", "status": "mostly_healthy",
+                 "counter": {"success": 0, "http_failure": 0, "tcp_failure": 2, "timeout_failure": 0}},
+                {"ip": "10.0.0.2", "port": 80, "hostname": "one.test", "status": "unhealthy",
+                 "counter": {"success": 0, "http_failure": 0, "tcp_failure": 2, "timeout_failure": 0}},
+            ],
+        })
+    );
+    admin.has("routes/1", json!({"uri": "/", "plugins": {}})).await;
+    admin.has("routes/11", json!({"uri": "/11", "plugins": {}})).await;
+    admin
+        .look("/v1/healthcheck/routes/1")
+        .await
+        .is(200, all[1].clone());
+    admin
+        .look("/v1/healthcheck/routes/11")
+        .await
+        .refused(404, "no checker for routes[11]");
+    let page = admin.control("GET", "/v1/healthcheck", "text/html").await.text;
+    assert!(page.contains("<td>/apisix/upstreams/&lt;1&gt;</td>"), "{page}");
+    assert_eq!(page.matches("#FF0000").count(), 2, "nodes that are down are red");
 }
 
 #[tokio::test]

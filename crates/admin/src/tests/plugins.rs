@@ -16,6 +16,7 @@ async fn the_list_goes_by_priority() {
         "ai-proxy",
         "limit-count",
         "traffic-split",
+        "file-logger",
     ]);
     admin.get("plugins/list").await.is(200, names.clone());
     admin.get("plugins/list?subsystem=http").await.is(200, names);
@@ -33,7 +34,7 @@ async fn the_list_goes_by_priority() {
 async fn all_plugins_with_their_schemas() {
     let admin = Admin::start().await;
     let all = admin.get("plugins?all=true").await.json();
-    assert_eq!(all.as_object().unwrap().len(), 7);
+    assert_eq!(all.as_object().unwrap().len(), 8);
     let key_auth = &all["key-auth"];
     assert_eq!(
         (&key_auth["priority"], &key_auth["type"]),

@@ -107,6 +107,8 @@ async fn the_snapshot_is_the_data_plane() {
         global: Arc::clone(&pipeline),
         empty_pipeline: pipeline,
         consumers: Consumers::default(),
+        upstreams: Default::default(),
+        certificates: Arc::default(),
         matches_bodies: false,
         problems: [(Arc::from("/apisix/routes/1"), Arc::from("bad"))]
             .into_iter()

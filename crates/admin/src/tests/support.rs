@@ -53,6 +53,12 @@ pub(crate) async fn open_store(folder: &Path, secrets: impl SecretFields) -> (Da
     (database, store)
 }
 
+/// A certificate of its own and its key, as PEM.
+pub(crate) fn certificate() -> (String, String) {
+    let own = rcgen::generate_simple_self_signed(vec!["a.b".to_owned()]).unwrap();
+    (own.cert.pem(), own.signing_key.serialize_pem())
+}
+
 /// A few plugins with something of everything.
 pub(crate) fn catalogue() -> Catalogue {
     let plugin = |name, priority, schema| PluginInfo::new(name, priority, schema).unwrap();
@@ -66,7 +72,11 @@ pub(crate) fn catalogue() -> Catalogue {
     });
     let count_schema = json!({
         "type": "object",
-        "properties": {"count": {"type": "integer", "exclusiveMinimum": 0}, "rules": {"type": "array", "default": []}},
+        "properties": {
+            "count": {"type": "integer", "exclusiveMinimum": 0},
+            "rules": {"type": "array", "default": []},
+            "group": {"type": "string"},
+        },
     });
     Catalogue::new(
         vec![
@@ -86,7 +96,13 @@ pub(crate) fn catalogue() -> Catalogue {
                 .with_encrypted_fields(&["instances.auth.header"]),
             plugin("cors", 4000, json!({"type": "object"})),
             plugin("traffic-split", 966, json!({"type": "object"})),
+            plugin("file-logger", 399, json!({"type": "object"})).with_metadata_check(|conf, metadata| {
+                let has_path = |holder: &Value| holder.get("path").is_some();
+                let found = has_path(conf) || metadata.is_some_and(has_path);
+                found.then_some(()).ok_or_else(|| "no path".to_owned())
+            }),
             plugin("limit-count", 1002, count_schema)
+                .with_group_member("group")
                 .with_metadata_schema(json!({
                     "type": "object", "properties": {"limit_header": {"type": "string"}},
                 }))
@@ -135,6 +151,7 @@ impl Admin {
             keyring: Keyring::default(),
             data_plane: Arc::new(Prompt),
             metrics: Arc::new(Metrics::new(MetricsConfig::default()).unwrap()),
+            checks: Box::new(Vec::new),
             health: Box::new(Health::ready),
             options: AdminOptions {
                 keys: keys.collect(),
