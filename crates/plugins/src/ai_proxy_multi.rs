@@ -1,7 +1,11 @@
 //! `ai-proxy-multi`: several LLM providers, balanced, with fallback (compat §4.3).
 
+mod checks;
 mod fallback;
 mod schema;
+mod semantic;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,27 +17,32 @@ use sluice_core::{
     AiLogging, CompileEnv, CompileError, Context, Failure, HashKey, Phase, Phases, Picked, Plugin, PluginDef,
     Profile, Step, Verdict,
 };
-use sluice_exchange::{Attempt, CallConfig, Target, TargetConfig, perform, prepare};
+use sluice_exchange::{Attempt, CallConfig, Prepared, Target, TargetConfig, perform, prepare};
 use sluice_llm::ErrorKind;
 use sluice_record::Text;
 use sluice_resource::{PluginInfo, SchemaCompileError};
-use sluice_upstream::{Algorithm, Balancer, BalancerConfig, Node, PickContext, Tried};
+use sluice_upstream::{
+    Algorithm, Balancer, BalancerConfig, Checker, ChecksConfig, Health, Node, PickContext, Tried,
+};
 
 use self::fallback::Fallback;
+use self::semantic::Semantic;
 use crate::ai_proxy::{is_native, logging};
 
 const NAME: &str = "ai-proxy-multi";
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
-    let info = PluginInfo::new(NAME, 1041, schema::schema())?
+    let info = PluginInfo::new(NAME, 1041, schema::schema()?)?
         .with_encrypted_fields(&[
             "instances.auth.header",
             "instances.auth.query",
             "instances.auth.gcp.service_account_json",
             "instances.auth.aws.secret_access_key",
             "instances.auth.aws.session_token",
+            "semantic_opts.embeddings.auth.header",
+            "semantic_opts.embeddings.auth.query",
         ])
-        .with_check(schema::check);
+        .with_check(schema::checks()?);
     Ok(PluginDef {
         info,
         compile: AiProxyMulti::compile,
@@ -46,6 +55,7 @@ struct InstanceConfig {
     weight: u32,
     #[serde(default)]
     priority: i32,
+    checks: Option<ChecksConfig>,
     #[serde(flatten)]
     target: TargetConfig,
 }
@@ -54,6 +64,10 @@ struct AiProxyMulti {
     targets: Vec<Target>,
     balancer: Arc<Balancer>,
     hash_key: Option<HashKey>,
+    /// Takes the balancer's place.
+    semantic: Option<Semantic>,
+    /// By instance.
+    checkers: Vec<Option<Arc<Checker>>>,
     fallback: Fallback,
     call: CallConfig,
     logging: AiLogging,
@@ -67,9 +81,17 @@ impl AiProxyMulti {
             Deserialize::deserialize(conf.get("instances").unwrap_or(&Value::Null))?;
         let mut targets = Vec::with_capacity(instances.len());
         let mut nodes = Vec::with_capacity(instances.len());
-        for instance in instances {
+        let mut checkers = Vec::with_capacity(instances.len());
+        let semantic = Semantic::compile(conf, env)?;
+        // One instance is called whatever its health, and meaning does not ask for it.
+        let checked = instances.len() > 1 && semantic.is_none();
+        for (index, instance) in instances.into_iter().enumerate() {
             let target = Target::compile(Some(&instance.name), &instance.target, &call, env.services)
                 .map_err(|error| CompileError(format!("instance '{}': {error}", instance.name)))?;
+            let checks = instance.checks.as_ref().filter(|_| checked);
+            checkers.push(
+                checks.and_then(|checks| checks::checker(env, index, checks, &target, &instance.target.auth)),
+            );
             nodes.push(Node {
                 id: Text::from(instance.name),
                 weight: instance.weight,
@@ -81,9 +103,10 @@ impl AiProxyMulti {
             .pointer("/balancer/algorithm")
             .and_then(Value::as_str)
             .unwrap_or("roundrobin");
-        let algorithm: Algorithm = algorithm
-            .parse()
-            .map_err(|error| CompileError(format!("{error}")))?;
+        let algorithm: Algorithm = match algorithm {
+            "semantic" => Algorithm::RoundRobin,
+            name => name.parse().map_err(|error| CompileError(format!("{error}")))?,
+        };
         let resource = format!("{NAME}:{}", env.owner);
         Ok(Arc::new(Self {
             targets,
@@ -92,7 +115,12 @@ impl AiProxyMulti {
                 .balancers
                 .balancer(&resource, BalancerConfig { algorithm, nodes }),
             hash_key: (algorithm == Algorithm::ConsistentHash).then(|| hash_key(conf)),
-            fallback: Fallback::parse(conf),
+            fallback: match semantic {
+                Some(_) => Fallback::default(),
+                None => Fallback::parse(conf),
+            },
+            semantic,
+            checkers,
             call,
             logging: logging(conf)?,
             native: is_native(conf),
@@ -100,20 +128,38 @@ impl AiProxyMulti {
     }
 
     /// Picks an untried instance; with rate-limit-aware fallback, one that has quota left (compat §4.3, "Pick").
-    fn pick(&self, cx: &mut Context, tried: &mut Tried) -> Option<usize> {
+    async fn pick(&self, cx: &mut Context, tried: &mut Tried) -> Option<usize> {
         if self.targets.len() == 1 {
             return (!tried.contains(0)).then_some(0);
         }
+        self.checkers.iter().flatten().for_each(|checker| checker.touch());
         let hash_key = self.hash_key.as_ref().map(|key| key.value(cx));
         loop {
-            let index = self.balancer.pick(&PickContext {
+            let pick = PickContext {
                 hash_key: hash_key.as_deref(),
                 tried,
-            })?;
+            };
+            let index = self
+                .balancer
+                .pick_healthy(&pick, &|index: usize| self.is_up(index))?;
             tried.insert(index);
-            if !self.fallback.rate_limiting || has_quota(cx, &self.targets[index].name) {
+            if !self.fallback.rate_limiting || has_quota(cx, &self.targets[index].name).await {
                 return Some(index);
             }
+        }
+    }
+
+    /// An instance is one node: all addresses of its endpoint.
+    fn is_up(&self, index: usize) -> bool {
+        let checker = self.checkers.get(index).and_then(Option::as_ref);
+        checker.is_none_or(|checker| checker.healthy(0))
+    }
+
+    /// The first pick.
+    async fn choose(&self, cx: &mut Context, prepared: &Prepared) -> Option<usize> {
+        match &self.semantic {
+            Some(semantic) => Some(semantic.pick(cx, prepared).await),
+            None => self.pick(cx, &mut Tried::default()).await,
         }
     }
 
@@ -138,6 +184,7 @@ impl AiProxyMulti {
             let started = Instant::now();
             let attempt = perform(cx, &self.targets[index], &self.call).await;
             let may_retry = self.targets.len() > 1
+                && self.semantic.is_none()
                 && self.fallback.wants(&attempt, native)
                 && self
                     .fallback
@@ -147,7 +194,7 @@ impl AiProxyMulti {
             if !may_retry {
                 return verdict(attempt, None);
             }
-            let Some(next) = self.pick(cx, &mut tried) else {
+            let Some(next) = self.pick(cx, &mut tried).await else {
                 return verdict(attempt, (!native).then_some(StatusCode::BAD_GATEWAY));
             };
             retries += 1;
@@ -173,7 +220,7 @@ impl Plugin for AiProxyMulti {
                 Ok(prepared) => prepared,
                 Err(failure) => return failure.into(),
             };
-            let Some(index) = self.pick(cx, &mut Tried::default()) else {
+            let Some(index) = self.choose(cx, &prepared).await else {
                 return nobody_left().into();
             };
             prepared.begin(cx, self.picked(index), self.logging);
@@ -208,14 +255,14 @@ fn verdict(attempt: Attempt, status: Option<StatusCode>) -> Verdict {
     }
 }
 
-fn has_quota(cx: &mut Context, instance: &str) -> bool {
+async fn has_quota(cx: &mut Context, instance: &str) -> bool {
     let Some(entry) = cx.pipeline.quota().cloned() else {
         return true;
     };
-    entry
-        .plugin
-        .instance_quota()
-        .is_none_or(|quota| quota.has_quota(cx, instance))
+    match entry.plugin.instance_quota() {
+        Some(quota) => quota.has_quota(cx, instance).await,
+        None => true,
+    }
 }
 
 fn nobody_left() -> Failure {

@@ -3,16 +3,18 @@
 mod cost;
 mod schema;
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sluice_core::{CompileEnv, CompileError, Context, InstanceQuota, Phase, Phases, Plugin, PluginDef, Step};
-use sluice_limit::CounterKey;
 use sluice_llm::ReportedCounts;
-use sluice_record::Text;
+use sluice_record::{Record, Text};
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
 use self::cost::CostExpr;
+use crate::limit_policy::{self, Counting, Ruling, Undecided};
 use crate::number::Number;
 use crate::window::{self, Limit, QuotaHeaders, Rule};
 
@@ -29,18 +31,15 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
 /// The counter of a plain `limit`.
 const GLOBAL: &str = "ai-rate-limiting#global";
 
-/// Instances whose header names are kept.
-const HEADERS_MAX: usize = 64;
+/// Instances that are remembered.
+const INSTANCES_MAX: usize = 64;
 
 struct AiRateLimiting {
-    base: CounterKey,
+    counting: Counting,
     scope: Scope,
-    /// Header names of the instances seen so far: making them costs more than a look at a counter.
-    headers: Mutex<Vec<(Text, Arc<QuotaHeaders>)>>,
     strategy: Strategy,
     rejected_code: u16,
-    rejected_msg: Option<String>,
-    allow_degradation: bool,
+    rejected_msg: Option<Arc<str>>,
     show_headers: bool,
 }
 
@@ -49,13 +48,29 @@ enum Scope {
     Instances {
         own: Vec<(String, Quota)>,
         others: Option<Quota>,
+        /// Those seen so far: making names of counters and headers costs more than a look at a counter.
+        known: Mutex<Vec<(Text, Option<Arc<Instance>>)>>,
     },
     Rules(Vec<(Rule, QuotaHeaders)>),
 }
 
+#[derive(Clone)]
 struct Quota {
     count: Number,
     window: Number,
+}
+
+/// An instance that has a limit.
+struct Instance {
+    quota: Quota,
+    /// Of its counter.
+    key: Box<str>,
+    /// What tells its counter from others of the same key.
+    settings: Box<str>,
+    /// Its limit, when that is the same for all requests.
+    fixed: Option<Limit>,
+    /// `None` when its name cannot be part of a header, or headers are off.
+    headers: Option<QuotaHeaders>,
 }
 
 /// What a call costs.
@@ -69,7 +84,6 @@ enum Strategy {
 impl AiRateLimiting {
     fn compile(conf: &Value, env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
         let text = |name: &str| conf.get(name).and_then(Value::as_str);
-        let flag = |name: &str| conf.get(name).and_then(Value::as_bool).unwrap_or(false);
         let strategy = match text("limit_strategy") {
             Some("prompt_tokens") => Strategy::Prompt,
             Some("completion_tokens") => Strategy::Completion,
@@ -81,106 +95,182 @@ impl AiRateLimiting {
             }
             _ => Strategy::Total,
         };
-        let code = conf.get("rejected_code").and_then(Value::as_u64);
         Ok(Arc::new(Self {
-            base: window::base_key(&format!("ai-rate-limiting:{}", env.owner), conf),
+            counting: Counting::compile("ai-rate-limiting", env.owner, conf, env)?,
             scope: Scope::parse(conf)?,
-            headers: Mutex::default(),
             strategy,
-            rejected_code: code.map_or(503, crate::limit_count::clamp_status),
-            rejected_msg: text("rejected_msg").map(str::to_owned),
-            allow_degradation: flag("allow_degradation"),
-            show_headers: flag("show_limit_quota_header"),
+            rejected_code: limit_policy::rejected_code(conf),
+            rejected_msg: limit_policy::rejected_msg(conf),
+            show_headers: conf
+                .get("show_limit_quota_header")
+                .and_then(Value::as_bool)
+                .unwrap_or(true),
         }))
     }
 
-    /// The limit of an instance: its own entry, else the plain `limit`, which still counts each instance apart.
-    fn limit_of(&self, cx: &Context, instance: &str) -> Option<Result<Limit, &'static str>> {
-        let Scope::Instances { own, others } = &self.scope else {
+    /// What is known of an instance; `None` when it has no limit.
+    fn instance(&self, name: &str) -> Option<Arc<Instance>> {
+        let Scope::Instances { own, others, known } = &self.scope else {
             return None;
         };
-        let entry = own.iter().find(|(name, _)| name == instance);
-        let (quota, key) = match (entry, others) {
-            (Some((_, quota)), _) => (quota, instance.to_owned()),
-            (None, Some(quota)) => (quota, format!("{GLOBAL}:{instance}")),
-            (None, None) => return None,
-        };
-        Some(match (quota.count.resolve(cx), quota.window.resolve(cx)) {
-            (Some(count), Some(window)) => Ok(Limit::new(self.base, &key, count, window)),
-            _ => Err("limit or time_window is not a positive integer for this request"),
-        })
-    }
-
-    /// The names of an instance's headers; `None` when its name cannot be part of one, or headers are off.
-    fn headers_of(&self, instance: &str) -> Option<Arc<QuotaHeaders>> {
-        if !self.show_headers {
-            return None;
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, instance)) = known.iter().find(|(known, _)| &**known == name) {
+            return instance.clone();
         }
-        let mut known = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, headers)) = known.iter().find(|(name, _)| &**name == instance) {
-            return Some(headers.clone());
-        }
-        let headers = Arc::new(instance_headers(instance)?);
+        let entry = own.iter().find(|(own, _)| own == name);
+        // A plain limit counts each instance apart, too.
+        let quota = entry
+            .map(|(_, quota)| (quota, name, ""))
+            .or_else(|| others.as_ref().map(|quota| (quota, GLOBAL, name)));
+        let instance =
+            quota.map(|(quota, key, settings)| Arc::new(self.describe(name, quota, key, settings)));
         // A consumer's limit meets the instances of every route that the consumer calls.
-        if known.len() >= HEADERS_MAX {
+        if known.len() >= INSTANCES_MAX {
             known.clear();
         }
-        known.push((Text::from(instance), headers.clone()));
-        Some(headers)
+        known.push((Text::from(name), instance.clone()));
+        instance
     }
 
-    /// The rules that apply: those of whose key something was resolved.
-    fn rules_of<'a>(&'a self, cx: &Context) -> Result<Vec<(Limit, String, &'a QuotaHeaders)>, &'static str> {
-        let Scope::Rules(rules) = &self.scope else {
-            return Ok(Vec::new());
-        };
-        let mut found = Vec::with_capacity(rules.len());
-        for (rule, headers) in rules {
-            let rendered = rule.key.render_counted(cx);
-            if rendered.resolved == 0 && !rule.key.is_literal() {
-                continue;
-            }
-            let (Some(count), Some(window)) = (rule.count.resolve(cx), rule.window.resolve(cx)) else {
-                return Err("count or time_window of a rule is not a positive integer for this request");
-            };
-            found.push((
-                Limit::of_rule(self.base, &rendered.text, count, window),
-                rendered.text.into_owned(),
-                headers,
-            ));
+    fn describe(&self, name: &str, quota: &Quota, key: &str, settings: &str) -> Instance {
+        let fixed = quota.count.fixed().zip(quota.window.fixed());
+        let names = &self.counting.names;
+        Instance {
+            quota: quota.clone(),
+            key: key.into(),
+            settings: settings.into(),
+            fixed: fixed.map(|(count, window)| Limit::new(names.counter_with(settings, key), count, window)),
+            headers: self.show_headers.then(|| instance_headers(name)).flatten(),
         }
-        if found.is_empty() {
-            Err("no rule applies to this request")
+    }
+
+    fn limit_of(&self, cx: &Context, instance: &Instance) -> Result<Limit, Undecided> {
+        if let Some(limit) = &instance.fixed {
+            return Ok(limit.clone());
+        }
+        let Quota { count, window } = &instance.quota;
+        let (Some(count), Some(window)) = (count.resolve(cx), window.resolve(cx)) else {
+            let reason = "limit or time_window is not a positive integer for this request";
+            return Err(Undecided::Unresolved(reason));
+        };
+        let settings = format!("{count}/{window}/{}", instance.settings);
+        let counter = self.counting.names.counter_with(&settings, &instance.key);
+        Ok(Limit::new(counter, count, window))
+    }
+
+    async fn decide(&self, cx: &mut Context, instance: &str) -> Ruling {
+        let ruling = match &self.scope {
+            Scope::Instances { .. } => self.decide_instance(cx, instance).await,
+            Scope::Rules(rules) => self.decide_rules(cx, rules).await,
+        };
+        match ruling {
+            Ok(ruling) => ruling,
+            Err(why) if self.counting.undecided(cx, &why) => Ok(Duration::ZERO),
+            Err(_) => Err(window::broken().into()),
+        }
+    }
+
+    async fn decide_instance(&self, cx: &mut Context, name: &str) -> Result<Ruling, Undecided> {
+        let Some(instance) = self.instance(name) else {
+            return Ok(Ok(Duration::ZERO));
+        };
+        let limit = self.limit_of(cx, &instance)?;
+        self.meet(cx, &limit, name, instance.headers.as_ref()).await
+    }
+
+    async fn decide_rules(
+        &self,
+        cx: &mut Context,
+        rules: &[(Rule, QuotaHeaders)],
+    ) -> Result<Ruling, Undecided> {
+        let mut applied = false;
+        for (rule, headers) in rules {
+            let Some((limit, key)) = rule.limit(cx, &self.counting.names)? else {
+                continue;
+            };
+            applied = true;
+            let headers = self.show_headers.then_some(headers);
+            let ruling = self.meet(cx, &limit, &key, headers).await?;
+            if ruling.is_err() {
+                return Ok(ruling);
+            }
+        }
+        if applied {
+            Ok(Ok(Duration::ZERO))
         } else {
-            Ok(found)
+            Err(Undecided::Unresolved(window::NO_RULE))
         }
     }
 
     /// Looks at one counter: sets its headers and says whether the request must be refused.
-    fn meet(
+    async fn meet(
         &self,
         cx: &mut Context,
-        limit: Limit,
+        limit: &Limit,
         key: &str,
         headers: Option<&QuotaHeaders>,
-    ) -> Option<Step<'static>> {
-        let decision = limit.peek(cx);
+    ) -> Result<Ruling, Undecided> {
+        let (meter, now) = (&self.counting.meter, Instant::now());
+        let decision = meter.peek(&limit.counter, limit.count, limit.window, now).await?;
         limit.note(cx, key, &decision);
-        if let Some(headers) = headers.filter(|_| self.show_headers) {
+        if let Some(headers) = headers {
             headers.set(cx, limit.count, &decision);
         }
         if decision.admitted {
-            return None;
+            return Ok(Ok(Duration::ZERO));
         }
         let message = self.rejected_msg.as_deref();
-        Some(window::rejected(self.rejected_code, message, &limit, &decision, "token").into())
+        let rejected = window::rejected(self.rejected_code, message, limit, &decision, "token");
+        Ok(Err(rejected.into()))
     }
 
-    fn unresolved(&self, reason: &'static str) -> Step<'static> {
-        if self.allow_degradation {
-            Step::CONTINUE
-        } else {
-            window::broken(reason).into()
+    /// Charges what the call used to every counter that it met.
+    fn charge(&self, cx: &Context) {
+        let Some(cost) = self.cost_of(cx) else { return };
+        match &self.scope {
+            Scope::Rules(rules) => {
+                for (rule, _) in rules {
+                    if let Ok(Some((limit, _))) = rule.limit(cx, &self.counting.names) {
+                        self.charge_one(&limit, cost);
+                    }
+                }
+            }
+            Scope::Instances { .. } => {
+                let name = cx.ai.as_ref().map(|ai| &*ai.picked.name);
+                if let Some(instance) = name.and_then(|name| self.instance(name))
+                    && let Ok(limit) = self.limit_of(cx, &instance)
+                {
+                    self.charge_one(&limit, cost);
+                }
+            }
+        }
+    }
+
+    fn charge_one(&self, limit: &Limit, cost: u64) {
+        let meter = &self.counting.meter;
+        meter.charge(&limit.counter, cost, limit.window, Instant::now());
+    }
+
+    /// What the call costs; `None` when nothing is charged.
+    fn cost_of(&self, cx: &Context) -> Option<u64> {
+        let ai = cx.ai.as_deref()?;
+        let cost = ai.progress.read(|state| {
+            state
+                .reported
+                .then(|| self.cost(&state.counts, state.raw_usage.as_deref()))
+        });
+        match cost {
+            Some(Ok(cost)) => Some(cost),
+            Some(Err(error)) => {
+                tracing::error!(error, "token cost could not be computed, nothing is charged");
+                None
+            }
+            None => {
+                if ai.model_sent.is_some() {
+                    tracing::debug!("failed to get token usage for llm service");
+                }
+                None
+            }
         }
     }
 
@@ -234,13 +324,19 @@ impl Scope {
         Ok(Self::Instances {
             own,
             others: quota(conf),
+            known: Mutex::default(),
         })
     }
 }
 
 impl Plugin for AiRateLimiting {
+    /// Local counters are charged before the last byte is released, Redis is told when the request is over.
     fn phases(&self) -> Phases {
-        Phases::of(&[Phase::Access, Phase::Settle])
+        if self.counting.meter.is_local() {
+            Phases::of(&[Phase::Access, Phase::Settle])
+        } else {
+            Phases::of(&[Phase::Access, Phase::Log])
+        }
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
@@ -249,58 +345,15 @@ impl Plugin for AiRateLimiting {
         };
         ai.keeps_raw_usage |= matches!(self.strategy, Strategy::Expression(_));
         let instance = ai.picked.name.clone();
-        if let Scope::Rules(_) = self.scope {
-            let rules = match self.rules_of(cx) {
-                Ok(rules) => rules,
-                Err(reason) => return self.unresolved(reason),
-            };
-            for (limit, key, headers) in rules {
-                if let Some(rejected) = self.meet(cx, limit, &key, Some(headers)) {
-                    return rejected;
-                }
-            }
-            return Step::CONTINUE;
-        }
-        match self.limit_of(cx, &instance) {
-            None => Step::CONTINUE,
-            Some(Err(reason)) => self.unresolved(reason),
-            Some(Ok(limit)) => {
-                let headers = self.headers_of(&instance);
-                self.meet(cx, limit, &instance, headers.as_deref())
-                    .unwrap_or(Step::CONTINUE)
-            }
-        }
+        limit_policy::step(&self.counting, async move { self.decide(cx, &instance).await })
     }
 
     fn settle(&self, cx: &mut Context) {
-        let Some(ai) = &cx.ai else { return };
-        let instance = ai.picked.name.clone();
-        let sent = ai.model_sent.is_some();
-        let cost = ai.progress.read(|state| {
-            state
-                .reported
-                .then(|| self.cost(&state.counts, state.raw_usage.as_deref()))
-        });
-        let cost = match cost {
-            Some(Ok(cost)) => cost,
-            Some(Err(error)) => {
-                return tracing::error!(error, "token cost could not be computed, nothing is charged");
-            }
-            None if sent => return tracing::debug!("failed to get token usage for llm service"),
-            None => return,
-        };
-        match &self.scope {
-            Scope::Rules(_) => {
-                for (limit, ..) in self.rules_of(cx).unwrap_or_default() {
-                    limit.charge(cx, cost);
-                }
-            }
-            Scope::Instances { .. } => {
-                if let Some(Ok(limit)) = self.limit_of(cx, &instance) {
-                    limit.charge(cx, cost);
-                }
-            }
-        }
+        self.charge(cx);
+    }
+
+    fn log(&self, cx: &Context, _record: &Record) {
+        self.charge(cx);
     }
 
     fn instance_quota(&self) -> Option<&dyn InstanceQuota> {
@@ -312,12 +365,19 @@ impl Plugin for AiRateLimiting {
 }
 
 impl InstanceQuota for AiRateLimiting {
-    fn has_quota(&self, cx: &mut Context, instance: &str) -> bool {
-        let Some(Ok(limit)) = self.limit_of(cx, instance) else {
-            return true;
-        };
-        self.meet(cx, limit, instance, self.headers_of(instance).as_deref())
-            .is_none()
+    fn has_quota<'a>(
+        &'a self,
+        cx: &'a mut Context,
+        instance: &'a str,
+    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async move {
+            match self.decide_instance(cx, instance).await {
+                Ok(ruling) => ruling.is_ok(),
+                // Without a limit for this request there is none that is used up.
+                Err(Undecided::Unresolved(_)) => true,
+                Err(why) => self.counting.undecided(cx, &why),
+            }
+        })
     }
 }
 

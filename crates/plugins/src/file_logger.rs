@@ -24,7 +24,8 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     let object = |properties: Map<String, Value>| json!({ "type": "object", "properties": properties });
     let info = PluginInfo::new("file-logger", 399, object(properties))?
         .with_metadata_schema(object(metadata))?
-        .with_check(check);
+        .with_check(check)
+        .with_metadata_check(|conf, metadata| path_of(conf, metadata).map(drop));
     Ok(PluginDef {
         info,
         compile: FileLogger::compile,
@@ -42,6 +43,15 @@ fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
     log_entry::check(conf)
 }
 
+/// The file, which stands in the configuration or in the metadata.
+fn path_of<'a>(conf: &'a Value, metadata: Option<&'a Value>) -> Result<&'a str, String> {
+    let in_either = [Some(conf), metadata].into_iter().flatten();
+    in_either
+        .filter_map(|holder| holder.get("path")?.as_str())
+        .next()
+        .ok_or_else(|| "property \"path\" is not set in either the plugin conf or the metadata".to_owned())
+}
+
 struct FileLogger {
     sink: FileSink,
     format: EntryFormat,
@@ -51,20 +61,13 @@ struct FileLogger {
 
 impl FileLogger {
     fn compile(conf: &Value, env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
-        let path_in = |holder: &'_ Value| holder.get("path").and_then(Value::as_str).map(str::to_owned);
-        let path = path_in(conf)
-            .or_else(|| env.metadata.and_then(path_in))
-            .ok_or_else(|| {
-                CompileError(
-                    "property \"path\" is not set in either the plugin conf or the metadata".to_owned(),
-                )
-            })?;
+        let path = path_of(conf, env.metadata).map_err(CompileError)?;
         let expressions = conf.get("match").and_then(Value::as_array);
         let conditions = expressions
             .map(|all| all.iter().map(Expr::parse).collect::<Result<_, _>>())
             .transpose();
         Ok(Arc::new(Self {
-            sink: env.services.files.sink(Path::new(&path)),
+            sink: env.services.files.sink(Path::new(path)),
             format: EntryFormat::compile(conf, env)?,
             conditions: conditions.map_err(|error| CompileError(error.to_string()))?,
         }))
@@ -80,6 +83,11 @@ impl FileLogger {
 impl Plugin for FileLogger {
     fn phases(&self) -> Phases {
         Phases::of(&self.format.phases())
+    }
+
+    fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        self.format.access(cx);
+        Step::CONTINUE
     }
 
     fn before_proxy<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {

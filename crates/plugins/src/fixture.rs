@@ -10,13 +10,14 @@ use sluice_core::{
     Pipeline, Plugin, PluginDef, PluginSet, Profile, Progress, Registry, Request, RequestBody, Route,
     RouteUpstream, RouterKind, ServiceRef, Services, Snapshot, Uids, Worker,
 };
-use sluice_limit::{SlidingCounters, WindowCounters};
+use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, Protocol, RequestView, TokenCounter};
 use sluice_net::{Body, DnsError, Found, Lookup, Origins, Pool, Resolver, TlsClients};
-use sluice_observe::{BatchGauges, FileSinks, Metrics, MetricsConfig, RecordQueue};
+use sluice_observe::{Batches, FileSinks, Metrics, MetricsConfig, RecordQueue};
 use sluice_record::{Attempt, Ended, Record, RequestId, ResponseSource, Text};
+use sluice_redis::Redis;
 use sluice_resource::{CheckScope, SchemaCompileError};
-use sluice_upstream::BalancerStates;
+use sluice_upstream::{BalancerStates, Breakers, Checkers};
 use tokio::runtime::Handle;
 
 /// 2025-11-20 15:47:00.123456 UTC in microseconds.
@@ -44,19 +45,29 @@ impl Lookup for NoNames {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
+        let resolver = Resolver::new(NoNames, Handle::current());
+        let origins = Origins::new(TlsClients::new());
         let services = Arc::new(Services {
             uids: Uids::default(),
-            counters: WindowCounters::new(16, Instant::now()),
-            sliding: SlidingCounters::new(16, Instant::now()),
+            counters: Arc::new(LocalCounters::new(16, Instant::now())),
+            redis: Redis::new(Handle::current()),
             balancers: BalancerStates::default(),
+            breakers: Breakers::default(),
+            checkers: Checkers::new(Handle::current(), resolver.clone(), origins.clone()),
             records: Arc::new(RecordQueue::new(1)),
             metrics: Arc::new(Metrics::new(MetricsConfig::default()).unwrap()),
             files: FileSinks::start().unwrap(),
             background: Handle::current(),
-            batches: BatchGauges::default(),
+            batches: Batches::default(),
             tokens: TokenCounter::default(),
             prices: PriceTable::default(),
-            origins: Origins::new(TlsClients::new()),
+            origins,
+            background_pool: Pool::new(resolver.clone()),
+            resolver: resolver.clone(),
+            plugin_attr: Default::default(),
+            asked_variables: Box::default(),
+            secrets: Default::default(),
+            https_ports: Box::default(),
             hostname: Text::from("gw-1"),
         });
         let registry = Arc::new(Registry::new(Vec::new(), None));
@@ -65,7 +76,7 @@ impl Fixture {
             router: RouterKind::default(),
         };
         let snapshot = Compiler::new(registry, services.clone(), options).snapshot(1);
-        let pool = Pool::new(Resolver::new(NoNames, Handle::current()));
+        let pool = Pool::new(resolver);
         Self {
             services,
             metadata: None,
@@ -167,6 +178,7 @@ impl Fixture {
                 },
             ],
             prometheus: None,
+            asked: Box::default(),
             ai: None,
             error: None,
         }

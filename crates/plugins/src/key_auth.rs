@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_core::{
-    Caller, CompileEnv, CompileError, Context, Failure, KeyPlace, Phase, Phases, Plugin, PluginDef, Profile,
-    Step, is_llm_path,
+    Caller, CompileEnv, CompileError, Context, KeyPlace, Phase, Phases, Plugin, PluginDef, Profile, Step,
+    is_llm_path,
 };
-use sluice_llm::ErrorKind;
 use sluice_resource::{PluginInfo, SchemaCompileError};
+
+use crate::auth::{self, Gate, Refusal};
 
 const NAME: &str = "key-auth";
 
@@ -21,11 +22,8 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
             "header": { "type": "string", "default": "apikey" },
             "query": { "type": "string", "default": "apikey" },
             "hide_credentials": { "type": "boolean", "default": false },
-            "realm": {
-                "type": "string", "minLength": 1, "maxLength": 128,
-                "pattern": "^[\\x20\\x21\\x23-\\x5B\\x5D-\\x7E]+$", "default": "key",
-            },
-            "anonymous_consumer": { "type": "string", "minLength": 1 },
+            "realm": auth::realm("key"),
+            "anonymous_consumer": auth::anonymous_consumer(),
         },
     });
     let consumer_schema = json!({
@@ -56,8 +54,7 @@ struct KeyAuth {
     header: Option<HeaderName>,
     query: String,
     hide_credentials: bool,
-    challenge: HeaderValue,
-    anonymous_consumer: Option<String>,
+    gate: Gate,
 }
 
 /// Where a key was found.
@@ -88,8 +85,14 @@ const DIALECT_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-goog-api-key"),
 ];
 
-const MISSING: &str = "Missing API key in request";
-const INVALID: &str = "Invalid API key in request";
+const MISSING: Refusal = Refusal {
+    code: "missing_api_key",
+    message: "Missing API key in request",
+};
+const INVALID: Refusal = Refusal {
+    code: "invalid_api_key",
+    message: "Invalid API key in request",
+};
 
 impl KeyAuth {
     fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
@@ -100,21 +103,18 @@ impl KeyAuth {
             realm,
             anonymous_consumer,
         } = Config::deserialize(conf)?;
-        let challenge = HeaderValue::from_str(&format!("apikey realm=\"{realm}\""))
-            .map_err(|_| CompileError("realm cannot be a header value".to_owned()))?;
         // A name that no header can have finds none; the query still works.
         let header = header.parse().ok();
         Ok(Arc::new(Self {
             header,
             query,
             hide_credentials,
-            challenge,
-            anonymous_consumer,
+            gate: Gate::new("apikey", &realm, anonymous_consumer)?,
         }))
     }
 
     /// The caller, or what is wrong.
-    fn authenticate(&self, cx: &mut Context) -> Result<(), &'static str> {
+    fn authenticate(&self, cx: &mut Context) -> Result<(), Refusal> {
         let mut problem = MISSING;
         if let Some((key, place)) = self.own_place(cx) {
             cx.key_place = place.masked();
@@ -166,18 +166,6 @@ impl KeyAuth {
         }
         cx.attach(caller);
     }
-
-    fn refuse(&self, message: &'static str) -> Step<'static> {
-        let code = if message == MISSING {
-            "missing_api_key"
-        } else {
-            "invalid_api_key"
-        };
-        Failure::new(StatusCode::UNAUTHORIZED, ErrorKind::Authentication, code, message)
-            .apisix_json(json!({ "message": message }))
-            .header(header::WWW_AUTHENTICATE, self.challenge.clone())
-            .into()
-    }
 }
 
 impl Plugin for KeyAuth {
@@ -186,36 +174,24 @@ impl Plugin for KeyAuth {
     }
 
     fn rewrite<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        let problem = match self.authenticate(cx) {
-            Ok(()) => return Step::CONTINUE,
-            Err(problem) => problem,
+        let Err(refusal) = self.authenticate(cx) else {
+            return Step::CONTINUE;
         };
-        let Some(name) = &self.anonymous_consumer else {
-            return self.refuse(problem);
-        };
-        let Some(consumer) = cx.snapshot.consumers.get(name).cloned() else {
-            return self.refuse("Invalid user authorization");
-        };
+        if let Err(failure) = self.gate.fall_back(cx, refusal) {
+            return failure.into();
+        }
         if self.hide_credentials {
             self.header
                 .iter()
                 .for_each(|name| drop(cx.request.headers.remove(name)));
             cx.request.remove_query_arg(&self.query);
         }
-        cx.attach(Caller {
-            consumer,
-            credential: None,
-        });
         Step::CONTINUE
     }
 }
 
 fn find(cx: &Context, key: &str) -> Option<Caller> {
-    let (consumer, identity) = cx.snapshot.consumers.find(NAME, key)?;
-    Some(Caller {
-        consumer: consumer.clone(),
-        credential: identity.credential.clone(),
-    })
+    auth::find(cx, NAME, key).map(|(caller, _)| caller)
 }
 
 fn llm_endpoint(cx: &Context) -> bool {

@@ -6,6 +6,7 @@
 mod body;
 mod llm;
 mod member;
+mod original;
 mod schema;
 mod shown;
 mod standard;
@@ -25,6 +26,8 @@ pub(crate) use self::schema::{check, metadata_properties, properties};
 pub(crate) struct EntryFormat {
     /// Whether the default entry is written, before `members`.
     standard: bool,
+    /// Whether the request is written as it came instead.
+    original: bool,
     members: Members,
     request_body: BodyRule,
     response_body: BodyRule,
@@ -46,6 +49,7 @@ impl EntryFormat {
         }
         Ok(Self {
             standard,
+            original: false,
             members,
             request_body: BodyRule::compile(conf, "req")?,
             response_body: BodyRule::compile(conf, "resp")?,
@@ -59,11 +63,22 @@ impl EntryFormat {
         self
     }
 
+    /// Writes requests as they came instead of entries (`meta_format: origin` of kafka-logger).
+    pub(crate) fn of_request_as_it_came(mut self) -> Self {
+        self.original = true;
+        self.standard = false;
+        self.members = Members::default();
+        self
+    }
+
     /// The phases that a logger with this format takes part in.
     pub(crate) fn phases(&self) -> Vec<Phase> {
         let mut phases = vec![Phase::Log];
         if self.reads_request_body() {
             phases.push(Phase::BeforeProxy);
+        }
+        if self.members.use_variable("llm_response_text") {
+            phases.push(Phase::Access);
         }
         if self.standard {
             phases.push(Phase::ResponseHead);
@@ -72,6 +87,11 @@ impl EntryFormat {
             phases.push(Phase::ResponseBody);
         }
         phases
+    }
+
+    /// In the access phase, for formats that show what an AI answer says: has that kept before anybody is called.
+    pub(crate) fn access(&self, cx: &mut Context) {
+        cx.keeps_answer_text = true;
     }
 
     /// In the before-proxy phase: bodies that nobody has read so far are copied as they pass.
@@ -109,8 +129,14 @@ impl EntryFormat {
             .ok()
     }
 
+    /// The request as it came, keys masked, if that is to be written.
+    pub(crate) fn original(&self, cx: &Context) -> Option<String> {
+        let rule = &self.request_body;
+        self.original.then(|| original::text(cx, rule))
+    }
+
     fn reads_request_body(&self) -> bool {
-        if self.standard && self.request_body.include {
+        if (self.standard || self.original) && self.request_body.include {
             return true;
         }
         self.members.use_request_body()

@@ -22,6 +22,14 @@ impl Number {
         }
     }
 
+    /// The number, when it is the same for all requests.
+    pub(crate) fn fixed(&self) -> Option<u64> {
+        match self {
+            Self::Fixed(number) => Some(number.get()),
+            Self::PerRequest(_) => None,
+        }
+    }
+
     /// The number for this request; `None` when the text gives no positive integer.
     pub(crate) fn resolve(&self, cx: &Context) -> Option<u64> {
         match self {

@@ -58,6 +58,10 @@ impl Plugin for Prometheus {
         Phases::of(&[Phase::Settle])
     }
 
+    fn prefers_names(&self) -> bool {
+        self.prefer_name
+    }
+
     /// The last phase before the record is made, and one that runs on every exit, refusals by other plugins included.
     fn settle(&self, cx: &mut Context) {
         cx.prometheus = Some(self.prefer_name);
@@ -79,6 +83,7 @@ mod tests {
             let mut cx = fixture.context("GET", "/");
             plugin.settle(&mut cx);
             assert_eq!(cx.prometheus, Some(expected));
+            assert_eq!(plugin.prefers_names(), expected);
         }
     }
 

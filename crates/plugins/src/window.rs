@@ -1,14 +1,15 @@
 //! What `limit-count` and `ai-rate-limiting` share: named limits in a window, their counters and headers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use sluice_core::{Context, Failure, RateLimitInfo};
-use sluice_limit::{CounterKey, Decision};
+use sluice_limit::{Counter, CounterNames, Decision};
 use sluice_llm::ErrorKind;
 use sluice_resource::Template;
 
+use crate::limit_policy::Undecided;
 use crate::number::Number;
 
 /// A rule of `rules`: a limit under a key of its own.
@@ -40,59 +41,46 @@ impl Rule {
             prefix: prefix.map_or_else(|| (index + 1).to_string(), str::to_owned),
         })
     }
+
+    /// The rule's limit and key for this request; `None` when none of the variables of its key has a value. The
+    /// counter depends on the resolved key alone, so that two rules may share one.
+    pub(crate) fn limit(
+        &self,
+        cx: &Context,
+        names: &CounterNames,
+    ) -> Result<Option<(Limit, String)>, Undecided> {
+        let rendered = self.key.render_counted(cx);
+        if rendered.resolved == 0 && !self.key.is_literal() {
+            return Ok(None);
+        }
+        let (Some(count), Some(window)) = (self.count.resolve(cx), self.window.resolve(cx)) else {
+            let reason = "count or time_window of a rule is not a positive integer for this request";
+            return Err(Undecided::Unresolved(reason));
+        };
+        let limit = Limit::new(names.counter(&rendered.text), count, window);
+        Ok(Some((limit, rendered.text.into_owned())))
+    }
 }
 
+/// Why no rule decides.
+pub(crate) const NO_RULE: &str = "no rule applies to this request";
+
 /// A limit as one request meets it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limit {
-    pub(crate) key: CounterKey,
+    pub(crate) counter: Counter,
     pub(crate) count: u64,
     pub(crate) window: Duration,
 }
 
 impl Limit {
-    /// The limit of `count` per `window` seconds. The counter's name holds the settings, so that changed settings
-    /// count anew (compat §4.4, "Windows and counters").
-    pub(crate) fn new(base: CounterKey, key: &str, count: u64, window: u64) -> Self {
-        let settings = format!("{count}/{window}/{key}");
+    /// The limit of `count` per `window` seconds.
+    pub(crate) fn new(counter: Counter, count: u64, window: u64) -> Self {
         Self {
-            key: base.child(&settings),
+            counter,
             count,
             window: Duration::from_secs(window),
         }
-    }
-
-    /// The limit of a rule: its counter depends on the resolved key alone, so that two rules may share one.
-    pub(crate) fn of_rule(base: CounterKey, key: &str, count: u64, window: u64) -> Self {
-        Self {
-            key: base.child(key),
-            count,
-            window: Duration::from_secs(window),
-        }
-    }
-
-    pub(crate) fn peek(&self, cx: &Context) -> Decision {
-        cx.services
-            .counters
-            .peek(self.key, self.count, self.window, Instant::now())
-    }
-
-    pub(crate) fn charge(&self, cx: &Context, cost: u64) {
-        cx.services
-            .counters
-            .charge(self.key, cost, self.window, Instant::now());
-    }
-
-    pub(crate) fn take(&self, cx: &Context) -> Decision {
-        cx.services
-            .counters
-            .take(self.key, 1, self.count, self.window, Instant::now())
-    }
-
-    pub(crate) fn take_sliding(&self, cx: &Context) -> Decision {
-        cx.services
-            .sliding
-            .take(self.key, 1, self.count, self.window, Instant::now())
     }
 
     /// What variables and loggers say of it.
@@ -104,11 +92,6 @@ impl Limit {
             reset: decision.reset_in.as_secs_f64(),
         });
     }
-}
-
-/// What the names of all counters of a configured plugin begin with.
-pub(crate) fn base_key(owner: &str, conf: &Value) -> CounterKey {
-    CounterKey::new(&[owner, &conf.to_string()])
 }
 
 /// Names of the three quota headers.
@@ -151,7 +134,7 @@ fn seconds(duration: Duration) -> String {
     }
 }
 
-/// The answer to a request over the limit.
+/// The answer to a request over the limit of a window.
 pub(crate) fn rejected(
     code: u16,
     message: Option<&str>,
@@ -159,18 +142,17 @@ pub(crate) fn rejected(
     decision: &Decision,
     what: &str,
 ) -> Failure {
+    refused(code, message, || {
+        let (count, window, reset) = (limit.count, limit.window.as_secs(), seconds(decision.reset_in));
+        format!("{what} limit of {count} per {window} s is used up; it resets in {reset} s")
+    })
+}
+
+/// The answer to a request over a limit: `rejected_code`, with `rejected_msg` if there is one; `text` tells native
+/// clients why.
+pub(crate) fn refused(code: u16, message: Option<&str>, text: impl FnOnce() -> String) -> Failure {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let reset = seconds(decision.reset_in);
-    let text = message.map_or_else(
-        || {
-            let Limit { count, window, .. } = limit;
-            format!(
-                "{what} limit of {count} per {} s is used up; it resets in {reset} s",
-                window.as_secs()
-            )
-        },
-        str::to_owned,
-    );
+    let text = message.map_or_else(text, str::to_owned);
     let failure = Failure::new(status, ErrorKind::RateLimit, "rate_limit_exceeded", text);
     match message {
         Some(message) => failure.apisix_json(json!({ "error_msg": message })),
@@ -178,15 +160,19 @@ pub(crate) fn rejected(
     }
 }
 
-/// The answer when no counter could be found or asked.
-pub(crate) fn broken(reason: &'static str) -> Failure {
+/// The answer when no counter could be found or asked, as windows give it.
+pub(crate) fn broken() -> Failure {
+    unavailable().apisix_json(json!({ "error_msg": "failed to limit count" }))
+}
+
+/// The same with the status alone.
+pub(crate) fn unavailable() -> Failure {
     Failure::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         ErrorKind::Internal,
         "limit_unavailable",
-        reason,
+        "the limit of this request could not be worked out",
     )
-    .apisix_json(json!({ "error_msg": "failed to limit count" }))
 }
 
 #[cfg(test)]

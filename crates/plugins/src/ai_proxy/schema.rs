@@ -49,7 +49,27 @@ pub(crate) fn target_properties() -> Map<String, Value> {
         "provider": { "type": "string", "enum": names },
         "auth": {
             "type": "object",
-            "properties": { "header": credentials, "query": credentials },
+            "properties": {
+                "header": credentials,
+                "query": credentials,
+                "gcp": {
+                    "type": "object",
+                    "properties": {
+                        "service_account_json": { "type": "string" },
+                        "max_ttl": { "type": "integer", "minimum": 1 },
+                        "expire_early_secs": { "type": "integer", "minimum": 0, "default": 60 },
+                    },
+                },
+                "aws": {
+                    "type": "object",
+                    "properties": {
+                        "access_key_id": { "type": "string", "minLength": 1 },
+                        "secret_access_key": { "type": "string", "minLength": 1 },
+                        "session_token": { "type": "string", "minLength": 1 },
+                    },
+                    "required": ["access_key_id", "secret_access_key"],
+                },
+            },
             "additionalProperties": false,
         },
         "options": { "type": "object", "properties": { "model": { "type": "string" } } },
@@ -109,6 +129,16 @@ fn into_map(value: Value) -> Map<String, Value> {
     }
 }
 
+/// A service account must be JSON; what is in it is looked at when a token is needed. References to secrets pass.
+fn check_service_account(text: &str) -> Result<(), String> {
+    if text.starts_with('$') {
+        return Ok(());
+    }
+    serde_json::from_str::<Value>(text)
+        .map(drop)
+        .map_err(|error| format!("invalid gcp service_account_json: {error}"))
+}
+
 /// What the schema cannot say of a target.
 pub(crate) fn check_target(conf: &Value) -> Result<(), String> {
     let name = conf
@@ -122,9 +152,13 @@ pub(crate) fn check_target(conf: &Value) -> Result<(), String> {
         region: text("/provider_conf/region"),
     };
     let endpoint = text("/override/endpoint");
+    let has_aws_keys = conf.pointer("/auth/aws").is_some();
     provider
-        .check(&place, endpoint.is_some(), false)
+        .check(&place, endpoint.is_some(), has_aws_keys)
         .map_err(|error| error.to_string())?;
+    if let Some(account) = text("/auth/gcp/service_account_json") {
+        check_service_account(&account)?;
+    }
     if endpoint.is_none() && !provider.is_built_in() && provider.host(&place).is_none() {
         return Err(format!("provider {name} requires override.endpoint"));
     }

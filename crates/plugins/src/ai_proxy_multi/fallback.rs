@@ -8,6 +8,7 @@ use sluice_core::Retry;
 use sluice_exchange::Attempt;
 
 /// `fallback_strategy` and what belongs to it (compat §4.3, "Retry").
+#[derive(Default)]
 pub(super) struct Fallback {
     /// Instances without quota are passed over.
     pub(super) rate_limiting: bool,

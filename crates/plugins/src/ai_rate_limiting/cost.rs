@@ -1,7 +1,9 @@
 //! `cost_expr`: arithmetic over the members of a usage object (compat §4.4).
 //!
-//! The grammar is the arithmetic of Lua: numbers, names, `+ - * / % ^`, parentheses, and calls of `abs ceil floor max
-//! min`, alone or behind `math.`. A name is a numeric top-level member of the usage object; a missing one is 0.
+//! The grammar is the arithmetic of Lua: numbers, names, `+ - * / % ^`, parentheses, and calls of the functions of
+//! `math`, of which `abs ceil floor max min` may stand alone. A name is a numeric top-level member of the usage
+//! object; a missing one is 0. There are no loops, and both length and nesting are bounded, so every cost is worked
+//! out in a few microseconds.
 
 use serde_json::Value;
 
@@ -28,18 +30,75 @@ enum Operator {
     Power,
 }
 
+/// As in Lua, a function needs its arguments and ignores what is given beside them.
 #[derive(Clone, Copy, Debug)]
 enum Function {
-    Abs,
-    Ceil,
-    Floor,
-    Max,
-    Min,
-    Sqrt,
+    One(fn(f64) -> f64),
+    Two(fn(f64, f64) -> f64),
+    /// Of one and more.
+    Many(fn(f64, f64) -> f64),
+}
+
+impl Function {
+    fn find(name: &str) -> Option<Self> {
+        let in_math = name.strip_prefix("math.");
+        Some(match in_math.unwrap_or(name) {
+            "abs" => Self::One(f64::abs),
+            "ceil" => Self::One(f64::ceil),
+            "floor" => Self::One(f64::floor),
+            "max" => Self::Many(f64::max),
+            "min" => Self::Many(f64::min),
+            _ => return Self::of_math(in_math?),
+        })
+    }
+
+    /// What does not stand alone.
+    fn of_math(name: &str) -> Option<Self> {
+        Some(match name {
+            "sqrt" => Self::One(f64::sqrt),
+            "exp" => Self::One(f64::exp),
+            "log" => Self::One(f64::ln),
+            "log10" => Self::One(f64::log10),
+            "pow" => Self::Two(f64::powf),
+            "fmod" => Self::Two(|a, b| a % b),
+            "sin" => Self::One(f64::sin),
+            "cos" => Self::One(f64::cos),
+            "tan" => Self::One(f64::tan),
+            "asin" => Self::One(f64::asin),
+            "acos" => Self::One(f64::acos),
+            "atan" => Self::One(f64::atan),
+            "atan2" => Self::Two(f64::atan2),
+            "sinh" => Self::One(f64::sinh),
+            "cosh" => Self::One(f64::cosh),
+            "tanh" => Self::One(f64::tanh),
+            "deg" => Self::One(f64::to_degrees),
+            "rad" => Self::One(f64::to_radians),
+            _ => return None,
+        })
+    }
+
+    fn arity(self) -> usize {
+        match self {
+            Self::One(_) | Self::Many(_) => 1,
+            Self::Two(_) => 2,
+        }
+    }
+
+    fn call(self, mut values: impl Iterator<Item = f64>) -> f64 {
+        let first = values.next().unwrap_or(f64::NAN);
+        match self {
+            Self::One(function) => function(first),
+            Self::Two(function) => function(first, values.next().unwrap_or(f64::NAN)),
+            Self::Many(function) => values.fold(first, function),
+        }
+    }
 }
 
 /// Nesting beyond this is no cost formula.
 const DEPTH_MAX: usize = 64;
+
+/// Nor is what is longer.
+const TOKENS_MAX: usize = 512;
 
 impl CostExpr {
     /// Parses an expression.
@@ -90,16 +149,7 @@ impl Node {
                 }
             }
             Self::Call(function, arguments) => {
-                let mut values = arguments.iter().map(|argument| argument.evaluate(usage));
-                let first = values.next().unwrap_or(0.0);
-                match function {
-                    Function::Abs => first.abs(),
-                    Function::Ceil => first.ceil(),
-                    Function::Floor => first.floor(),
-                    Function::Sqrt => first.sqrt(),
-                    Function::Max => values.fold(first, f64::max),
-                    Function::Min => values.fold(first, f64::min),
-                }
+                function.call(arguments.iter().map(|argument| argument.evaluate(usage)))
             }
         }
     }
@@ -132,8 +182,11 @@ fn tokenize(source: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut rest = source.trim_start();
     while let Some(first) = rest.chars().next() {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        if tokens.len() == TOKENS_MAX {
+            return Err("the expression is too long".to_owned());
+        }
         let length = match first {
+            c if c.is_ascii_digit() || c == '.' => number_length(rest),
             c if is_word(c) => rest.find(|c: char| !is_word(c)).unwrap_or(rest.len()),
             _ => first.len_utf8(),
         };
@@ -157,6 +210,21 @@ fn tokenize(source: &str) -> Result<Vec<Token>, String> {
         rest = after.trim_start();
     }
     Ok(tokens)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '.'
+}
+
+/// Length of the number at the start of `text`; a sign belongs to it behind an `e`.
+fn number_length(text: &str) -> usize {
+    let mut before = ' ';
+    let is_over = |c: char| {
+        let sign = matches!(c, '+' | '-') && matches!(before, 'e' | 'E');
+        before = c;
+        !sign && !is_word(c)
+    };
+    text.find(is_over).unwrap_or(text.len())
 }
 
 struct Parser {
@@ -210,15 +278,7 @@ impl Parser {
     }
 
     fn call(&mut self, name: &str) -> Result<Node, String> {
-        let function = match name.strip_prefix("math.").unwrap_or(name) {
-            "abs" => Function::Abs,
-            "ceil" => Function::Ceil,
-            "floor" => Function::Floor,
-            "max" => Function::Max,
-            "min" => Function::Min,
-            "sqrt" if name == "math.sqrt" => Function::Sqrt,
-            _ => return Err(format!("`{name}` is not a function")),
-        };
+        let function = Function::find(name).ok_or_else(|| format!("`{name}` is not a function"))?;
         self.at += 1;
         let mut arguments = vec![self.expression(0)?];
         while self.tokens.get(self.at) == Some(&Token::Comma) {
@@ -226,6 +286,9 @@ impl Parser {
             arguments.push(self.expression(0)?);
         }
         self.expect(&Token::Close)?;
+        if arguments.len() < function.arity() {
+            return Err(format!("`{name}` needs {} arguments", function.arity()));
+        }
         Ok(Node::Call(function, arguments))
     }
 
@@ -278,6 +341,11 @@ mod tests {
             ("prompt_tokens - 100", 0),
             ("missing + details", 0),
             (".5 + .5", 1),
+            ("1e1 + 50e-1", 15),
+            ("math.floor(math.log(math.exp(7)) + 0.5)", 7),
+            ("math.pow(2, 3) + math.fmod(-7, 3) + 1", 8),
+            ("2 ^ -1 * 10", 5),
+            ("max(1, 2, 3) - min(4, 2) + abs(-1, 9)", 2),
         ] {
             assert_eq!(cost(source), Ok(value), "{source}");
         }
@@ -294,12 +362,18 @@ mod tests {
             "a.b",
             "print(1)",
             "1 = 1",
+            "1e",
+            "sqrt(4)",
+            "math.pow(2)",
+            "max()",
             "'x'",
         ] {
             assert!(CostExpr::parse(source).is_err(), "{source}");
         }
         assert!(CostExpr::parse(&"(".repeat(10_000)).is_err());
         assert!(CostExpr::parse(&"-".repeat(10_000)).is_err());
+        assert!(CostExpr::parse(&("1".to_owned() + &"+1".repeat(100_000))).is_err());
+        assert_eq!(cost(&("1".to_owned() + &"+1".repeat(255))), Ok(256));
         assert!(cost("1 / 0").is_err());
     }
 }

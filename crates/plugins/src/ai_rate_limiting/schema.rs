@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use sluice_resource::CheckScope;
 
 use super::cost::CostExpr;
+use crate::limit_policy;
+use crate::redis_settings;
 
 pub(super) fn schema() -> Value {
     let number = json!({ "anyOf": [{ "type": "integer", "exclusiveMinimum": 0 }, { "type": "string" }] });
@@ -24,7 +26,7 @@ pub(super) fn schema() -> Value {
         },
         "required": ["count", "time_window", "key"],
     });
-    json!({
+    let schema = json!({
         "type": "object",
         "properties": {
             "limit": number,
@@ -41,7 +43,6 @@ pub(super) fn schema() -> Value {
             "rejected_code": { "type": "integer", "minimum": 200, "maximum": 599, "default": 503 },
             "rejected_msg": { "type": "string", "minLength": 1 },
             "rules": { "type": "array", "items": rule },
-            "policy": { "type": "string", "enum": ["local"], "default": "local" },
             "allow_degradation": { "type": "boolean", "default": false },
         },
         "dependencies": { "limit": ["time_window"], "time_window": ["limit"] },
@@ -49,11 +50,16 @@ pub(super) fn schema() -> Value {
             { "anyOf": [{ "required": ["limit", "time_window"] }, { "required": ["instances"] }] },
             { "required": ["rules"] },
         ],
-    })
+    });
+    limit_policy::with_policy(schema, &["redis", "redis-cluster", "redis-sentinel"], &json!({}))
 }
 
 pub(super) fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
-    if scope != CheckScope::Main || conf.get("limit_strategy").and_then(Value::as_str) != Some("expression") {
+    if scope != CheckScope::Main {
+        return Ok(());
+    }
+    redis_settings::check(conf)?;
+    if conf.get("limit_strategy").and_then(Value::as_str) != Some("expression") {
         return Ok(());
     }
     match conf.get("cost_expr").and_then(Value::as_str) {

@@ -1,21 +1,15 @@
 //! Sends batches of log entries by HTTP.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Uri, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 use sluice_core::{CompileError, Services};
-use sluice_net::{
-    Body, ClientTls, Origin, OriginConfig, Pool, Replay, Resolver, Scheme, SendError, Timeouts,
-};
-use sluice_observe::BatchSender;
+use sluice_observe::{BatchSender, Delivered, HttpTarget, HttpTargetConfig, RemoteError};
 
 use super::Config;
-
-/// Bytes of an answer that are read so that its connection can be used again.
-const ANSWER_MAX: u64 = 64 << 10;
+use crate::logger::json_of;
 
 /// How entries become one body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -27,17 +21,13 @@ pub(super) enum Concat {
     NewLine,
 }
 
-/// Sends batches to one address, over connections of its own: those of the data plane belong to its threads.
+/// Sends batches to one address.
 #[derive(Clone)]
 pub(super) struct HttpSender {
-    pool: Pool,
-    origin: Arc<Origin>,
-    target: PathAndQuery,
-    authorization: Option<HeaderValue>,
+    target: HttpTarget,
     concat: Concat,
     /// Batches hold one entry, which is sent without anything around it.
     single: bool,
-    timeout: Duration,
 }
 
 /// Why a batch was not taken.
@@ -46,77 +36,47 @@ pub(super) enum HttpSendError {
     #[error("server returned status code[{0}]")]
     Status(u16),
     #[error(transparent)]
-    Unanswered(#[from] SendError),
+    Unanswered(#[from] RemoteError),
 }
 
 impl HttpSender {
     pub(super) fn compile(config: &Config, services: &Services) -> Result<Self, CompileError> {
-        let unusable = |reason: &dyn std::fmt::Display| CompileError(format!("uri cannot be used: {reason}"));
-        let uri: Uri = config.uri.parse().map_err(|error| unusable(&error))?;
-        let scheme = match uri.scheme_str() {
-            Some("http") => Scheme::Http,
-            Some("https") => Scheme::Https,
-            _ => return Err(unusable(&"its scheme is neither http nor https")),
+        let content_type = match config.concat_method {
+            Concat::Json => "application/json",
+            Concat::NewLine => "text/plain",
         };
-        let host = uri.host().ok_or_else(|| unusable(&"it has no host"))?;
-        let port = uri.port_u16().unwrap_or_else(|| scheme.default_port());
-        let target = OriginConfig {
-            tls: ClientTls {
-                verify: config.ssl_verify,
-                ..ClientTls::default()
-            },
-            // An entry that comes twice is better than one that never comes.
-            replay: Replay::Any,
-            ..OriginConfig::new(scheme, host, port)
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some(authorization) = &config.auth_header {
+            let mut value = HeaderValue::from_str(authorization)
+                .map_err(|_| CompileError("auth_header cannot be a header value".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        let target = HttpTargetConfig {
+            verify: config.ssl_verify,
+            timeout: Duration::from_secs(config.timeout),
+            headers,
+            ..HttpTargetConfig::new(&config.uri)
         };
-        let resolver =
-            Resolver::system(services.background.clone()).map_err(|e| CompileError(e.to_string()))?;
-        let authorization = config
-            .auth_header
-            .as_deref()
-            .map(HeaderValue::from_str)
-            .transpose();
-        let mut authorization =
-            authorization.map_err(|_| CompileError("auth_header cannot be a header value".to_owned()))?;
-        authorization
-            .iter_mut()
-            .for_each(|value| value.set_sensitive(true));
+        let target = HttpTarget::new(target, &services.background_pool, &services.origins)
+            .map_err(|error| CompileError(format!("uri cannot be used: {error}")))?;
         Ok(Self {
-            pool: Pool::new(resolver),
-            origin: services.origins.get(target).map_err(|error| unusable(&error))?,
-            target: uri
-                .path_and_query()
-                .cloned()
-                .unwrap_or_else(|| PathAndQuery::from_static("/")),
-            authorization,
+            target,
             concat: config.concat_method,
             single: config.batch_max_size == 1,
-            timeout: Duration::from_secs(config.timeout),
         })
     }
 
-    pub(super) fn request(&self, entries: &[Vec<u8>]) -> Request<Body> {
-        let content_type = match self.concat {
-            Concat::Json => HeaderValue::from_static("application/json"),
-            Concat::NewLine => HeaderValue::from_static("text/plain"),
-        };
-        let mut request = Request::new(Body::from(self.body(entries)));
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = self.target.clone().into();
-        request.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        if let Some(authorization) = &self.authorization {
-            request
-                .headers_mut()
-                .insert(header::AUTHORIZATION, authorization.clone());
-        }
-        request
+    #[cfg(test)]
+    pub(super) fn request(&self, entries: &[Vec<u8>]) -> http::Request<sluice_net::Body> {
+        self.target.request(self.body(entries))
     }
 
-    fn body(&self, entries: &[Vec<u8>]) -> Vec<u8> {
-        match (self.concat, entries) {
-            (_, [entry]) if self.single => entry.clone(),
-            (Concat::NewLine, entries) => entries.join(&b'\n'),
-            (Concat::Json, entries) => [b"[", &*entries.join(&b','), b"]"].concat(),
+    fn body(&self, entries: &[Vec<u8>]) -> Bytes {
+        match self.concat {
+            Concat::NewLine => entries.join(&b'\n').into(),
+            Concat::Json => json_of(entries, self.single).into(),
         }
     }
 }
@@ -124,22 +84,10 @@ impl HttpSender {
 impl BatchSender<Vec<u8>> for HttpSender {
     type Error = HttpSendError;
 
-    async fn send(&self, entries: &[Vec<u8>]) -> Result<(), HttpSendError> {
-        let limits = Timeouts {
-            connect: self.timeout,
-            send: self.timeout,
-            read: self.timeout,
-        };
-        let answer = self
-            .pool
-            .send(&self.origin, self.request(entries), limits)
-            .await?;
-        let (head, body) = answer.response.into_parts();
-        // Whatever becomes of the body, the status has said it all.
-        let _ = tokio::time::timeout(self.timeout, body.collect_limited(ANSWER_MAX)).await;
-        match head.status.as_u16() {
+    async fn send(&self, entries: &[Vec<u8>]) -> Result<Delivered, HttpSendError> {
+        match self.target.post(self.body(entries)).await?.status.as_u16() {
             status @ 400.. => Err(HttpSendError::Status(status)),
-            _ => Ok(()),
+            _ => Ok(Delivered::default()),
         }
     }
 }

@@ -1,6 +1,9 @@
 use http::Request;
 use serde_json::Value;
+use sluice_core::CompileError;
+use sluice_net::Body;
 use sluice_observe::BatchSender;
+use sluice_resource::CheckScope;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -86,6 +86,14 @@ impl Members {
         })
     }
 
+    pub(super) fn use_variable(&self, name: &str) -> bool {
+        self.0.iter().any(|(_, member)| match member {
+            Member::Variable(variable) => variable == name,
+            Member::Object(inner) => inner.use_variable(name),
+            _ => false,
+        })
+    }
+
     /// Writes the members that `keep` lets pass. Variables without a value are left out.
     pub(super) fn write<M: SerializeMap>(
         &self,

@@ -11,7 +11,7 @@ use sluice_core::{Context, MASK};
 use sluice_record::Record;
 use smallvec::SmallVec;
 
-use super::{EntryFormat, body, shown};
+use super::{EntryFormat, body};
 
 /// The names that it uses, those of ids apart.
 pub(super) const MEMBERS: [&str; 10] = [
@@ -94,7 +94,7 @@ struct Consumer<'a> {
 }
 
 fn request<'a>(format: &EntryFormat, cx: &'a Context, record: &'a Record) -> Request<'a> {
-    let uri = shown::request_uri(cx);
+    let uri = cx.logged_uri();
     let rule = &format.request_body;
     Request {
         url: format!(
