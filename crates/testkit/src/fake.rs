@@ -1,6 +1,7 @@
 //! Fake LLM providers.
 
 mod anthropic;
+mod bedrock;
 mod contract;
 mod openai;
 mod playback;
@@ -9,6 +10,8 @@ mod record;
 mod reply;
 mod responses;
 mod server;
+pub(crate) mod sigv4;
+mod vertex;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,19 +20,22 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+pub use self::bedrock::{event as bedrock_event, exception as bedrock_exception};
 pub use self::playback::Gate;
 pub use self::prompt::UNICODE_TEXT;
 pub use self::record::Recorded;
 pub use self::reply::Reply;
 use self::server::State;
+pub use self::sigv4::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY};
 use crate::patience::within;
 
 /// An LLM provider on a port of its own, run by a thread of its own until dropped.
 ///
 /// Unless told otherwise it answers by the prompt contract of the SDK scripts (`clients/README.md`): `conf:hello`,
 /// `conf:tool` and so on, in the wire format that the path asks for. It speaks OpenAI chat completions, completions,
-/// responses, embeddings, moderations and models, and Anthropic messages, token counting and models, at any path that
-/// ends as theirs do. Tests script other answers with [`next`](Self::next) and [`always`](Self::always).
+/// responses, embeddings, moderations and models, Anthropic messages, token counting and models, AWS Bedrock Converse,
+/// for which requests must be signed with [`AWS_SECRET_ACCESS_KEY`], and Vertex AI predictions, which take the tokens
+/// that any path ending in `/token` gives out; each at any path that ends as theirs do. Tests script other answers with [`next`](Self::next) and [`always`](Self::always).
 pub struct FakeProvider {
     addr: SocketAddr,
     state: Arc<State>,

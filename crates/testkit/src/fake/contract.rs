@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::prompt::outcome;
 use super::record::Recorded;
-use super::{anthropic, openai, responses};
+use super::{anthropic, bedrock, openai, responses, vertex};
 
 /// A complete answer.
 pub(super) struct Contracted {
@@ -59,6 +59,9 @@ pub(super) fn answer(request: &Recorded, number: usize) -> Contracted {
             None => openai::error(404),
         };
     }
+    if request.path.ends_with("/token") {
+        return vertex::token(request, number);
+    }
     let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
         return if anthropic {
             anthropic::error(400, number)
@@ -73,6 +76,13 @@ pub(super) fn answer(request: &Recorded, number: usize) -> Contracted {
             Err(status) => anthropic::error(status, number),
             Ok(outcome) if streams => anthropic::stream(&body, &outcome, number),
             Ok(outcome) => anthropic::message(&body, &outcome, number),
+        },
+        path if path.ends_with("/converse") || path.ends_with("/converse-stream") => {
+            bedrock::answer(request, &body, number)
+        }
+        path if path.ends_with(":predict") => match vertex::check(request) {
+            Err(refusal) => refusal,
+            Ok(()) => vertex::predict(&body),
         },
         path if path.ends_with("/embeddings") => openai::embeddings(&body),
         path if path.ends_with("/moderations") => openai::moderations(&body, number),

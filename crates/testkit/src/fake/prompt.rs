@@ -154,12 +154,14 @@ fn find_prompt<'a>(value: &'a Value, found: &mut &'a str) {
     }
 }
 
-/// Whether a tool's answer is part of the conversation: chat's `role: tool`, Anthropic's and Responses' item types.
+/// Whether a tool's answer is part of the conversation: chat's `role: tool`, Bedrock's `toolResult`, Anthropic's and
+/// Responses' item types.
 fn has_tool_result(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(has_tool_result),
         Value::Object(members) => {
             members.get("role").is_some_and(|role| role == "tool")
+                || members.contains_key("toolResult")
                 || members
                     .get("type")
                     .is_some_and(|kind| kind == "tool_result" || kind == "function_call_output")

@@ -1,5 +1,7 @@
 //! Scripted answers.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +40,18 @@ enum What {
     },
     /// No HTTP at all: these bytes, then the end of the connection.
     Raw(Bytes),
+    /// As the request asks for.
+    By(Choice),
+}
+
+/// Decides how a request is answered.
+#[derive(Clone)]
+struct Choice(Arc<dyn Fn(&Recorded) -> Reply + Send + Sync>);
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Choice")
+    }
 }
 
 impl Reply {
@@ -112,6 +126,11 @@ impl Reply {
         Self::new(What::Raw(bytes.into()))
     }
 
+    /// The answer that `choose` makes of the request.
+    pub fn by(choose: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> Self {
+        Self::new(What::By(Choice(Arc::new(choose))))
+    }
+
     /// No answer: the connection is closed.
     #[must_use]
     pub fn hang_up() -> Self {
@@ -179,6 +198,14 @@ impl Reply {
         self
     }
 
+    /// The answer to this very request.
+    pub(super) fn chosen(self, request: &Recorded) -> Self {
+        match &self.what {
+            What::By(choice) => choice.0(request),
+            _ => self,
+        }
+    }
+
     /// Waits for what the head waits for.
     pub(super) async fn before_head(&self) {
         if let Some(delay) = self.head_after {
@@ -202,7 +229,7 @@ impl Reply {
             What::Raw(bytes) => return Err(bytes.clone()),
             What::Whole { content_type, body } => (Content::Whole(body.clone()), Some(*content_type)),
             What::Frames { content_type, frames } => (Content::Frames(frames.clone()), Some(*content_type)),
-            What::Contract => {
+            What::Contract | What::By(_) => {
                 let answer = contract::answer(request, number);
                 prepared.status = self.status.unwrap_or(answer.status);
                 for (name, value) in answer.headers {

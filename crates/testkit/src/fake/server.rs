@@ -154,6 +154,7 @@ async fn respond(
         connection,
     };
     let (reply, number) = state.arrive(recorded.clone());
+    let reply = reply.chosen(&recorded);
     let mut watch = Watch::new(state.disconnected.clone());
     reply.before_head().await;
     let Prepared {
