@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use http::HeaderValue;
-use sluice_admin::{AdminOptions, AdminServer, AdminState, BasicAuth, ConfiguredKey, Health};
-use sluice_core::{Registry, SnapshotCell};
+use sluice_admin::{AdminOptions, AdminServer, AdminState, ApiVersion, BasicAuth, ConfiguredKey, Health};
+use sluice_core::{Registry, Services, SnapshotCell};
 use sluice_resource::{Schemas, parse_ip_net};
 use sluice_store::{Database, Keyring, Role, Store};
+use sluice_upstream::CheckerReport;
 
 use crate::config::Config;
 use crate::measuring::Measuring;
@@ -71,6 +72,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) store: &'a Store,
     pub(crate) snapshots: &'a Arc<SnapshotCell>,
     pub(crate) measuring: &'a Measuring,
+    pub(crate) services: &'a Arc<Services>,
 }
 
 /// The control side while it serves.
@@ -91,6 +93,7 @@ impl AdminSide {
             keyring: Keyring::new(&parts.config.apisix.keyring),
             data_plane: parts.snapshots.clone(),
             metrics: parts.measuring.metrics.clone(),
+            checks: checks(parts.services),
             health: health(parts.measuring, stopping.clone()),
             options: options(parts.config)?,
         });
@@ -133,6 +136,12 @@ fn health(measuring: &Measuring, stopping: Arc<AtomicBool>) -> Box<dyn Fn() -> H
     })
 }
 
+/// How checked nodes stand, for the control API.
+fn checks(services: &Arc<Services>) -> Box<dyn Fn() -> Vec<CheckerReport> + Send + Sync> {
+    let services = services.clone();
+    Box::new(move || services.checkers.status())
+}
+
 fn options(config: &Config) -> anyhow::Result<AdminOptions> {
     let admin = &config.admin;
     let tokens = config.apisix.enable_server_tokens;
@@ -161,6 +170,8 @@ fn options(config: &Config) -> anyhow::Result<AdminOptions> {
         allow_default_key: admin.allow_default_key,
         cors: admin.cors,
         key_prefix: config.apisix.key_prefix.clone(),
+        api_version: ApiVersion::from_name(&admin.api_version),
+        standalone: admin.standalone,
         server: HeaderValue::from_static(if tokens { "APISIX/3.18.0" } else { "APISIX" }),
         metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),
         ..AdminOptions::default()

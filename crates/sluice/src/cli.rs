@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
+use crate::config::{self, Config, ConfigError};
 use crate::console::complain;
 use crate::plugins::Plugins;
 
@@ -34,15 +35,34 @@ enum Command {
     Admin(AdminArgs),
 }
 
+/// Where the configuration is.
+#[derive(Args)]
+pub(crate) struct ConfigArgs {
+    /// Configuration file [default: config.yaml, if it is there]
+    #[arg(long, value_name = "FILE", conflicts_with = "apisix_config", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// APISIX's own conf/config.yaml instead
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) apisix_config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// File and environment, with what has to be said about them.
+    pub(crate) fn read(&self) -> Result<(Config, Vec<String>), ConfigError> {
+        if let Some(path) = &self.apisix_config {
+            return config::from_apisix(path, std::env::vars());
+        }
+        let usual = Path::new("config.yaml");
+        let path = self.config.as_deref().or_else(|| usual.exists().then_some(usual));
+        Ok((config::load(path, std::env::vars())?, Vec::new()))
+    }
+}
+
 /// What `serve` takes. Options win over environment variables, those over the file.
 #[derive(Args)]
 pub(crate) struct ServeArgs {
-    /// Configuration file [default: config.yaml, if it is there]
-    #[arg(long, value_name = "FILE", conflicts_with = "apisix_config")]
-    pub(crate) config: Option<PathBuf>,
-    /// APISIX's own conf/config.yaml instead
-    #[arg(long, value_name = "FILE")]
-    pub(crate) apisix_config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: ConfigArgs,
     /// Folder of everything that the gateway keeps [default: ./data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -93,15 +113,11 @@ pub(crate) struct ValidateArgs {
 /// What `admin` takes.
 #[derive(Args)]
 pub(crate) struct AdminArgs {
-    /// Data folder of the gateway
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "SLUICE_DATA_DIR",
-        default_value = "./data",
-        global = true
-    )]
-    pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) files: ConfigArgs,
+    /// Data folder of the gateway [default: what the configuration says]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data_dir: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: AdminCommand,
 }

@@ -60,7 +60,12 @@ pub struct ProxyConfig {
     pub also_listen: Vec<SocketAddr>,
     /// Address of the proxy over TLS, beside `listen`.
     pub tls_listen: Option<SocketAddr>,
-    /// Certificate chain of `tls_listen`, or of `listen` when that is absent: a PEM file.
+    /// More addresses over TLS.
+    pub tls_also_listen: Vec<SocketAddr>,
+    /// Host name that clients mean over TLS which name none.
+    pub tls_fallback_sni: Option<String>,
+    /// Certificate chain where no `ssls` resource is for the name: a PEM file. Without `tls_listen` it makes `listen`
+    /// speak TLS.
     pub tls_cert: Option<PathBuf>,
     /// Its key: a PEM file.
     pub tls_key: Option<PathBuf>,
@@ -104,6 +109,10 @@ pub struct AdminConfig {
     pub allow_default_key: bool,
     /// Answers CORS requests of browsers.
     pub cors: bool,
+    /// The shape of replies: `v3`, or `v2` for tools of old.
+    pub api_version: String,
+    /// The configuration is only written as a whole, to `/apisix/admin/configs` (APISIX's API-driven standalone mode).
+    pub standalone: bool,
 }
 
 /// An admin key of the configuration.
@@ -195,6 +204,10 @@ pub struct ApisixConfig {
     pub enable_server_tokens: bool,
     /// Sends `X-APISIX-Upstream-Status` with every proxied answer.
     pub show_upstream_status_in_response_header: bool,
+    /// Seconds that resolved addresses are kept, whatever their own time to live is.
+    pub dns_resolver_valid: Option<u64>,
+    /// Turns the health checks of all upstreams off.
+    pub disable_upstream_healthcheck: bool,
     /// Prefix of keys in Admin API answers.
     pub key_prefix: String,
     /// Keys that secrets in Admin API write replies are encrypted with; the first encrypts. Empty: shown plain.
@@ -234,6 +247,8 @@ impl Default for ProxyConfig {
             listen: any(9080),
             also_listen: Vec::new(),
             tls_listen: None,
+            tls_also_listen: Vec::new(),
+            tls_fallback_sni: None,
             tls_cert: None,
             tls_key: None,
             workers: 0,
@@ -260,6 +275,8 @@ impl Default for AdminConfig {
             keys: Vec::new(),
             allow_default_key: false,
             cors: true,
+            api_version: "v3".to_owned(),
+            standalone: false,
         }
     }
 }
@@ -328,6 +345,8 @@ impl Default for ApisixConfig {
             delete_uri_tail_slash: false,
             enable_server_tokens: true,
             show_upstream_status_in_response_header: false,
+            dns_resolver_valid: None,
+            disable_upstream_healthcheck: false,
             key_prefix: "/apisix".to_owned(),
             keyring: ["qeddd145sfvddff3", "edd1c9f0985e76a2"]
                 .map(|entry| entry.to_owned().into())

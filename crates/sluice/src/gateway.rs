@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use sluice_core::{CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
-use sluice_limit::{SlidingCounters, WindowCounters};
+use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
-use sluice_observe::{BatchGauges, FileSinks};
-use sluice_proxy::{Behaviour, ListenerOptions, Proxy, ProxyOptions, RunningProxy};
+use sluice_observe::{Batches, FileSinks};
+use sluice_proxy::{Behaviour, ListenerOptions, ListenerTls, Proxy, ProxyOptions, RunningProxy};
+use sluice_redis::Redis;
 use sluice_resource::Schemas;
+use sluice_secret::{Environment, HttpManagers, Secrets};
 use sluice_store::{Database, KeySource, Store, Vault};
-use sluice_upstream::BalancerStates;
+use sluice_upstream::{BalancerStates, Breakers, Checkers};
 
 use crate::admin::{AdminSide, Parts, Sockets};
 use crate::config::Config;
@@ -27,6 +29,9 @@ use crate::{builtin, demo, tls};
 
 /// Live counters of each kind that are kept at most.
 const COUNTERS: usize = 1 << 20;
+
+/// How long loggers may send what they hold when the gateway stops.
+const LOGGERS: Duration = Duration::from_secs(10);
 
 /// What a gateway is made of.
 pub struct GatewayOptions {
@@ -104,7 +109,7 @@ impl Gateway {
         };
         let hostname = hostname();
         let measuring = Measuring::start(&config, &hostname).await?;
-        let services = Arc::new(services(&measuring, &hostname)?);
+        let services = Arc::new(services(&config, &measuring, &hostname)?);
         let schemas = Arc::new(Schemas::compile()?);
         let compiling = Compiling {
             registry: registry.clone(),
@@ -131,6 +136,7 @@ impl Gateway {
             store: &store,
             snapshots: &snapshots,
             measuring: &measuring,
+            services: &services,
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {
@@ -181,6 +187,10 @@ impl Gateway {
         self.admin.stop().await;
         self.measuring.close().await;
         let services = self.services;
+        let lost = services.batches.stop(LOGGERS).await;
+        if lost > 0 {
+            tracing::error!(lost, "log entries could not be sent in time");
+        }
         // Files of loggers are written by a thread of their own.
         let _ = tokio::task::spawn_blocking(move || services.files.flush(Duration::from_secs(5))).await;
         self.store.close().await;
@@ -189,7 +199,7 @@ impl Gateway {
 }
 
 /// The plugins that exist: those of the binary, less those that the configuration leaves out.
-fn registry(plugins: Plugins, config: &Config) -> anyhow::Result<Arc<Registry>> {
+pub(crate) fn registry(plugins: Plugins, config: &Config) -> anyhow::Result<Arc<Registry>> {
     let registry = Registry::new(plugins.into_definitions()?, config.plugins.as_deref());
     for plugin in registry.catalogue().unknown_names() {
         tracing::warn!(plugin, "`plugins` names a plugin that does not exist here");
@@ -227,21 +237,15 @@ pub(crate) async fn open_database(folder: &Path) -> anyhow::Result<Database> {
 
 fn bind_proxy(config: &Config) -> anyhow::Result<Proxy> {
     let proxy = &config.proxy;
-    let tls = tls::server(proxy.tls_cert.as_deref(), proxy.tls_key.as_deref())?;
-    let plain_tls = if proxy.tls_listen.is_none() {
-        tls.clone()
-    } else {
-        None
-    };
-    let mut listeners = vec![ListenerOptions {
-        addr: proxy.listen,
-        tls: plain_tls,
-    }];
-    listeners.extend(proxy.also_listen.iter().map(|addr| ListenerOptions {
-        addr: *addr,
-        tls: None,
-    }));
-    listeners.extend(proxy.tls_listen.map(|addr| ListenerOptions { addr, tls }));
+    let files = tls::server(proxy.tls_cert.as_deref(), proxy.tls_key.as_deref())?;
+    let with_tls = tls::listener(files.clone(), proxy.tls_fallback_sni.as_deref())?;
+    let listener = |addr: SocketAddr, tls: Option<ListenerTls>| ListenerOptions { addr, tls };
+    // A certificate without an address of its own makes the only address speak TLS.
+    let first = (files.is_some() && proxy.tls_listen.is_none()).then(|| with_tls.clone());
+    let mut listeners = vec![listener(proxy.listen, first)];
+    listeners.extend(proxy.also_listen.iter().map(|addr| listener(*addr, None)));
+    let over_tls = proxy.tls_listen.iter().chain(&proxy.tls_also_listen);
+    listeners.extend(over_tls.map(|addr| listener(*addr, Some(with_tls.clone()))));
     let workers = match proxy.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
@@ -278,25 +282,70 @@ fn proxy_schemes(config: &Config) -> impl Iterator<Item = &'static str> + use<> 
     let others = config.proxy.also_listen.len();
     std::iter::once(first)
         .chain(std::iter::repeat_n("http", others))
-        .chain(std::iter::once("https"))
+        .chain(std::iter::repeat("https"))
 }
 
-fn services(measuring: &Measuring, hostname: &str) -> anyhow::Result<Services> {
+pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -> anyhow::Result<Services> {
     let epoch = Instant::now();
+    let background = tokio::runtime::Handle::current();
+    let resolver = resolver(config, &background)?;
+    let background_pool = Pool::new(resolver.clone());
+    let origins = Origins::new(TlsClients::new());
+    let checkers = Checkers::new(background.clone(), resolver.clone(), origins.clone());
+    let managers = HttpManagers::new(background_pool.clone(), origins.clone());
     Ok(Services {
         uids: Uids::default(),
-        counters: WindowCounters::new(COUNTERS, epoch),
-        sliding: SlidingCounters::new(COUNTERS, epoch),
+        counters: Arc::new(LocalCounters::new(COUNTERS, epoch)),
+        redis: Redis::new(tokio::runtime::Handle::current()),
         balancers: BalancerStates::default(),
+        breakers: Breakers::default(),
+        checkers: if config.apisix.disable_upstream_healthcheck {
+            checkers.disabled()
+        } else {
+            checkers
+        },
         records: measuring.queue.clone(),
         metrics: measuring.metrics.clone(),
         files: FileSinks::start().context("cannot start a thread")?,
-        background: tokio::runtime::Handle::current(),
-        batches: BatchGauges::default(),
+        secrets: Secrets::new(Environment::process(), managers, background.clone()),
+        background,
+        batches: Batches::default(),
         tokens: TokenCounter::default(),
         prices: PriceTable::shipped()?,
-        origins: Origins::new(TlsClients::new()),
+        origins,
+        background_pool,
+        resolver,
+        plugin_attr: config.plugin_attr.clone(),
+        asked_variables: measuring.asked_variables.clone(),
+        https_ports: https_ports(config),
         hostname: hostname.into(),
+    })
+}
+
+/// `plugin_attr.redirect.https_port`, else where the proxy listens with TLS (compat §6.8.2).
+fn https_ports(config: &Config) -> Box<[u16]> {
+    let attribute = config
+        .plugin_attr
+        .get("redirect")
+        .and_then(|redirect| redirect.get("https_port"));
+    if let Some(port) = attribute {
+        let port = port.as_u64().and_then(|port| u16::try_from(port).ok());
+        return port.into_iter().collect();
+    }
+    let proxy = &config.proxy;
+    let first = (proxy.tls_cert.is_some() && proxy.tls_listen.is_none()).then_some(proxy.listen);
+    let listeners = first
+        .iter()
+        .chain(&proxy.tls_listen)
+        .chain(&proxy.tls_also_listen);
+    listeners.map(SocketAddr::port).collect()
+}
+
+fn resolver(config: &Config, background: &tokio::runtime::Handle) -> anyhow::Result<Resolver> {
+    let resolver = Resolver::system(background.clone())?;
+    Ok(match config.apisix.dns_resolver_valid {
+        Some(seconds) => resolver.with_ttl(Duration::from_secs(seconds)),
+        None => resolver,
     })
 }
 
@@ -305,7 +354,7 @@ fn start_proxy(
     services: &Arc<Services>,
     snapshots: &Arc<SnapshotCell>,
 ) -> anyhow::Result<RunningProxy> {
-    let resolver = Resolver::system(tokio::runtime::Handle::current())?;
+    let resolver = services.resolver.clone();
     Ok(proxy.start(services.clone(), snapshots.clone(), || {
         Pool::new(resolver.clone())
     })?)

@@ -24,6 +24,7 @@ mod first_run;
 mod gateway;
 mod logging;
 mod measuring;
+pub mod plugin;
 mod plugins;
 mod random;
 mod ready;

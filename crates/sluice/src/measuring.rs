@@ -1,6 +1,8 @@
 //! Wires finished records to metrics, access log and ledger.
 
-use std::collections::BTreeMap;
+mod limits;
+mod prometheus;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +11,12 @@ use serde_json::{Map, Value, json};
 use sluice_core::{Services, SnapshotCell};
 use sluice_ledger::{Ledger, LedgerConfig, LedgerHandle};
 use sluice_observe::{
-    AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, Drain, Escape, Kind, Metrics,
-    MetricsConfig, RecordQueue, RecordSink,
+    AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, AskedVariables, Drain, Escape, Exposition,
+    Kind, Metrics, RecordQueue, RecordSink,
 };
-use sluice_record::Record;
+use sluice_record::{Record, Text};
 
+pub(crate) use self::prometheus::check;
 use crate::config::Config;
 
 /// How long the ends of the chain get to write what they hold.
@@ -23,6 +26,8 @@ const FLUSH: Duration = Duration::from_secs(10);
 pub(crate) struct Measuring {
     pub(crate) queue: Arc<RecordQueue>,
     pub(crate) metrics: Arc<Metrics>,
+    /// What records have to carry for access log and metrics.
+    pub(crate) asked_variables: Box<[Text]>,
     drain: Arc<Drain>,
     access_log: Option<AccessLogHandle>,
     ledger: Option<Ledger>,
@@ -45,14 +50,16 @@ impl Measuring {
     /// Opens the ledger and starts the threads that measure.
     pub(crate) async fn start(config: &Config, hostname: &str) -> anyhow::Result<Self> {
         let queue = Arc::new(RecordQueue::new(RecordQueue::DEFAULT_CAPACITY));
-        let metrics = metrics_config(config, hostname).context("plugin_attr.prometheus")?;
+        let mut asked = AskedVariables::default();
+        let format = format(config, &mut asked);
+        let metrics = prometheus::config(config, hostname, &mut asked).context("plugin_attr.prometheus")?;
         let metrics = Arc::new(Metrics::new(metrics)?);
         let mut sinks: Vec<Box<dyn RecordSink>> = vec![metrics.sink()];
         let target: AccessLogTarget = match config.access_log.target.parse() {
             Ok(target) => target,
             Err(never) => match never {},
         };
-        let started = AccessLog::start(target, format(config))
+        let started = AccessLog::start(target, format)
             .with_context(|| format!("cannot open the access log {}", config.access_log.target))?;
         let access_log = started.map(|(log, handle)| {
             sinks.push(Box::new(log));
@@ -70,6 +77,7 @@ impl Measuring {
         let measuring = Self {
             queue,
             metrics,
+            asked_variables: asked.names().into(),
             drain: Arc::new(drain),
             access_log,
             ledger,
@@ -138,7 +146,9 @@ impl Measuring {
         let services = services.clone();
         self.metrics.register_collector(move |out| {
             services.batches.collect(out);
+            collect_checks(&services, out);
             services.files.collect(out);
+            limits::collect(&services, out);
         });
         let snapshots = snapshots.clone();
         self.metrics.register_collector(move |out| {
@@ -208,6 +218,22 @@ impl Measuring {
     }
 }
 
+/// `apisix_upstream_status`: whether checked nodes are up (compat §7).
+fn collect_checks(services: &Services, out: &mut Exposition) {
+    let mut family = out.apisix_family(
+        "upstream_status",
+        Kind::Gauge,
+        "Whether a node of an upstream is up, as its active checks say.",
+    );
+    for checker in services.checkers.status() {
+        for node in checker.nodes {
+            let (ip, port) = (node.ip.to_string(), node.port.to_string());
+            let labels = [("name", &*checker.name), ("ip", &ip), ("port", &port)];
+            family.sample(&labels, u64::from(node.status.is_up()));
+        }
+    }
+}
+
 async fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {
     let path = config.data_dir.join("ledger.db");
     let days = config.ledger.retention_days;
@@ -220,7 +246,7 @@ async fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {
         .with_context(|| format!("cannot open the ledger {}", path.display()))
 }
 
-fn format(config: &Config) -> AccessLogFormat {
+fn format(config: &Config, asked: &mut AskedVariables) -> AccessLogFormat {
     let Some(template) = &config.access_log.format else {
         return AccessLogFormat::json();
     };
@@ -229,65 +255,16 @@ fn format(config: &Config) -> AccessLogFormat {
     } else {
         Escape::Default
     };
-    let format = AccessLogFormat::template(template, escape);
-    for unknown in format.unknown() {
+    let format = AccessLogFormat::template(template, escape, asked);
+    for unknown in asked
+        .names()
+        .iter()
+        .filter(|name| !sluice_core::is_variable(name))
+    {
         tracing::warn!(
-            variable = unknown,
+            variable = &**unknown,
             "access_log.format names an unknown variable, it prints as -"
         );
     }
     format
-}
-
-/// Whether metrics can be made as configured.
-pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
-    Metrics::new(metrics_config(config, "")?)?;
-    Ok(())
-}
-
-/// `plugin_attr.prometheus` (compat §7).
-fn metrics_config(config: &Config, hostname: &str) -> anyhow::Result<MetricsConfig> {
-    let mut metrics = MetricsConfig {
-        hostname: hostname.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..Default::default()
-    };
-    let Some(attributes) = config.plugin_attr.get("prometheus") else {
-        return Ok(metrics);
-    };
-    if let Some(prefix) = attributes.get("metric_prefix") {
-        metrics.prefix = prefix
-            .as_str()
-            .context("metric_prefix: expected text")?
-            .to_owned();
-    }
-    for (name, buckets) in [
-        ("default_buckets", &mut metrics.latency_buckets),
-        ("llm_latency_buckets", &mut metrics.llm_latency_buckets),
-        ("llm_prompt_tokens_buckets", &mut metrics.prompt_token_buckets),
-        (
-            "llm_completion_tokens_buckets",
-            &mut metrics.completion_token_buckets,
-        ),
-    ] {
-        if let Some(given) = attributes.get(name) {
-            *buckets = serde_json::from_value(given.clone())
-                .with_context(|| format!("{name}: expected a list of numbers"))?;
-        }
-    }
-    let expire = |metric: &Value| {
-        metric
-            .get("expire")
-            .and_then(Value::as_u64)
-            .filter(|seconds| *seconds > 0)
-    };
-    let named = attributes
-        .get("metrics")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
-    metrics.expire = named
-        .filter_map(|(name, metric)| Some((name.clone(), Duration::from_secs(expire(metric)?))))
-        .collect::<BTreeMap<_, _>>();
-    Ok(metrics)
 }

@@ -13,14 +13,16 @@ impl Plugins {
         Self(sluice_plugins::all())
     }
 
-    /// Adds a plugin. One of the same name takes the place of a shipped one.
+    /// Adds a plugin. One of the same name takes the place of a shipped one. A schema that does not compile keeps the
+    /// gateway from starting.
     #[must_use]
-    pub fn with(mut self, plugin: PluginDef) -> Self {
-        if let Ok(plugins) = &mut self.0 {
+    pub fn with(self, plugin: Result<PluginDef, SchemaCompileError>) -> Self {
+        Self(self.0.and_then(|mut plugins| {
+            let plugin = plugin?;
             plugins.retain(|other| other.info.name != plugin.info.name);
             plugins.push(plugin);
-        }
-        self
+            Ok(plugins)
+        }))
     }
 
     pub(crate) fn into_definitions(self) -> Result<Vec<PluginDef>, SchemaCompileError> {

@@ -1,7 +1,8 @@
 //! `sluice admin`: access for whoever owns the data folder.
 
 use anyhow::bail;
-use sluice_store::{Database, Role};
+use serde_json::{Value, json};
+use sluice_store::{Database, NewAuditEntry, Role};
 
 use crate::cli::{AdminArgs, AdminCommand};
 use crate::console::say;
@@ -9,17 +10,21 @@ use crate::{first_run, gateway, random};
 
 /// Changes users and keys; a running gateway follows at once.
 pub(crate) fn admin(args: AdminArgs) -> anyhow::Result<()> {
-    if !args.data_dir.join("sluice.db").exists() {
+    let data_dir = match args.data_dir {
+        Some(folder) => folder,
+        None => args.files.read()?.0.data_dir,
+    };
+    if !data_dir.join("sluice.db").exists() {
         bail!(
             "{} holds no gateway's data (--data-dir names the folder)",
-            args.data_dir.display()
+            data_dir.display()
         );
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let database = gateway::open_database(&args.data_dir).await?;
+        let database = gateway::open_database(&data_dir).await?;
         let done = change(&database, args.command).await;
         database.close().await;
         done
@@ -44,6 +49,14 @@ async fn change(database: &Database, command: AdminCommand) -> anyhow::Result<()
                     .collect();
                 bail!("there is no admin user `{user}`; there is {}", names.join(", "));
             }
+            let changed = json!([{ "path": "/password", "to": "***" }]);
+            note(
+                database,
+                "reset-password",
+                format!("/admin_users/{user}"),
+                changed,
+            )
+            .await?;
             say(format_args!("new password of {user}: {password}"));
         }
         AdminCommand::NewKey { name, role } => {
@@ -54,8 +67,23 @@ async fn change(database: &Database, command: AdminCommand) -> anyhow::Result<()
                 Role::Admin
             };
             first_run::store_key(database, &name, &key, role).await?;
+            let made = json!([{ "path": "", "to": { "name": name, "role": role.as_str() } }]);
+            note(database, "new-key", "/admin_keys".to_owned(), made).await?;
             say(format_args!("new {} key: {key}", role.as_str()));
         }
     }
     Ok(())
+}
+
+/// Writes a change to the audit log.
+async fn note(database: &Database, action: &str, key: String, changes: Value) -> anyhow::Result<()> {
+    let entry = NewAuditEntry {
+        caller: "command line".to_owned(),
+        peer: None,
+        action: action.to_owned(),
+        key,
+        revision: None,
+        changes,
+    };
+    Ok(database.audit_log().append(&[entry]).await?)
 }

@@ -1,17 +1,19 @@
 //! `sluice serve`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::ServeArgs;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::console::say;
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::plugins::Plugins;
 use crate::{logging, ready, version};
+
+/// Exit status after a second signal: that of a shell whose command was interrupted.
+const STOPPED_AT_ONCE: i32 = 130;
 
 /// Serves until told to stop.
 pub(crate) fn serve(args: ServeArgs, plugins: Plugins) -> anyhow::Result<()> {
@@ -56,24 +58,18 @@ async fn run(config: Config, args: &ServeArgs, plugins: Plugins) -> anyhow::Resu
     tracing::info!("stopping: running requests may finish; a second signal stops at once");
     tokio::select! {
         () = gateway.shutdown() => tracing::info!("stopped"),
-        () = signals.stopped() => tracing::warn!("stopped at once"),
+        () = signals.stopped() => {
+            tracing::warn!("stopped at once");
+            // Going back would wait for threads that are busy with what nobody wants any more.
+            std::process::exit(STOPPED_AT_ONCE);
+        }
     }
     Ok(())
 }
 
 /// The configuration from file, environment and options, with what has to be said about it.
 fn configuration(args: &ServeArgs) -> anyhow::Result<(Config, Vec<String>)> {
-    let (mut config, warnings) = match (&args.apisix_config, &args.config) {
-        (Some(path), _) => config::from_apisix(path, std::env::vars())?,
-        (None, Some(path)) => (config::load(Some(path), std::env::vars())?, Vec::new()),
-        (None, None) => {
-            let usual = Path::new("config.yaml");
-            (
-                config::load(usual.exists().then_some(usual), std::env::vars())?,
-                Vec::new(),
-            )
-        }
-    };
+    let (mut config, warnings) = args.files.read()?;
     if let Some(folder) = &args.data_dir {
         config.data_dir.clone_from(folder);
     }

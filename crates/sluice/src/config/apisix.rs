@@ -22,13 +22,19 @@ const WITHOUT_EFFECT: [&str; 3] = [
 ];
 
 /// What is read of `plugin_attr`; the rest of it has no counterpart.
-const PLUGIN_ATTRIBUTES: [&str; 6] = [
+const PLUGIN_ATTRIBUTES: [&str; 12] = [
     "prometheus.metric_prefix",
     "prometheus.default_buckets",
     "prometheus.llm_latency_buckets",
     "prometheus.llm_prompt_tokens_buckets",
     "prometheus.llm_completion_tokens_buckets",
     "prometheus.metrics",
+    "redirect.https_port",
+    "opentelemetry.trace_id_source",
+    "opentelemetry.resource",
+    "opentelemetry.collector",
+    "opentelemetry.batch_span_processor",
+    "opentelemetry.set_ngx_var",
 ];
 
 /// Reads APISIX's configuration, and `SLUICE_…` variables of `environment` over it. The second value says what of the
@@ -78,12 +84,33 @@ fn take_listeners(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
         config.proxy.listen = first?;
     }
     config.proxy.also_listen = addrs.collect::<Result<_, _>>()?;
+    take_tls_listeners(rest, config)?;
     rest.bool("apisix.enable_control", &mut config.control.enabled)?;
     if let Some(control) = rest.take("apisix.control") {
         config.control.listen = listen_addr(&control, "apisix.control")?;
     }
     if let Some(addr) = rest.take("plugin_attr.prometheus.export_addr") {
         config.metrics.listen = Some(listen_addr(&addr, "plugin_attr.prometheus.export_addr")?);
+    }
+    Ok(())
+}
+
+/// APISIX speaks TLS on 9443 unless told otherwise (compat §0).
+fn take_tls_listeners(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
+    const PATH: &str = "apisix.ssl.listen";
+    let mut enabled = true;
+    rest.bool("apisix.ssl.enable", &mut enabled)?;
+    let listeners = match rest.take(PATH) {
+        None => vec![Value::from(9443)],
+        Some(Value::Array(items)) => items,
+        Some(one) => vec![one],
+    };
+    config.proxy.tls_fallback_sni = rest.text("apisix.ssl.fallback_sni")?;
+    if enabled {
+        let addrs = listeners.iter().map(|item| listen_addr(item, PATH));
+        let mut addrs = addrs.collect::<Result<Vec<_>, _>>()?.into_iter();
+        config.proxy.tls_listen = addrs.next();
+        config.proxy.tls_also_listen = addrs.collect();
     }
     Ok(())
 }
@@ -120,6 +147,12 @@ fn take_admin(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
         config.admin.allow = texts(&allow, "deployment.admin.allow_admin")?;
     }
     take_admin_keys(rest, config)?;
+    if let Some(version) = rest.text("deployment.admin.admin_api_version")? {
+        // APISIX takes every other text for the legacy version.
+        let known = if version == "v3" { "v3" } else { "v2" };
+        known.clone_into(&mut config.admin.api_version);
+    }
+    take_standalone(rest, config);
     let mtls = "deployment.admin.admin_api_mtls";
     let mut https = false;
     rest.bool("deployment.admin.https_admin", &mut https)?;
@@ -139,6 +172,24 @@ fn take_admin(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A traditional node without etcd but with an Admin API is told its whole configuration at once (compat §1.8).
+fn take_standalone(rest: &mut Rest, config: &mut Config) {
+    let text = |pointer: &str| rest.value.pointer(pointer).and_then(Value::as_str);
+    let traditional = text("/deployment/role").is_none_or(|role| role == "traditional");
+    let by_api = text("/deployment/role_traditional/config_provider") == Some("yaml");
+    let has_admin = rest.value.pointer("/apisix/enable_admin") != Some(&Value::Bool(false));
+    if traditional && by_api && has_admin {
+        config.admin.standalone = true;
+        for taken in [
+            "deployment.role",
+            "deployment.role_traditional.config_provider",
+            "apisix.enable_admin",
+        ] {
+            rest.take(taken);
+        }
+    }
 }
 
 fn take_admin_keys(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
@@ -206,6 +257,14 @@ fn take_behaviour(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     rest.bool("apisix.enable_server_tokens", &mut apisix.enable_server_tokens)?;
     let shown = &mut apisix.show_upstream_status_in_response_header;
     rest.bool("apisix.show_upstream_status_in_response_header", shown)?;
+    let off = &mut apisix.disable_upstream_healthcheck;
+    rest.bool("apisix.disable_upstream_healthcheck", off)?;
+    const VALID: &str = "apisix.dns_resolver_valid";
+    if let Some(seconds) = rest.text(VALID)? {
+        let parsed = seconds.parse();
+        apisix.dns_resolver_valid =
+            Some(parsed.map_err(|_| format!("`{VALID}`: `{seconds}` is not a number of seconds"))?);
+    }
     let mut encrypts = true;
     rest.bool("apisix.data_encryption.enable_encrypt_fields", &mut encrypts)?;
     if let Some(keyring) = take_keyring(rest)? {
@@ -302,12 +361,40 @@ mod tests {
     }
 
     #[test]
+    fn the_admin_api_may_be_legacy_or_standalone() {
+        let text = "deployment:\n  role: traditional\n  role_traditional: {config_provider: yaml}\n\
+                    \x20 admin: {admin_api_version: default}\n";
+        let (config, warnings) = parse(text).unwrap();
+        assert_eq!(warnings, Vec::<String>::new());
+        assert!(config.admin.standalone);
+        assert_eq!(config.admin.api_version, "v2");
+        let (config, _) = parse(&format!("{text}apisix: {{enable_admin: false}}\n")).unwrap();
+        assert!(!config.admin.standalone);
+        let (config, _) = parse("deployment: {admin: {admin_api_version: v3}}\n").unwrap();
+        assert_eq!(
+            (config.admin.api_version.as_str(), config.admin.standalone),
+            ("v3", false)
+        );
+    }
+
+    #[test]
     fn what_has_no_counterpart_is_named() {
         let (_, warnings) = parse("deployment: {etcd: {host: ['http://127.0.0.1:2379']}}\n").unwrap();
         assert_eq!(
             warnings,
             ["`deployment.etcd.host` has no counterpart and is ignored"]
         );
+    }
+
+    #[test]
+    fn settings_of_upstreams_are_taken_over() {
+        let (config, warnings) =
+            parse("apisix: {dns_resolver_valid: 30, disable_upstream_healthcheck: true}\n").unwrap();
+        assert_eq!(warnings, Vec::<String>::new());
+        assert_eq!(config.apisix.dns_resolver_valid, Some(30));
+        assert!(config.apisix.disable_upstream_healthcheck);
+        let error = parse("apisix: {dns_resolver_valid: soon}\n").unwrap_err().to_string();
+        assert!(error.contains("`apisix.dns_resolver_valid`: `soon`"), "{error}");
     }
 
     #[test]

@@ -46,8 +46,8 @@ impl Config {
         };
         both("proxy", &self.proxy.tls_cert, &self.proxy.tls_key)?;
         both("admin", &self.admin.tls_cert, &self.admin.tls_key)?;
-        if self.proxy.tls_listen.is_some() && self.proxy.tls_cert.is_none() {
-            return Err("`proxy`: tls_listen needs tls_cert and tls_key".to_owned());
+        if self.proxy.tls_listen.is_none() && !self.proxy.tls_also_listen.is_empty() {
+            return Err("`proxy`: tls_also_listen is for more addresses than tls_listen".to_owned());
         }
         if self.proxy.workers > 1024 {
             return Err("`proxy.workers`: more than 1024 threads".to_owned());
@@ -62,6 +62,7 @@ fn check_admin(admin: &AdminConfig) -> Result<(), String> {
             return Err(format!("`admin.{name}` is empty"));
         }
     }
+    one_of("admin.api_version", &admin.api_version, &["v2", "v3"])?;
     let published = |key: &Secret| sluice_admin::is_published_key(key.expose());
     if admin.key.as_ref().is_some_and(published) && !admin.allow_default_key {
         return Err("`admin.key` is a key that APISIX has published: everybody knows it".to_owned());

@@ -13,9 +13,12 @@ proxy:
   #listen: 0.0.0.0:9080
   # More addresses without TLS.
   #also_listen: []
-  # Address of the proxy over TLS. Without it, a certificate makes `listen` speak TLS.
+  # Address of the proxy over TLS, and more of them. Certificates are those of `ssls`, by name.
   #tls_listen: null
-  # Certificate chain and key, PEM files.
+  #tls_also_listen: []
+  # Host name that clients mean which name none.
+  #tls_fallback_sni: null
+  # Certificate chain and key where no `ssls` fit, PEM files. Without tls_listen they make `listen` speak TLS.
   #tls_cert: null
   #tls_key: null
   # Data-plane threads; 0 means one per core.
@@ -51,6 +54,10 @@ admin:
   #allow_default_key: false
   # Answers CORS requests of browsers.
   #cors: true
+  # Shape of replies: v3, or v2 for tools of old.
+  #api_version: v3
+  # The configuration is only written as a whole, to /apisix/admin/configs.
+  #standalone: false
 
 control:
   # The control API has no authentication: keep it on loopback.
@@ -101,6 +108,10 @@ apisix:
   #enable_server_tokens: true
   # Sends X-APISIX-Upstream-Status with every proxied answer.
   #show_upstream_status_in_response_header: false
+  # Seconds that resolved addresses are kept, whatever their own time to live is.
+  #dns_resolver_valid: null
+  # Turns the health checks of all upstreams off.
+  #disable_upstream_healthcheck: false
   # Prefix of keys in Admin API answers.
   #key_prefix: /apisix
   # Keys that secrets in write replies are encrypted with; the first encrypts. Empty: shown plain.

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod compatibility;
 mod configuration;
+mod fields;
 mod links;
 mod markdown;
 mod operations;

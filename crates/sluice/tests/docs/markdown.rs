@@ -67,6 +67,11 @@ impl Page {
         })
     }
 
+    /// The text as it stands.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The cells of all table rows, without heads and rules.
     pub(crate) fn rows(&self) -> Vec<Vec<String>> {
         let lines: Vec<_> = self
@@ -171,6 +176,16 @@ pub(crate) fn code(cell: &str) -> Option<&str> {
     }
     let inner = cell.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
     Some(inner.unwrap_or_else(|| panic!("{cell:?} is neither `code` nor -")))
+}
+
+/// Code in a cell of a table, whatever stands in it.
+pub(crate) fn as_code(text: &str) -> String {
+    let fence = if text.contains('`') { "``" } else { "`" };
+    let text = text.replace('|', "\\|");
+    match text.is_empty() {
+        true => "`\"\"`".to_owned(),
+        false => format!("{fence}{text}{fence}"),
+    }
 }
 
 /// A JSON value as the tables write it: text bare, everything else as JSON.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sluice_core::Registry;
 use sluice_resource::{Catalogue, CheckScope, PluginCatalogue, PluginInfo, Schema};
 
+use crate::fields;
 use crate::markdown::{self, Page};
 
 fn catalogue() -> std::sync::Arc<Catalogue> {
@@ -104,7 +105,10 @@ fn field_tables_are_the_schemas() {
             ("Fields on a consumer", plugin.consumer_schema.as_ref()),
             ("Metadata", plugin.metadata_schema.as_ref()),
         ] {
-            let (documented, real) = (documented(&page, heading), schema.map(fields).unwrap_or_default());
+            let (documented, real) = (
+                documented(&page, heading),
+                schema.map(real_fields).unwrap_or_default(),
+            );
             for (field, default) in &real {
                 match documented.get(field) {
                     None => wrong.push(format!("{} ({heading}): {field} is missing", page.path)),
@@ -158,42 +162,7 @@ fn alternatives(field: &str) -> Vec<String> {
         .collect()
 }
 
-fn fields(schema: &Schema) -> Fields {
-    let mut found = Fields::new();
-    collect(schema.source(), "", &mut found);
-    found
-}
-
-/// Every member that a schema names, at any depth: `a.b` inside an object, `a[].b` inside the items of an array.
-fn collect(schema: &Value, path: &str, found: &mut Fields) {
-    for (name, member) in schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        if name == "_meta" {
-            continue;
-        }
-        let path = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
-        collect(member, &path, found);
-        found.insert(path, member.get("default").map(markdown::shown));
-    }
-    if let Some(items) = schema.get("items") {
-        collect(items, &format!("{path}[]"), found);
-    }
-    for keyword in ["anyOf", "oneOf", "allOf"] {
-        for branch in schema
-            .get(keyword)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            collect(branch, path, found);
-        }
-    }
+fn real_fields(schema: &Schema) -> Fields {
+    let rows = fields::of(schema.source()).into_iter();
+    rows.map(|row| (row.path, row.default)).collect()
 }

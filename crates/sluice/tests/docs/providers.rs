@@ -5,11 +5,12 @@ use sluice_llm::{Carriage, Protocol, Provider, ProviderConf};
 use crate::markdown::{self, Page};
 
 /// The columns of the table of providers, after name and host.
-const COLUMNS: [Protocol; 4] = [
+const COLUMNS: [Protocol; 5] = [
     Protocol::OpenAiChat,
     Protocol::OpenAiResponses,
     Protocol::OpenAiEmbeddings,
     Protocol::AnthropicMessages,
+    Protocol::BedrockConverse,
 ];
 
 fn section(heading: &str) -> Page {
@@ -43,16 +44,19 @@ fn the_table_of_providers_is_theirs() {
         for (protocol, cell) in COLUMNS.into_iter().zip(&row[2..]) {
             let expected = match provider.carriage(protocol) {
                 Err(_) => "-".to_owned(),
-                Ok(Carriage::AnthropicToChat(_)) => "converted".to_owned(),
+                Ok(Carriage::AnthropicToChat(_) | Carriage::EmbeddingsToPredict(_)) => "converted".to_owned(),
                 Ok(_) if provider.is_built_in() => "yes".to_owned(),
                 Ok(carriage) => {
                     let path = carriage
                         .endpoint()
-                        .and_then(|endpoint| endpoint.path(&place, None, false));
+                        .and_then(|endpoint| endpoint.path(&place, Some("model"), false));
                     format!("`{}`", path.unwrap())
                 }
             };
-            let cell = cell.replace("<project>", "project").replace("<region>", "region");
+            let cell = cell
+                .replace("<project>", "project")
+                .replace("<region>", "region")
+                .replace("<model>", "model");
             assert!(
                 cell.starts_with(&expected),
                 "{name} and {protocol}: {cell}, not {expected}"

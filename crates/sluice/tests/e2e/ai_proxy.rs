@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sluice_testkit::{FakeProvider, Gate, Gateway, Reply};
 
-use crate::support::{chat, openai, put_route, with_route};
+use crate::support::{chat, chat_stream, openai, put_route, stream_to_end, with_route};
 
 async fn start(provider: &FakeProvider) -> Gateway {
     with_route(json!({ "ai-proxy": openai(provider) })).await
@@ -129,8 +129,7 @@ async fn options_overwrite_members_and_overrides_follow() {
 async fn streams_ask_for_usage_and_show_it() {
     let provider = FakeProvider::start();
     let gateway = start(&provider).await;
-    let mut body = chat("conf:hello");
-    body["stream"] = json!(true);
+    let body = chat_stream("conf:hello");
     let answer = gateway
         .client()
         .post(CHAT)
@@ -159,8 +158,7 @@ async fn no_event_waits_for_another() {
     let gateway = start(&provider).await;
     let gate = Gate::closed();
     provider.next(Reply::events(["{\"n\":1}", "{\"n\":2}", "[DONE]"]).gated(&gate));
-    let mut body = chat("hi");
-    body["stream"] = json!(true);
+    let body = chat_stream("hi");
     gate.open(1);
     let mut events = gateway
         .client()
@@ -372,19 +370,8 @@ async fn response_limits_end_answers() {
 async fn a_stream_that_the_upstream_breaks_off_never_ends_cleanly() {
     let provider = FakeProvider::start();
     let gateway = start(&provider).await;
-    let mut body = chat("conf:cut");
-    body["stream"] = json!(true);
-    let finished = gateway
-        .client()
-        .post(CHAT)
-        .json(&body)
-        .send()
-        .await
-        .expect_status(200)
-        .await
-        .events()
-        .finish()
-        .await;
+    let body = chat_stream("conf:cut");
+    let finished = stream_to_end(gateway.client().post(CHAT).json(&body)).await;
     assert!(finished.broken, "the client sees that the stream broke");
     assert_ne!(finished.data().last(), Some(&"[DONE]"));
 }
@@ -396,8 +383,7 @@ async fn when_the_client_leaves_the_upstream_call_is_cancelled() {
     let gate = Gate::closed();
     gate.open(1);
     provider.next(Reply::events(["{\"n\":1}", "{\"n\":2}"]).gated(&gate));
-    let mut body = chat("hi");
-    body["stream"] = json!(true);
+    let body = chat_stream("hi");
     let mut events = gateway
         .client()
         .post(CHAT)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sluice_testkit::{Answer, FakeProvider, Gateway, Reply};
 
-use crate::support::{chat, openai, put_route, with_route};
+use crate::support::{chat, chat_stream, openai, put_route, stream_to_end, with_route};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -63,19 +63,8 @@ async fn an_expression_prices_the_raw_usage() {
     assert_eq!(remaining(&gateway).await, Some(100));
     assert_eq!(remaining(&gateway).await, Some(83));
     provider.always(Reply::contract());
-    let mut body = chat("conf:hello");
-    body["stream"] = json!(true);
-    gateway
-        .client()
-        .post(CHAT)
-        .json(&body)
-        .send()
-        .await
-        .expect_status(200)
-        .await
-        .events()
-        .finish()
-        .await;
+    let body = chat_stream("conf:hello");
+    stream_to_end(gateway.client().post(CHAT).json(&body)).await;
     assert_eq!(
         remaining(&gateway).await,
         Some(83 - 17 - 20),
@@ -118,8 +107,7 @@ async fn a_stream_is_charged_before_its_last_byte_is_released() {
     let provider = FakeProvider::start();
     let gateway = limited(&provider, json!({ "limit": 100, "time_window": 60 })).await;
     provider.always(Reply::contract());
-    let mut body = chat("conf:hello");
-    body["stream"] = json!(true);
+    let body = chat_stream("conf:hello");
     for left in ["100", "85", "70", "55"] {
         let answer = gateway
             .client()

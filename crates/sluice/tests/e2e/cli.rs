@@ -334,6 +334,28 @@ async fn a_reset_password_takes_the_place_of_the_old_one() {
 }
 
 #[tokio::test]
+async fn admin_commands_read_the_configuration_as_serve_does() {
+    let dir = folder();
+    std::fs::write(dir.path().join("config.yaml"), "data_dir: elsewhere\n").unwrap();
+    std::fs::write(dir.path().join("other.yaml"), "data_dir: third\n").unwrap();
+    serve(dir.path(), []).serving().await.stop().await;
+    assert!(dir.path().join("elsewhere/sluice.db").exists());
+    let new_key = || sluice(dir.path(), ["admin", "new-key"]);
+    assert!(new_key().ended().await.output().starts_with("new admin key: "));
+    let wrong = [
+        new_key().env("SLUICE_DATA_DIR", "variable"),
+        new_key().arg("--config").arg("other.yaml"),
+        new_key().env("SLUICE_DATA_DIR", "variable").arg("--data-dir").arg("option"),
+    ];
+    for (command, folder) in wrong.into_iter().zip(["variable", "third", "option"]) {
+        let complaint = command.ended().await.complaint();
+        assert!(complaint.contains(&format!("{folder} holds no gateway's data")), "{complaint}");
+    }
+    std::fs::write(dir.path().join("config.yaml"), "data_dirr: x\n").unwrap();
+    assert!(new_key().ended().await.complaint().contains("data_dirr"));
+}
+
+#[tokio::test]
 async fn admin_commands_need_a_data_folder() {
     let dir = folder();
     for command in ["new-key", "reset-password"] {

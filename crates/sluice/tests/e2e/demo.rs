@@ -3,7 +3,7 @@
 use serde_json::json;
 use sluice_testkit::Gateway;
 
-use crate::support::{binary, chat};
+use crate::support::{binary, chat, stream_to_end};
 
 /// The key in the `curl` that the gateway prints.
 async fn printed_key(gateway: &Gateway) -> String {
@@ -42,15 +42,7 @@ async fn the_echo_provider_streams_and_embeds() {
         .client()
         .post("/v1/chat/completions")
         .header("authorization", &format!("Bearer {key}"));
-    let finished = call
-        .json(&body)
-        .send()
-        .await
-        .expect_status(200)
-        .await
-        .events()
-        .finish()
-        .await;
+    let finished = stream_to_end(call.json(&body)).await;
     assert!(!finished.broken);
     assert!(finished.data().len() > 3, "several chunks");
     assert_eq!(*finished.data().last().unwrap(), "[DONE]");

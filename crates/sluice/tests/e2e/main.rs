@@ -3,25 +3,35 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 #![allow(clippy::too_many_lines, reason = "a scenario is told in one piece")]
 
+mod admin_api;
+mod ai_instances;
 mod ai_proxy;
 mod ai_proxy_multi;
 mod ai_rate_limiting;
+mod auth_plugins;
 mod bad_input;
 mod boot;
 mod canaries;
 mod cli;
+mod cloud_providers;
 mod crash;
 mod demo;
+mod health;
 mod ledger;
+mod limits;
 mod listeners;
+mod loggers;
 mod measuring;
 mod native;
 mod peer;
 mod process;
+mod prompt_plugins;
 mod routing;
 mod scrape;
 mod sdk;
+mod secrets;
 mod smoke;
+mod ssls;
 mod support;
 mod traffic_plugins;
 mod upstreams;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sluice_testkit::{Call, FakeProvider, Gate, Gateway, Reply};
 
-use crate::support::{chat, gateway, openai, put_route};
+use crate::support::{chat, chat_stream, gateway, openai, put, put_route, stream_to_end};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -29,8 +29,7 @@ fn ask(gateway: &Gateway, body: &Value) -> Call {
 }
 
 fn stream() -> Value {
-    let mut body = chat("conf:hello");
-    body["stream"] = json!(true);
+    let body = chat_stream("conf:hello");
     body
 }
 
@@ -55,6 +54,57 @@ async fn rate_limit_and_retry_headers_of_the_provider_are_kept() {
 }
 
 #[tokio::test]
+async fn the_list_of_models_is_asked_for_where_the_provider_has_it() {
+    let provider = FakeProvider::start();
+    let addr = provider.addr();
+    let gateway = gateway().await;
+    for (name, endpoint, asked, expected) in [
+        ("openai", "", "/v1/models", "/v1/models"),
+        ("openai", "", "/v1/models/gpt-4o", "/v1/models/gpt-4o"),
+        ("openrouter", "", "/v1/models", "/api/v1/models"),
+        ("deepseek", "", "/v1/models", "/models"),
+        ("gemini", "", "/v1/models", "/v1beta/openai/models"),
+        (
+            "openai-compatible",
+            "/custom/v1/chat/completions",
+            "/v1/models",
+            "/custom/v1/models",
+        ),
+        (
+            "openai-compatible",
+            "/base/v1",
+            "/v1/models?limit=3",
+            "/base/v1/models?limit=3",
+        ),
+    ] {
+        let mut conf = openai(&provider);
+        conf["provider"] = json!(name);
+        conf["override"]["endpoint"] = json!(format!("http://{addr}{endpoint}"));
+        let plugins = json!({ "key-auth": { "key": "sk-native" }, "ai-proxy": conf });
+        put(
+            &gateway,
+            "/consumers",
+            json!({ "username": "native", "plugins": plugins }),
+        )
+        .await;
+        provider.next(Reply::json(200, &json!({ "object": "list", "data": [] })));
+        let call = gateway
+            .client()
+            .get(asked)
+            .header("authorization", "Bearer sk-native");
+        call.send().await.expect_status(200).await.bytes().await;
+        let seen = provider.last_request();
+        let query = seen.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let target = format!("{}{query}", seen.path);
+        assert_eq!(
+            (seen.method.as_str(), target.as_str()),
+            ("GET", expected),
+            "{name}{endpoint}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_callers_key_and_unlisted_headers_stay_behind() {
     let provider = FakeProvider::start();
     let gateway = client_of("ai-proxy", openai(&provider)).await;
@@ -74,14 +124,7 @@ async fn the_callers_key_and_unlisted_headers_stay_behind() {
 async fn usage_is_asked_for_and_hidden_from_a_client_that_did_not_ask() {
     let provider = FakeProvider::start();
     let gateway = client_of("ai-proxy", openai(&provider)).await;
-    let finished = ask(&gateway, &stream())
-        .send()
-        .await
-        .expect_status(200)
-        .await
-        .events()
-        .finish()
-        .await;
+    let finished = stream_to_end(ask(&gateway, &stream())).await;
     assert!(finished.data().iter().all(|data| !data.contains("\"usage\":{")));
     assert_eq!(finished.data().last(), Some(&"[DONE]"));
     assert_eq!(
@@ -91,14 +134,7 @@ async fn usage_is_asked_for_and_hidden_from_a_client_that_did_not_ask() {
 
     let mut body = stream();
     body["stream_options"] = json!({ "include_usage": true });
-    let finished = ask(&gateway, &body)
-        .send()
-        .await
-        .expect_status(200)
-        .await
-        .events()
-        .finish()
-        .await;
+    let finished = stream_to_end(ask(&gateway, &body)).await;
     assert!(finished.data().iter().any(|data| data.contains("\"usage\":{")));
 }
 
@@ -108,14 +144,7 @@ async fn a_broken_stream_ends_with_an_error_event() {
     let gateway = client_of("ai-proxy", openai(&provider)).await;
     let mut body = stream();
     body["messages"][0]["content"] = json!("conf:cut");
-    let finished = ask(&gateway, &body)
-        .send()
-        .await
-        .expect_status(200)
-        .await
-        .events()
-        .finish()
-        .await;
+    let finished = stream_to_end(ask(&gateway, &body)).await;
     let last: Value = serde_json::from_str(finished.data().last().unwrap()).unwrap();
     assert_eq!(last["error"]["code"], "upstream_cut");
 }
@@ -157,14 +186,7 @@ async fn failover_is_free_until_the_first_event() {
     let conf = json!({ "instances": [instance("a", 1), instance("b", 0)] });
     let gateway = client_of("ai-proxy-multi", conf).await;
     provider.next(Reply::events(["never sent"]).cut_after(0));
-    let finished = ask(&gateway, &stream())
-        .send()
-        .await
-        .expect_status(200)
-        .await
-        .events()
-        .finish()
-        .await;
+    let finished = stream_to_end(ask(&gateway, &stream())).await;
     assert_eq!(
         finished.data().last(),
         Some(&"[DONE]"),

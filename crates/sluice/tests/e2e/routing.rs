@@ -85,6 +85,11 @@ async fn hosts_come_before_paths() {
         ("wilder", json!({ "uri": "/*", "host": "*.com" })),
         ("deep", json!({ "uri": "/deep", "host": "*.b.foo.com" })),
         ("of-service", json!({ "uri": "/of-service", "service_id": "s" })),
+        ("v6", json!({ "uri": "/*", "host": "[::1]" })),
+        (
+            "v6-var",
+            json!({ "uri": "/var", "vars": [["host", "==", "[::2]"]] }),
+        ),
     ] {
         speaking(&gateway, id, route).await;
     }
@@ -100,6 +105,9 @@ async fn hosts_come_before_paths() {
         ("com", "/y", "404"),
         ("service.example", "/of-service", "of-service"),
         ("other.example", "/of-service", "404"),
+        ("[::1]", "/x", "v6"),
+        ("[::1]:9080", "/x", "v6"),
+        ("[::2]:9080", "/var", "v6-var"),
     ] {
         assert_eq!(get_at(&gateway, host, target).await, id, "{host}{target}");
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sluice_testkit::{Call, FakeProvider, Gateway};
+use sluice_testkit::{Call, FakeProvider, Finished, Gateway};
 
 /// The binary under test.
 pub(crate) fn binary() -> &'static Path {
@@ -28,6 +28,13 @@ pub(crate) fn openai(provider: &FakeProvider) -> Value {
 /// A chat request body.
 pub(crate) fn chat(text: &str) -> Value {
     json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": text }] })
+}
+
+/// A chat request body that asks for a stream.
+pub(crate) fn chat_stream(text: &str) -> Value {
+    let mut body = chat(text);
+    body["stream"] = json!(true);
+    body
 }
 
 /// A gateway with one stored route, `/v1/chat/completions`, that carries these plugins.
@@ -85,4 +92,10 @@ pub(crate) fn dead_addr() -> SocketAddr {
 /// Sends a request that must get this status, and reads the answer to its end.
 pub(crate) async fn done(call: Call, status: u16) {
     call.send().await.expect_status(status).await.bytes().await;
+}
+
+/// Sends a request that must be answered with a stream, and reads it to its end.
+pub(crate) async fn stream_to_end(call: Call) -> Finished {
+    let answer = call.send().await.expect_status(200).await;
+    answer.events().finish().await
 }

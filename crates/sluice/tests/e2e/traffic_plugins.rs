@@ -1,10 +1,16 @@
-//! The plugins that are not about AI, on routes with a plain upstream (compat §3.5, §6.1–6.7).
+//! The plugins that are not about AI, on routes with a plain upstream (compat §3.5, §6.1–6.8).
 
 mod access;
+mod api_breaker;
+mod echo;
+mod fault_injection;
 mod key_auth;
 mod limit_count;
+mod mocking;
+mod redirect;
 mod request_id;
 mod rewrite;
+mod traffic_split;
 
 use serde_json::{Value, json};
 use sluice_testkit::{FakeProvider, Gateway, Reply};

@@ -1,5 +1,6 @@
 //! Plain upstreams: what nodes see of a request and clients of an answer (compat §8).
 
+mod balancers;
 mod bodies;
 mod connections;
 mod nodes;

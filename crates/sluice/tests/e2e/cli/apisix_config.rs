@@ -18,6 +18,8 @@ apisix:
       port: 0
       enable_http2: true
   enable_ipv6: false
+  ssl:
+    enable: false
   enable_control: true
   control:
     ip: 127.0.0.1

@@ -7,7 +7,7 @@ use sluice_testkit::{FakeProvider, Gate, Gateway, Reply};
 
 use super::counted;
 use crate::scrape::Scrape;
-use crate::support::{chat, done, openai, put_route};
+use crate::support::{chat, chat_stream, done, openai, put_route};
 
 /// Family, kind and labels (compat §7).
 const APISIX: &[(&str, &str, &str)] = &[
@@ -134,8 +134,7 @@ async fn names_kinds_and_labels_are_those_of_the_reference() {
 async fn after_three_requests(provider: &FakeProvider) -> Scrape {
     let gateway = start(provider).await;
     done(call(&gateway, "conf:hello"), 200).await;
-    let mut body = chat("conf:reason");
-    body["stream"] = json!(true);
+    let body = chat_stream("conf:reason");
     done(call(&gateway, "").json(&body), 200).await;
     done(call(&gateway, "hi").header("apikey", "wrong"), 401).await;
     counted(&gateway, 3).await

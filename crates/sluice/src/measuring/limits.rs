@@ -1,0 +1,29 @@
+//! What metrics tell of limits.
+
+use sluice_core::Services;
+use sluice_observe::{Exposition, Kind};
+
+/// Limits that could not be decided, and the Redis clients behind them.
+pub(super) fn collect(services: &Services, out: &mut Exposition) {
+    let (passed, refused) = services.counters.undecided_counts();
+    let mut undecided = out.family(
+        "sluice_limit_undecided_total",
+        Kind::Counter,
+        "Requests whose limit could not be decided, by what became of them.",
+    );
+    undecided.sample(&[("outcome", "passed")], passed);
+    undecided.sample(&[("outcome", "refused")], refused);
+    for client in services.redis.status() {
+        let redis = ("redis", client.name.as_str());
+        out.family("sluice_redis_up", Kind::Gauge, "Whether a Redis can be reached.")
+            .sample(&[redis], u64::from(client.up));
+        let help = "Scripts that were run or tried.";
+        out.family("sluice_redis_calls_total", Kind::Counter, help)
+            .sample(&[redis], client.calls);
+        let help = "Scripts that gave no result, by reason.";
+        let mut failures = out.family("sluice_redis_failures_total", Kind::Counter, help);
+        for (reason, count) in client.failures {
+            failures.sample(&[redis, ("reason", reason)], count);
+        }
+    }
+}
