@@ -101,7 +101,7 @@ fn pack(entries: &[Vec<u8>], single: bool) -> (Vec<Vec<u8>>, usize) {
         match datagrams.last_mut() {
             _ if single => datagrams.push(entry.clone()),
             // The comma takes the place of the closing bracket.
-            Some(array) if array.len() + entry.len() + 1 <= MAX_DATAGRAM => {
+            Some(array) if array.len() + entry.len() < MAX_DATAGRAM => {
                 array.pop();
                 array.push(b',');
                 array.extend_from_slice(entry);
