@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 11] = [
     &["proxy", "plugins", "admin"],
     &["exchange"],
     &["core"],
-    &["secret", "store", "limit", "ledger", "observe", "upstream"],
+    &["secret", "store", "limit", "cache", "ledger", "observe", "upstream"],
     &["cloud"],
     &["net", "sql", "redis"],
     &["record"],

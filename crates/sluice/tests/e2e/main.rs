@@ -22,6 +22,7 @@ mod limits;
 mod listeners;
 mod loggers;
 mod measuring;
+mod moderation;
 mod native;
 mod peer;
 mod process;
