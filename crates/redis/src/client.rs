@@ -80,7 +80,20 @@ impl Client {
     /// # Errors
     /// See [`RedisError`].
     pub async fn run(&self, script: &Script, key: &str, args: &[Arg<'_>]) -> Result<Reply, RedisError> {
-        let outcome = self.shared.run(script, key, args).await;
+        self.perform(Work::Script(script, key, args)).await
+    }
+
+    /// Runs one command, within the bound of the configuration. In a cluster it must be one with a key, by which its
+    /// node is known.
+    ///
+    /// # Errors
+    /// See [`RedisError`].
+    pub async fn call(&self, command: &str, args: &[Arg<'_>]) -> Result<Reply, RedisError> {
+        self.perform(Work::Command(command, args)).await
+    }
+
+    async fn perform(&self, work: Work<'_>) -> Result<Reply, RedisError> {
+        let outcome = self.shared.perform(work).await;
         self.shared.counts.count(&outcome);
         if let Err(error @ (RedisError::Refused(_) | RedisError::Reply)) = &outcome {
             self.shared.complain(error);
@@ -103,14 +116,14 @@ impl Drop for Client {
 }
 
 impl Shared {
-    async fn run(&self, script: &Script, key: &str, args: &[Arg<'_>]) -> Result<Reply, RedisError> {
+    async fn perform(&self, work: Work<'_>) -> Result<Reply, RedisError> {
         let deadline = tokio::time::Instant::now() + self.config.timeout;
         let (number, mut connection) = match tokio::time::timeout_at(deadline, self.connection()).await {
             Ok(connection) => connection?,
             Err(_) => return Err(RedisError::Timeout),
         };
         self.touch();
-        match tokio::time::timeout_at(deadline, evaluate(&mut connection, script, key, args)).await {
+        match tokio::time::timeout_at(deadline, work.on(&mut connection)).await {
             Ok(Ok(value)) => value.try_into(),
             Ok(Err(error)) => {
                 if RedisError::is_loss(&error) {
@@ -166,7 +179,7 @@ impl Shared {
         let (now, last) = (self.millis(), self.last_complaint.load(Ordering::Relaxed));
         if last == 0 || now.saturating_sub(last) >= 1000 {
             self.last_complaint.store(now.max(1), Ordering::Relaxed);
-            tracing::warn!(redis = self.config.name(), %error, "redis does not run a script");
+            tracing::warn!(redis = self.config.name(), %error, "redis refuses");
         }
     }
 
@@ -195,17 +208,29 @@ impl Shared {
     }
 }
 
-async fn evaluate(
-    connection: &mut Connection,
-    script: &Script,
-    key: &str,
-    args: &[Arg<'_>],
-) -> redis::RedisResult<redis::Value> {
-    match connection.send(&script.by_digest(key, args)).await {
-        Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-            connection.send(&script.by_source(key, args)).await
+/// What is to be done on a connection.
+#[derive(Clone, Copy)]
+enum Work<'a> {
+    Script(&'a Script, &'a str, &'a [Arg<'a>]),
+    Command(&'a str, &'a [Arg<'a>]),
+}
+
+impl Work<'_> {
+    async fn on(self, connection: &mut Connection) -> redis::RedisResult<redis::Value> {
+        let (script, key, args) = match self {
+            Self::Script(script, key, args) => (script, key, args),
+            Self::Command(name, args) => {
+                let mut command = redis::cmd(name);
+                args.iter().for_each(|arg| arg.write_to(&mut command));
+                return connection.send(&command).await;
+            }
+        };
+        match connection.send(&script.by_digest(key, args)).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                connection.send(&script.by_source(key, args)).await
+            }
+            other => other,
         }
-        other => other,
     }
 }
 

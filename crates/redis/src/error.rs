@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-/// Why a script gave no result. Goes to logs: it may name servers, it shows no secret.
+/// Why a script or command gave no result. Goes to logs: it may name servers, it shows no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedisError {
     /// The server is known to be unreachable; nothing was tried.
@@ -15,7 +15,7 @@ pub enum RedisError {
     /// The server refused.
     #[error("redis refused: {0}")]
     Refused(String),
-    /// The script's result has another shape than expected.
+    /// The result has another shape than expected.
     #[error("unexpected reply of redis")]
     Reply,
 }

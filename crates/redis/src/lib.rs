@@ -1,4 +1,4 @@
-//! Redis clients that run scripts within a time bound: a single server, a cluster, or a master behind sentinels.
+//! Redis clients that run scripts and commands within a time bound: a single server, a cluster, or a master behind sentinels.
 //!
 //! Stands at the bottom, beside `sql` and `net`, below `limit`. It knows no counter and no plugin; the scripts belong
 //! to the crates above. No type of the library that it wraps shows.

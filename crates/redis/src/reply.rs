@@ -1,8 +1,8 @@
-//! What scripts return.
+//! What scripts and commands return.
 
 use crate::error::RedisError;
 
-/// The result of a script.
+/// The result of a script or command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// Nothing.

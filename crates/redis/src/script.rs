@@ -10,13 +10,22 @@ pub struct Script {
     digest: Box<str>,
 }
 
-/// An argument, `ARGV[n]`.
+/// An argument of a command, or of a script: `ARGV[n]`.
 #[derive(Clone, Copy, Debug)]
 pub enum Arg<'a> {
     /// A number.
     Int(i64),
     /// Text or bytes.
     Bytes(&'a [u8]),
+}
+
+impl Arg<'_> {
+    pub(crate) fn write_to(self, command: &mut Cmd) {
+        match self {
+            Self::Int(number) => command.arg(number),
+            Self::Bytes(bytes) => command.arg(bytes),
+        };
+    }
 }
 
 impl Script {
@@ -43,11 +52,6 @@ impl Script {
 fn command(name: &str, script: &str, key: &str, args: &[Arg<'_>]) -> Cmd {
     let mut command = redis::cmd(name);
     command.arg(script).arg(1).arg(key);
-    for arg in args {
-        match arg {
-            Arg::Int(number) => command.arg(number),
-            Arg::Bytes(bytes) => command.arg(*bytes),
-        };
-    }
+    args.iter().for_each(|arg| arg.write_to(&mut command));
     command
 }
