@@ -119,6 +119,16 @@ impl Body {
         }
     }
 
+    /// Whether bytes are still to come from elsewhere.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        match self {
+            Self::Empty | Self::Full(_) => false,
+            Self::Chunked(inner) => inner.is_stream(),
+            Self::Incoming(_) | Self::Upstream(_) | Self::Boxed(_) => true,
+        }
+    }
+
     /// The same body once more, if it has been at hand from the start.
     #[must_use]
     pub fn replay(&self) -> Option<Self> {
