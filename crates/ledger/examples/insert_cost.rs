@@ -129,6 +129,7 @@ fn sample(count: u32, consumers: u32) -> Vec<Arc<Record>> {
                 cost: Cost::MicroUsd(i64::from(scattered % 20_000)),
                 ..AiRecord::default()
             })),
+            cache: None,
             error: None,
         })
     };

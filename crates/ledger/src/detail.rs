@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::Method;
 use serde::{Deserialize, Serialize};
 use sluice_llm::{Provenance, Usage};
-use sluice_record::{AiRecord, Ended, Record, ResponseSource};
+use sluice_record::{AiRecord, Ended, GuardHit, Record, ResponseSource};
 
 use crate::series::clip;
 
@@ -52,6 +52,9 @@ pub struct Detail<'a> {
     /// Code of the failure.
     #[serde(skip_serializing_if = "is_default")]
     pub error: Option<Cow<'a, str>>,
+    /// What a cache of answers did: `exact` or `semantic` for a hit, `miss`, `bypass`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cache: Option<Cow<'a, str>>,
     /// Upstream attempts; only where there was more than one.
     #[serde(skip_serializing_if = "is_default")]
     pub attempts: Vec<DetailAttempt<'a>>,
@@ -76,6 +79,9 @@ pub struct Detail<'a> {
     /// The end user that the client named.
     #[serde(rename = "user", skip_serializing_if = "is_default")]
     pub end_user: Option<Cow<'a, str>>,
+    /// What content rules found.
+    #[serde(skip_serializing_if = "is_default")]
+    pub guard: Option<Vec<DetailGuardHit<'a>>>,
     /// Tokens in other buckets than fresh input and plain output.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) tokens: SpecialTokens,
@@ -92,6 +98,22 @@ pub struct DetailAttempt<'a> {
     /// Time that it took, in microseconds.
     #[serde(rename = "us")]
     pub time_us: u64,
+}
+
+/// A content rule that found something.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DetailGuardHit<'a> {
+    /// Name of the rule.
+    pub rule: Cow<'a, str>,
+    /// `block`, `mask`, `unmask` or `log`.
+    pub action: Cow<'a, str>,
+    /// `request` or `response`.
+    #[serde(rename = "in")]
+    pub direction: Cow<'a, str>,
+    /// How often.
+    #[serde(rename = "n")]
+    pub count: u32,
 }
 
 /// The buckets that are zero in most records. Fresh input and plain output are what is left of the row's totals.
@@ -162,6 +184,9 @@ impl<'a> Detail<'a> {
             source: source(record.source).map(Into::into),
             ended: ended(record.ended).map(Into::into),
             error: record.error.map(Into::into),
+            cache: record
+                .cache
+                .map(|cache| cache.outcome.layer().unwrap_or(cache.outcome.name()).into()),
             attempts: attempts(record),
             tokens: SpecialTokens::of(usage),
             ..Self::default()
@@ -187,6 +212,7 @@ impl<'a> Detail<'a> {
             tools: ai.tool_count,
             tool_calls: ai.has_tool_calls,
             end_user: ai.end_user.as_deref().map(|user| clip(user, MAX_TEXT).into()),
+            guard: ai.guard.as_deref().map(guard_hits),
             ..self
         }
     }
@@ -205,6 +231,16 @@ fn attempts(record: &Record) -> Vec<DetailAttempt<'_>> {
             time_us: attempt.time_us,
         })
         .collect()
+}
+
+fn guard_hits(hits: &[GuardHit]) -> Vec<DetailGuardHit<'_>> {
+    let hits = hits.iter().map(|hit| DetailGuardHit {
+        rule: clip(&hit.rule, MAX_TEXT).into(),
+        action: hit.action.into(),
+        direction: hit.direction.into(),
+        count: hit.count,
+    });
+    hits.collect()
 }
 
 fn source(source: ResponseSource) -> Option<&'static str> {

@@ -147,6 +147,7 @@ pub(crate) fn record(id: u128) -> Record {
         prometheus: None,
         asked: Box::default(),
         ai: Some(Box::new(ai())),
+        cache: None,
         error: None,
     }
 }

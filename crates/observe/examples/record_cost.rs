@@ -167,6 +167,7 @@ fn record(n: usize) -> Record {
             cost: Cost::MicroUsd(4_200),
             ..AiRecord::default()
         })),
+        cache: None,
         error: None,
     }
 }

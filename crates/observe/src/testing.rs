@@ -45,6 +45,7 @@ pub(crate) fn record() -> Record {
         prometheus: None,
         asked: Box::default(),
         ai: None,
+        cache: None,
         error: None,
     }
 }

@@ -5,4 +5,6 @@
 
 mod record;
 
-pub use self::record::{AiRecord, Attempt, Cost, Ended, Record, RequestId, ResponseSource, Text};
+pub use self::record::{
+    AiRecord, Attempt, CacheOutcome, CacheUse, Cost, Ended, GuardHit, Record, RequestId, ResponseSource, Text,
+};

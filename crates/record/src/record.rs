@@ -82,6 +82,8 @@ pub struct Record {
     pub asked: Box<[Option<Text>]>,
     /// What is known of the AI call, if it was one.
     pub ai: Option<Box<AiRecord>>,
+    /// What a cache of answers did, if one was asked or would have been.
+    pub cache: Option<CacheUse>,
     /// Short machine-readable code of the failure, if one happened.
     pub error: Option<&'static str>,
 }
@@ -135,6 +137,51 @@ pub enum Ended {
     Crashed,
 }
 
+/// What a cache of answers did for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheUse {
+    /// How the lookup ended.
+    pub outcome: CacheOutcome,
+    /// Time that the embedding of the prompt took, in microseconds, if one was asked for.
+    pub embedding_us: Option<u64>,
+}
+
+/// How a lookup in a cache of answers ended (compat §4.13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheOutcome {
+    /// The same request had been answered before.
+    Exact,
+    /// One that means the same had.
+    Semantic,
+    /// Nothing was found.
+    Miss,
+    /// Nothing was looked for.
+    Bypass,
+}
+
+impl CacheOutcome {
+    /// `hit`, `miss` or `bypass`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact | Self::Semantic => "hit",
+            Self::Miss => "miss",
+            Self::Bypass => "bypass",
+        }
+    }
+
+    /// The layer that was hit: `exact` or `semantic`.
+    #[must_use]
+    pub fn layer(self) -> Option<&'static str> {
+        match self {
+            Self::Exact => Some("exact"),
+            Self::Semantic => Some("semantic"),
+            Self::Miss | Self::Bypass => None,
+        }
+    }
+}
+
 /// What is known of an AI call.
 #[derive(Clone, Debug, Default)]
 pub struct AiRecord {
@@ -168,6 +215,21 @@ pub struct AiRecord {
     pub has_tool_calls: bool,
     /// The end user that the client named.
     pub end_user: Option<Text>,
+    /// What content rules found; none where no guard looked, empty where it found nothing.
+    pub guard: Option<Box<[GuardHit]>>,
+}
+
+/// A content rule that found something. What it found is nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardHit {
+    /// Name of the rule.
+    pub rule: Text,
+    /// What it does: `block`, `mask`, `unmask` or `log`.
+    pub action: &'static str,
+    /// Where it was: `request` or `response`.
+    pub direction: &'static str,
+    /// How often.
+    pub count: u32,
 }
 
 /// What a call cost.

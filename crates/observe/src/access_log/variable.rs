@@ -145,6 +145,14 @@ const VARIABLES: &[Variable] = &[
         ai(r, Value::Absent, |ai| Value::Text(provenance(ai.provenance)))
     }),
     row("llm_cost_micro_usd", |r| ai(r, Value::Absent, |ai| cost(ai.cost))),
+    row("ai_cache_status", |r| {
+        r.cache
+            .map_or(Value::Absent, |cache| Value::Text(cache.outcome.name()))
+    }),
+    row("ai_cache_layer", |r| {
+        let layer = r.cache.and_then(|cache| cache.outcome.layer());
+        layer.map_or(Value::Absent, Value::Text)
+    }),
 ];
 
 fn query(record: &Record) -> Value<'_> {

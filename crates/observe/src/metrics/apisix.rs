@@ -85,6 +85,7 @@ impl ApisixMetrics {
         if record.ai.is_some() {
             self.families.count_llm(series, &values, record, now);
         }
+        self.families.count_cache(&values, record, now);
     }
 
     pub(crate) fn set_disabled(&mut self, disabled: &DisabledLabels) {
@@ -213,6 +214,48 @@ impl<'r> Values<'r> {
         let [route, service, consumer, node, request_type, asked, sent] = self.llm().own;
         LabelValues {
             own: [kind, route, service, consumer, node, request_type, asked, sent],
+            extra: self.extra,
+        }
+    }
+
+    /// Labels of the families of the cache, which tell names and ids.
+    fn cache(&self, record: &'r Record) -> LabelValues<'r, 9> {
+        let overflowed = self.extra_key == OVERFLOW;
+        let id = |id: &'r Option<Text>| if overflowed { OVERFLOW } else { text(id) };
+        let own = [
+            self.route,
+            id(&record.route_id),
+            self.service,
+            id(&record.service_id),
+            self.consumer,
+            self.node,
+            self.request_type,
+            self.request_llm_model,
+            self.llm_model,
+        ];
+        LabelValues {
+            own,
+            extra: self.extra,
+        }
+    }
+
+    fn cache_hit(&self, layer: &'static str, record: &'r Record) -> LabelValues<'r, 10> {
+        let [
+            route,
+            route_id,
+            service,
+            service_id,
+            consumer,
+            node,
+            kind,
+            asked,
+            sent,
+        ] = self.cache(record).own;
+        let own = [
+            layer, route, route_id, service, service_id, consumer, node, kind, asked, sent,
+        ];
+        LabelValues {
+            own,
             extra: self.extra,
         }
     }

@@ -24,6 +24,16 @@ const RETRIES: Desc<1> = Desc {
     labels: [Label::open("route")],
 };
 
+const GUARD_HITS: Desc<3> = Desc {
+    name: "sluice_guard_hits_total",
+    help: "What content rules found, by rule, by what became of it, and by side.",
+    labels: [
+        Label::open("rule"),
+        Label::bounded("action"),
+        Label::bounded("direction"),
+    ],
+};
+
 /// Feeds and shows the families.
 #[derive(Debug)]
 pub(crate) struct RequestMetrics {
@@ -31,6 +41,7 @@ pub(crate) struct RequestMetrics {
     ended: CounterFamily<1>,
     failures: CounterFamily<1>,
     retries: CounterFamily<1>,
+    guard_hits: CounterFamily<3>,
 }
 
 impl RequestMetrics {
@@ -40,6 +51,7 @@ impl RequestMetrics {
             ended: config.counter(ENDED),
             failures: config.counter(FAILURES),
             retries: config.counter(RETRIES),
+            guard_hits: config.counter(GUARD_HITS),
         }
     }
 
@@ -64,10 +76,24 @@ impl RequestMetrics {
                 now,
             );
         }
+        let hits = record.ai.as_deref().and_then(|ai| ai.guard.as_deref());
+        for hit in hits.into_iter().flatten() {
+            self.guard_hits.add(
+                &mut None,
+                || [&*hit.rule, hit.action, hit.direction],
+                u64::from(hit.count),
+                now,
+            );
+        }
     }
 
     pub(crate) fn collect(&mut self, out: &mut Exposition) {
-        let families: [&mut dyn Family; 3] = [&mut self.ended, &mut self.failures, &mut self.retries];
+        let families: [&mut dyn Family; 4] = [
+            &mut self.ended,
+            &mut self.failures,
+            &mut self.retries,
+            &mut self.guard_hits,
+        ];
         families.into_iter().for_each(|family| family.collect(false, out));
     }
 }

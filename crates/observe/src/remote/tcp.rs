@@ -166,6 +166,7 @@ mod tests {
             if closed {
                 break;
             }
+            tokio::task::yield_now().await;
         }
         target.send(b"three").await.unwrap();
         let mut second = [0; 5];

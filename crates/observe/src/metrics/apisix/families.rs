@@ -1,6 +1,6 @@
 //! Names, labels and buckets, and what counts where.
 
-use sluice_record::Record;
+use sluice_record::{CacheOutcome, Record};
 
 use super::{Series, Values};
 use crate::metrics::family::{CounterFamily, Desc, Family, HistogramFamily, Label};
@@ -70,6 +70,69 @@ const COMPLETION_TOKENS_DIST: Desc<7> = Desc {
     labels: llm_labels(),
 };
 
+const CACHE_HITS: Desc<10> = Desc {
+    name: "ai_cache_hits_total",
+    help: "AI requests that a cache has answered, by its layer.",
+    labels: {
+        let [
+            route,
+            route_id,
+            service,
+            service_id,
+            consumer,
+            node,
+            request_type,
+            asked,
+            sent,
+        ] = cache_labels();
+        [
+            Label::fixed("layer"),
+            route,
+            route_id,
+            service,
+            service_id,
+            consumer,
+            node,
+            request_type,
+            asked,
+            sent,
+        ]
+    },
+};
+
+const CACHE_MISSES: Desc<9> = Desc {
+    name: "ai_cache_misses_total",
+    help: "AI requests that a cache had no answer to.",
+    labels: cache_labels(),
+};
+
+const CACHE_BYPASSES: Desc<9> = Desc {
+    name: "ai_cache_bypasses_total",
+    help: "Requests that no cache was asked for, though one is configured.",
+    labels: cache_labels(),
+};
+
+const CACHE_EMBEDDING_LATENCY: Desc<9> = Desc {
+    name: "ai_cache_embedding_latency",
+    help: "Time of embeddings for the cache in milliseconds.",
+    labels: cache_labels(),
+};
+
+const fn cache_labels() -> [Label; 9] {
+    let [route_id, service_id, consumer, node, request_type, asked, sent] = llm_labels();
+    [
+        Label::open("route"),
+        route_id,
+        Label::open("service"),
+        service_id,
+        consumer,
+        node,
+        request_type,
+        asked,
+        sent,
+    ]
+}
+
 const fn http_labels() -> [Label; 8] {
     let [_, _, consumer, node, request_type, asked, sent] = llm_labels();
     with_type([
@@ -118,12 +181,21 @@ pub(super) struct Families {
     completion_tokens: CounterFamily<7>,
     prompt_tokens_dist: HistogramFamily<7>,
     completion_tokens_dist: HistogramFamily<7>,
+    cache_hits: CounterFamily<10>,
+    cache_misses: CounterFamily<9>,
+    cache_bypasses: CounterFamily<9>,
+    cache_embedding_latency: HistogramFamily<9>,
 }
 
 impl Families {
     pub(super) fn new(config: &MetricsConfig) -> Result<Self, MetricsError> {
         let latency = Buckets::new("default_buckets", &config.latency_buckets, MICROS_AS_MILLIS)?;
         let llm_latency = Buckets::new(
+            "llm_latency_buckets",
+            &config.llm_latency_buckets,
+            MICROS_AS_MILLIS,
+        )?;
+        let embedding = Buckets::new(
             "llm_latency_buckets",
             &config.llm_latency_buckets,
             MICROS_AS_MILLIS,
@@ -143,10 +215,14 @@ impl Families {
             completion_tokens: config.counter(COMPLETION_TOKENS),
             prompt_tokens_dist: config.histogram(PROMPT_TOKENS_DIST, prompt),
             completion_tokens_dist: config.histogram(COMPLETION_TOKENS_DIST, completion),
+            cache_hits: config.counter(CACHE_HITS),
+            cache_misses: config.counter(CACHE_MISSES),
+            cache_bypasses: config.counter(CACHE_BYPASSES),
+            cache_embedding_latency: config.histogram(CACHE_EMBEDDING_LATENCY, embedding),
         })
     }
 
-    pub(super) fn each(&mut self) -> [&mut dyn Family; 8] {
+    pub(super) fn each(&mut self) -> [&mut dyn Family; 12] {
         [
             &mut self.status,
             &mut self.latency,
@@ -156,6 +232,10 @@ impl Families {
             &mut self.completion_tokens,
             &mut self.prompt_tokens_dist,
             &mut self.completion_tokens_dist,
+            &mut self.cache_hits,
+            &mut self.cache_misses,
+            &mut self.cache_bypasses,
+            &mut self.cache_embedding_latency,
         ]
     }
 
@@ -238,5 +318,23 @@ impl Families {
             .observe(&mut series.prompt_tokens_dist, labels, prompt, now);
         self.completion_tokens_dist
             .observe(&mut series.completion_tokens_dist, labels, completion, now);
+    }
+
+    /// Their series are looked up by label: with names for routes, a label set does not tell the ids.
+    pub(super) fn count_cache(&mut self, values: &Values<'_>, record: &Record, now: u32) {
+        let Some(cache) = record.cache else { return };
+        let labels = || values.cache(record);
+        let id = &mut None;
+        match cache.outcome.layer() {
+            Some(layer) => self
+                .cache_hits
+                .add(id, || values.cache_hit(layer, record), 1, now),
+            None if cache.outcome == CacheOutcome::Miss => self.cache_misses.add(id, labels, 1, now),
+            None => self.cache_bypasses.add(id, labels, 1, now),
+        }
+        if let Some(micros) = cache.embedding_us {
+            self.cache_embedding_latency
+                .observe(&mut None, labels, micros, now);
+        }
     }
 }
