@@ -4,6 +4,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
+use crate::commands::AllowedCommands;
 use crate::schema::{Schema, SchemaCompileError, SchemaError};
 use crate::schemas::with_meta;
 
@@ -36,6 +37,10 @@ pub type CheckHook = Box<dyn Fn(&Value, CheckScope) -> Result<(), String> + Send
 /// What a plugin checks of a configuration and its metadata together, if there is any. Gets the configuration with
 /// defaults filled in; the error is the text behind `err: `.
 pub type MetadataHook = Box<dyn Fn(&Value, Option<&Value>) -> Result<(), String> + Send + Sync>;
+
+/// Holds the command that a configuration makes the plugin run against those that are allowed on this machine. The error
+/// is the text behind `err: `.
+pub type CommandHook = fn(&Value, &AllowedCommands) -> Result<(), String>;
 
 /// Everything that is to be known of a plugin without running it.
 ///
@@ -80,6 +85,7 @@ pub struct PluginInfo {
     global: bool,
     hook: Option<CheckHook>,
     metadata_hook: Option<MetadataHook>,
+    command_hook: Option<CommandHook>,
 }
 
 impl PluginInfo {
@@ -104,6 +110,7 @@ impl PluginInfo {
             global: false,
             hook: None,
             metadata_hook: None,
+            command_hook: None,
         })
     }
 
@@ -176,6 +183,13 @@ impl PluginInfo {
         self
     }
 
+    /// Makes it a plugin that runs commands. Writes of the Admin API are held against what is allowed; what arrives
+    /// otherwise is compiled, and must not run.
+    pub fn with_command_check(mut self, hook: CommandHook) -> Self {
+        self.command_hook = Some(hook);
+        self
+    }
+
     /// Names the member that puts configurations into a group; see [`PluginInfo::group_member`].
     pub fn with_group_member(mut self, member: &'static str) -> Self {
         self.group_member = Some(member);
@@ -197,6 +211,15 @@ impl PluginInfo {
             return Ok(());
         };
         hook(&self.checked(conf, CheckScope::Main)?, metadata)
+    }
+
+    /// Whether the command of a configuration, if it has any, may be run on this machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`PluginInfo::check`].
+    pub fn check_command(&self, conf: &Value, allowed: &AllowedCommands) -> Result<(), String> {
+        self.command_hook.map_or(Ok(()), |hook| hook(conf, allowed))
     }
 
     /// Whether it finds the caller: `"type": "auth"`.

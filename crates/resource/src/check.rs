@@ -31,6 +31,7 @@ pub use self::target::{Target, set_id};
 pub use self::times::check_times;
 use crate::address::parse_ip_net;
 use crate::catalogue::{CheckScope, PluginCatalogue};
+use crate::commands::AllowedCommands;
 use crate::expr::Expr;
 use crate::kind::Kind;
 use crate::schema::{Schema, SchemaError};
@@ -80,6 +81,7 @@ pub struct Checker {
     schemas: Arc<Schemas>,
     catalogue: Arc<dyn PluginCatalogue>,
     unknown_plugins: UnknownPlugins,
+    commands: AllowedCommands,
 }
 
 impl Checker {
@@ -93,7 +95,15 @@ impl Checker {
             schemas,
             catalogue,
             unknown_plugins,
+            commands: AllowedCommands::default(),
         }
+    }
+
+    /// Lets plugins run these commands; without it they may run none.
+    #[must_use]
+    pub fn with_commands(mut self, allowed: AllowedCommands) -> Self {
+        self.commands = allowed;
+        self
     }
 
     /// The schemas of the kinds.

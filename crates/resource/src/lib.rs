@@ -26,6 +26,7 @@
 mod address;
 mod catalogue;
 mod check;
+mod commands;
 mod expr;
 mod key;
 mod kind;
@@ -38,12 +39,15 @@ mod secret_ref;
 mod template;
 
 pub use address::parse_ip_net;
-pub use catalogue::{Catalogue, CheckHook, CheckScope, MetadataHook, PluginCatalogue, PluginInfo};
+pub use catalogue::{
+    Catalogue, CheckHook, CheckScope, CommandHook, MetadataHook, PluginCatalogue, PluginInfo,
+};
 pub use check::{
     AuthKey, CheckError, Checker, DeleteCheck, PLUGIN_KINDS, Reference, Target, UnknownPlugins, auth_keys,
     check_global_rule_overlap, check_times, delete_checks, duplicate_auth_key, may_share_auth_key,
     references, set_id,
 };
+pub use commands::AllowedCommands;
 pub use expr::{Expr, ExprError, Variables};
 pub use key::Key;
 pub use kind::{IdRule, Kind, KindInfo, Method};

@@ -6,6 +6,8 @@ use crate::expr::Variables;
 
 /// A string in which `$name`, `${name}` and `${name ?? default}` stand for variables.
 ///
+/// A name may descend into a request's body, with braces or without: `$post_arg.user.id`.
+///
 /// An unknown variable becomes its default or nothing. A `$` after a backslash stands for itself; the
 /// backslash stays, as in APISIX, and so does every `$` that no name follows.
 ///
@@ -38,6 +40,9 @@ pub struct Rendered<'a> {
     pub resolved: usize,
 }
 
+/// What the names of members of a request's body begin with; a path of dots follows (compat §2.4).
+const BODY_MEMBER: &str = "post_arg";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(Box<str>),
@@ -51,6 +56,23 @@ impl Template {
     /// Parses a string. Every string is a template: what is no well-formed variable is text.
     #[must_use]
     pub fn parse(source: &str) -> Self {
+        Self::parse_named(source, bare_name)
+    }
+
+    /// As [`parse`](Self::parse) where `$1`, `$2`, … stand for groups of a pattern: such a name ends with its digits,
+    /// so that `$1_$2` is two groups with a `_` between them.
+    #[must_use]
+    pub fn parse_with_groups(source: &str) -> Self {
+        Self::parse_named(source, |text| {
+            match text.bytes().take_while(u8::is_ascii_digit).count() {
+                0 => bare_name(text),
+                digits => digits,
+            }
+        })
+    }
+
+    /// `bare` tells the length of the name at the start of what follows a `$`.
+    fn parse_named(source: &str, bare: fn(&str) -> usize) -> Self {
         let mut parts = Vec::new();
         let mut literal = 0;
         let mut at = 0;
@@ -59,7 +81,7 @@ impl Template {
             if source[..dollar].ends_with('\\') {
                 continue;
             }
-            let Some((part, length)) = variable(&source[at..]) else {
+            let Some((part, length)) = variable(&source[at..], bare) else {
                 continue;
             };
             if literal < dollar {
@@ -106,9 +128,9 @@ impl Template {
 }
 
 /// The variable at the start of `text`, which follows a `$`, and the bytes it takes.
-fn variable(text: &str) -> Option<(Part, usize)> {
+fn variable(text: &str, bare: fn(&str) -> usize) -> Option<(Part, usize)> {
     let Some(braced) = text.strip_prefix('{') else {
-        let length = text.bytes().take_while(|b| is_word(*b)).count();
+        let length = bare(text);
         let name = text.get(..length).filter(|name| !name.is_empty())?;
         return Some((
             Part::Variable {
@@ -136,6 +158,23 @@ fn variable(text: &str) -> Option<(Part, usize)> {
     })
 }
 
+/// Length of the name at the start of `text`, without braces. Dots are part of the names of body members alone: in
+/// `$host.example.com` they are text.
+fn bare_name(text: &str) -> usize {
+    let word = |text: &str| text.bytes().take_while(|b| is_word(*b)).count();
+    let mut length = word(text);
+    if &text[..length] != BODY_MEMBER {
+        return length;
+    }
+    while let Some(rest) = text[length..].strip_prefix('.') {
+        match word(rest) {
+            0 => break,
+            more => length += 1 + more,
+        }
+    }
+    length
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
@@ -153,6 +192,8 @@ mod tests {
                 "you" => Some(Cow::Borrowed("John")),
                 "empty" => Some(Cow::Borrowed("")),
                 "post_arg.model" => Some(Cow::Borrowed("gpt")),
+                "post_arg.user.id" => Some(Cow::Borrowed("u7")),
+                "post_arg_user" => Some(Cow::Borrowed("ann")),
                 "1" => Some(Cow::Borrowed("first")),
                 _ => None,
             }
@@ -189,6 +230,42 @@ mod tests {
             ("/${post_arg.model}/$1", "/gpt/first", 2),
             ("é$me", "éDavid", 1),
             ("$meé", "Davidé", 1),
+        ]);
+    }
+
+    #[test]
+    fn groups_end_with_their_digits() {
+        for (source, text) in [
+            ("/$1_$2_$1", "/first__first"),
+            ("$1st", "firstst"),
+            ("${1}0 $me", "first0 David"),
+            (r"\$1", r"\$1"),
+        ] {
+            assert_eq!(Template::parse_with_groups(source).render(&Vars), text, "{source}");
+        }
+        assert_eq!(Template::parse("$1_x").render(&Vars), "");
+    }
+
+    #[test]
+    fn members_of_bodies() {
+        check(&[
+            ("$post_arg.model", "gpt", 1),
+            ("${post_arg.model}", "gpt", 1),
+            ("$post_arg.user.id", "u7", 1),
+            ("${post_arg.user.id}", "u7", 1),
+            ("${ post_arg.user.id ?? x }", "u7", 1),
+            ("${post_arg.user.name ?? x}", "x", 1),
+            ("$post_arg.model/$post_arg.user.id", "gpt/u7", 2),
+            ("a $post_arg.model.", "a gpt.", 1),
+            ("$post_arg.model..$me", "gpt..David", 2),
+            ("$post_arg.model-x", "gpt-x", 1),
+            ("$post_arg.other", "", 0),
+            ("$post_arg.", ".", 0),
+            ("$post_arg", "", 0),
+            ("$post_arg_user.com", "ann.com", 1),
+            ("$me.com", "David.com", 1),
+            ("$xpost_arg.model", ".model", 0),
+            ("\\$post_arg.model", "\\$post_arg.model", 0),
         ]);
     }
 

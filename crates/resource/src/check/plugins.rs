@@ -36,7 +36,7 @@ impl Checker {
                 return Err(format!("invalid plugin conf {conf} for plugin [{name}]"));
             }
             match self.catalogue.get(name) {
-                Some(plugin) => check_plugin(plugin, conf, scope)?,
+                Some(plugin) => self.check_plugin(plugin, conf, scope)?,
                 None if self.unknown_plugins == UnknownPlugins::Refuse => {
                     return Err(format!("unknown plugin [{name}]"));
                 }
@@ -45,21 +45,27 @@ impl Checker {
         }
         Ok(())
     }
-}
 
-fn check_plugin(plugin: &PluginInfo, conf: &Value, scope: CheckScope) -> std::result::Result<(), String> {
-    // A plugin that does not run need not hold (compat §3.2).
-    if is_disabled(conf) {
-        return Ok(());
-    }
-    plugin
-        .check(conf, scope)
-        .map_err(|fault| failed(plugin, &fault))?;
-    match meta(conf, "filter") {
-        Some(filter) => Expr::parse(filter)
-            .map(drop)
-            .map_err(|error| bad_expression(&error)),
-        None => Ok(()),
+    fn check_plugin(
+        &self,
+        plugin: &PluginInfo,
+        conf: &Value,
+        scope: CheckScope,
+    ) -> std::result::Result<(), String> {
+        // A plugin that does not run need not hold (compat §3.2).
+        if is_disabled(conf) {
+            return Ok(());
+        }
+        plugin
+            .check(conf, scope)
+            .and_then(|()| plugin.check_command(conf, &self.commands))
+            .map_err(|fault| failed(plugin, &fault))?;
+        match meta(conf, "filter") {
+            Some(filter) => Expr::parse(filter)
+                .map(drop)
+                .map_err(|error| bad_expression(&error)),
+            None => Ok(()),
+        }
     }
 }
 
