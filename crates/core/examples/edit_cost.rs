@@ -1,6 +1,6 @@
 //! What it costs to compile a large configuration, and to bring one edit of it in force.
 //!
-//! `cargo run --release -p sluice-core --example edit_cost [consumers] [routes]`
+//! `cargo run --release -p sluice-core --features testing --example edit_cost [consumers] [routes]`
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -8,17 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sluice_core::testing::Fixture;
 use sluice_core::{
     Change, CompileEnv, CompileError, Compiler, CompilerOptions, Phases, Plugin, PluginDef, Registry,
-    RouterKind, Services, Snapshot, SnapshotCell, Uids,
+    RouterKind, Snapshot, SnapshotCell,
 };
-use sluice_limit::LocalCounters;
-use sluice_llm::{PriceTable, TokenCounter};
-use sluice_net::{Origins, Pool, Resolver, TlsClients};
-use sluice_observe::{Batches, FileSinks, Metrics, MetricsConfig, RecordQueue};
 use sluice_resource::{PluginInfo, SchemaCompileError};
-use sluice_secret::Secrets;
-use sluice_upstream::{BalancerStates, Breakers, Checkers};
 
 const EDITS: usize = 200;
 const BATCH: usize = 1000;
@@ -41,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let consumers = arguments.next().transpose()?.unwrap_or(100_000);
     let routes = arguments.next().transpose()?.unwrap_or(1_000);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let services = Arc::new(services(runtime.handle())?);
+    let services = Fixture::new(runtime.handle()).services;
     let options = CompilerOptions {
         prefix: "/apisix".to_owned(),
         router: RouterKind::default(),
@@ -169,33 +164,6 @@ fn registry() -> Result<Registry, SchemaCompileError> {
         ],
         None,
     ))
-}
-
-fn services(background: &tokio::runtime::Handle) -> Result<Services, Box<dyn Error>> {
-    let resolver = Resolver::system(background.clone())?;
-    let origins = Origins::new(TlsClients::new());
-    Ok(Services {
-        uids: Uids::default(),
-        counters: Arc::new(LocalCounters::new(16, Instant::now())),
-        redis: Redis::new(background.clone()),
-        balancers: BalancerStates::default(),
-        breakers: Breakers::default(),
-        checkers: Checkers::new(background.clone(), resolver.clone(), origins.clone()),
-        records: Arc::new(RecordQueue::new(1)),
-        metrics: Arc::new(Metrics::new(MetricsConfig::default())?),
-        files: FileSinks::start()?,
-        background: background.clone(),
-        batches: Batches::default(),
-        tokens: TokenCounter::default(),
-        prices: PriceTable::default(),
-        origins,
-        background_pool: Pool::new(resolver.clone()),
-        resolver,
-        plugin_attr: Default::default(),
-            asked_variables: Box::default(),
-        secrets: Secrets::default(),
-        hostname: "localhost".into(),
-    })
 }
 
 /// Memory of this process, as Linux counts it.

@@ -8,7 +8,9 @@ use std::time::Instant;
 use serde::Deserialize;
 use sluice_llm::{Protocol, Provenance, ReportedCounts, RequestView, Usage};
 use sluice_observe::LlmActiveGuard;
-use sluice_record::{Ended, Text};
+use sluice_record::{Ended, GuardHit, Text};
+
+use crate::placeholders::Placeholders;
 
 /// An AI call of a request: set when a terminal AI plugin has picked a target.
 pub struct AiCall {
@@ -36,6 +38,8 @@ pub struct AiCall {
     pub active: Option<LlmActiveGuard>,
     /// What the relay has seen so far; shared with the body that is being sent.
     pub progress: Arc<Progress>,
+    /// What stands in the request in place of what the provider must not see, once a guard has masked something.
+    pub placeholders: Option<Arc<Placeholders>>,
 }
 
 /// What loggers write of an AI call: `logging` of ai-proxy (compat §4.1.6).
@@ -59,6 +63,11 @@ pub struct Picked {
     pub provider: &'static str,
     /// The plugin that picked it, and makes the call.
     pub owner: &'static str,
+    /// Model that it is configured to ask for, whatever the client's body says.
+    pub model: Option<Text>,
+    /// Digest of the settings that decide what it answers to a body: provider, endpoint, options and overrides, and no
+    /// credentials.
+    pub settings: Text,
 }
 
 /// What is known of an answer while it passes.
@@ -95,6 +104,8 @@ pub struct ProgressState {
     pub response_text: Option<String>,
     /// What a moderator said of the content (`llm_content_risk_level`).
     pub risk_level: Option<Text>,
+    /// What content rules found; none where no guard looked.
+    pub guard: Option<Vec<GuardHit>>,
 }
 
 impl Progress {

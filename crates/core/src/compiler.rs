@@ -6,8 +6,8 @@
 //! generation before. Only a change of routes builds the router again.
 
 mod builtin;
-mod checks;
 mod certificates;
+mod checks;
 mod consumers;
 mod global_rules;
 mod plugins;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use sluice_net::Origin;
 use sluice_limit::PlaceGuard;
 use sluice_llm::RequestView;
+use sluice_net::Origin;
 use sluice_record::{Ended, RequestId, ResponseSource, Text};
 use sluice_resource::Expr;
 use sluice_upstream::InFlightGuard;
@@ -16,6 +16,7 @@ use sluice_wire::JsonError;
 use smallvec::SmallVec;
 
 use crate::ai::AiCall;
+use crate::cache::CacheCall;
 use crate::capture::Captured;
 use crate::consumer::Caller;
 use crate::pipeline::{Pipeline, PluginEntry};
@@ -73,6 +74,8 @@ pub struct Context {
     pub profile: Profile,
     /// The AI call, if it is one.
     pub ai: Option<Box<AiCall>>,
+    /// What a cache of answers does for the request, once one has seen it.
+    pub cache: Option<CacheCall>,
     /// Upstream attempts so far.
     pub attempts: Vec<Trial>,
     /// What was asked of the upstream in the last attempt.
@@ -202,6 +205,7 @@ impl Context {
             key_place: None,
             profile: Profile::Apisix,
             ai: None,
+            cache: None,
             attempts: Vec::new(),
             upstream_call: None,
             in_flight: None,

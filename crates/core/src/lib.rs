@@ -45,6 +45,7 @@
 //! ```
 
 mod ai;
+mod cache;
 mod capture;
 mod certificates;
 mod compiler;
@@ -52,9 +53,10 @@ mod consumer;
 mod context;
 mod endpoints;
 mod failure;
-mod logged;
 mod filter;
+mod logged;
 mod pipeline;
+mod placeholders;
 mod plugin;
 mod redact;
 mod registry;
@@ -63,13 +65,14 @@ mod route;
 mod router;
 mod services;
 mod snapshot;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod trace;
 mod upstream;
 mod vars;
 
 pub use self::ai::{AiCall, AiLogging, Picked, Progress, ProgressState};
+pub use self::cache::{CacheCall, KeepAnswer, Likeness};
 pub use self::capture::{BodyCopy, Captured};
 pub use self::certificates::{Certificate, Certificates, ClientRules, TlsPeer};
 pub use self::compiler::{BuiltinRoute, Change, Compiler, CompilerOptions};
@@ -79,6 +82,7 @@ pub use self::endpoints::is_llm_path;
 pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
 pub use self::filter::{AnswerFilter, AnswerFilters, FilterStep, Flow, WholeAnswer};
 pub use self::pipeline::{Pipeline, PluginEntry, PluginSet, Uids};
+pub use self::placeholders::Placeholders;
 pub use self::plugin::{
     CompileEnv, CompileError, CompileFn, InstanceQuota, Phase, Phases, Plugin, PluginDef, ResponseHead, Step,
     Verdict,

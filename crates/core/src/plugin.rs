@@ -201,15 +201,16 @@ pub struct CompileEnv<'a> {
 
 impl CompileEnv<'_> {
     /// An upstream that stands in the plugin's configuration. `place` tells it from others of the same owner: its
-    /// balancer keeps its position as long as place and nodes stay.
+    /// balancer keeps its position as long as place and nodes stay. A name that does not resolve stays a node
+    /// (compat §6.8.1).
     ///
     /// # Errors
     /// When a node or a host is none.
     pub fn upstream(&self, place: &str, value: &Value) -> Result<Arc<Upstream>, CompileError> {
         let owner = Text::from(format!("{}/{place}", self.owner));
-        compile_at(self.services, &owner, value)
-            .map(Arc::new)
-            .map_err(CompileError)
+        let mut upstream = compile_at(self.services, &owner, value).map_err(CompileError)?;
+        upstream.keeps_unresolved = true;
+        Ok(Arc::new(upstream))
     }
 }
 

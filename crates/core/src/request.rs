@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use http_body::Frame;
@@ -44,6 +44,24 @@ pub struct Request {
 }
 
 impl Request {
+    /// Copies the headers out of the buffer that they were read into, so that it can be freed. For requests whose
+    /// answer takes long: it saves the 8 KB that a connection reads at once.
+    pub fn detach_headers(&mut self) {
+        let bytes = self.headers.values().map(HeaderValue::len).sum();
+        let mut copies = BytesMut::with_capacity(bytes);
+        for value in self.headers.values() {
+            copies.extend_from_slice(value.as_bytes());
+        }
+        let mut copies = copies.freeze();
+        for value in self.headers.values_mut() {
+            let copy = copies.split_to(value.len());
+            if let Ok(mut copy) = HeaderValue::from_maybe_shared(copy) {
+                copy.set_sensitive(value.is_sensitive());
+                *value = copy;
+            }
+        }
+    }
+
     /// The first value of a header, if it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

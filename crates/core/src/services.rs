@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sluice_cache::{Answers, Backlog};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver};
 use sluice_observe::{Batches, FileSinks, Metrics, RecordQueue};
+use sluice_process::Processes;
 use sluice_record::Text;
 use sluice_redis::Redis;
 use sluice_secret::Secrets;
@@ -25,6 +27,10 @@ pub struct Services {
     pub counters: Arc<LocalCounters>,
     /// Clients of Redis.
     pub redis: Redis,
+    /// Answers that `ai-cache` keeps in process.
+    pub answers: Answers,
+    /// Bounds what `ai-cache` has yet to write.
+    pub answer_backlog: Backlog,
     /// Positions of balancers.
     pub balancers: BalancerStates,
     /// Health checks of upstreams.
@@ -37,6 +43,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// Files that `file-logger` appends to.
     pub files: FileSinks,
+    /// Processes that plugins run.
+    pub processes: Processes,
     /// Where batch processors of loggers run.
     pub background: tokio::runtime::Handle,
     /// Those batch processors.

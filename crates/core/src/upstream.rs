@@ -34,6 +34,8 @@ pub struct Upstream {
     pub checker: Option<Arc<Checker>>,
     /// Its `type` does not exist: with several nodes, none can be picked (compat §8.1).
     pub unknown_type: bool,
+    /// Whether a node whose name does not resolve counts as tried. Otherwise it is as if it were not there.
+    pub keeps_unresolved: bool,
 }
 
 impl Upstream {

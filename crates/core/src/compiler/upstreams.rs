@@ -139,6 +139,7 @@ pub(crate) fn compile_at(services: &Services, owner: &Text, value: &Value) -> Re
         timeouts: value.get("timeout").map(timeouts),
         checker: None,
         unknown_type,
+        keeps_unresolved: false,
     })
 }
 

@@ -48,6 +48,29 @@ fn query_arguments() {
 }
 
 #[test]
+fn detached_headers_are_the_same_in_memory_of_their_own() {
+    let buffer = Bytes::from_static(b"onetwothree");
+    let mut request = request("/");
+    for (name, value) in [
+        ("a", buffer.slice(..3)),
+        ("b", buffer.slice(3..6)),
+        ("a", buffer.slice(6..)),
+    ] {
+        let mut value = HeaderValue::from_maybe_shared(value).unwrap();
+        value.set_sensitive(name == "b");
+        request.headers.append(name, value);
+    }
+    let before = request.headers.clone();
+    request.detach_headers();
+    assert_eq!(request.headers, before);
+    assert!(request.headers["b"].is_sensitive());
+    let within = buffer.as_ptr_range();
+    for value in request.headers.values() {
+        assert!(!within.contains(&value.as_bytes().as_ptr()));
+    }
+}
+
+#[test]
 fn without_a_query() {
     let mut request = request("/");
     assert_eq!(request.query_arg("a"), None);

@@ -3,14 +3,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use http::HeaderValue;
+use http::uri::PathAndQuery;
 use serde_json::json;
 use sluice_llm::{Protocol, ReportedCounts, RequestView};
-use sluice_net::Body;
+use sluice_net::{Body, OriginConfig, Scheme};
 use sluice_record::Text;
 
 use super::*;
 use crate::ai::{AiCall, AiLogging, Picked, Progress};
-use crate::context::{RateLimitInfo, Trial};
+use crate::context::{RateLimitInfo, Trial, UpstreamCall};
 use crate::request::RequestBody;
 use crate::testing::{Gateway, STARTED_US, matched};
 
@@ -200,6 +201,12 @@ fn of_the_answer() {
         reset: 59.5,
     };
     cx.rate_limit = Some(info);
+    let origin = OriginConfig::new(Scheme::Https, "10.1.0.2", 81);
+    cx.upstream_call = Some(UpstreamCall {
+        origin: cx.services.origins.get(origin).unwrap(),
+        host: None,
+        target: PathAndQuery::from_static("/v1?key=secret"),
+    });
     check(
         &cx,
         &[
@@ -211,6 +218,7 @@ fn of_the_answer() {
             ("upstream_response_time", Some("1.500, 0.003")),
             ("apisix_upstream_response_time", Some("1.500, 0.003")),
             ("upstream_host", Some("10.1.0.2")),
+            ("upstream_scheme", Some("https")),
             ("upstream_unresolved_host", Some("10.1.0.2")),
             ("balancer_ip", Some("10.1.0.2")),
             ("balancer_port", Some("81")),
@@ -258,12 +266,15 @@ fn call() -> Box<AiCall> {
             name: Text::from("ai-proxy-openai"),
             provider: "openai",
             owner: "ai-proxy",
+            model: None,
+            settings: Text::from(""),
         },
         model_sent: Some(Text::from("gpt-4o")),
         keeps_raw_usage: false,
         logging: AiLogging::default(),
         active: None,
         progress: Arc::new(Progress::default()),
+        placeholders: None,
     })
 }
 
