@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sluice_cloud::AwsCredentials;
 use sluice_llm::ProviderConf;
+use sluice_wire::sha256_hex;
 
 /// One provider with its credentials and overrides.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +26,24 @@ pub struct TargetConfig {
     /// Project and region.
     #[serde(default)]
     pub provider_conf: ProviderConf,
+}
+
+impl TargetConfig {
+    /// Digest of what decides, beside the client's body, what the target answers (compat §4.13). Credentials are no
+    /// part of it.
+    pub(crate) fn digest(&self) -> String {
+        let overrides = &self.overrides;
+        let mut settings = json!({
+            "provider": self.provider,
+            "endpoint": overrides.endpoint,
+            "options": self.options,
+            "llm_options": { "max_tokens": overrides.llm_options.max_tokens },
+            "request_body": overrides.request_body,
+            "request_body_force_override": overrides.request_body_force_override,
+        });
+        settings.sort_all_objects();
+        sha256_hex(settings.to_string().as_bytes())
+    }
 }
 
 /// Credentials of a target (compat §5.3).
@@ -145,5 +164,40 @@ impl CallConfig {
             send: limit,
             read: limit,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(config: Value) -> String {
+        TargetConfig::deserialize(config).unwrap().digest()
+    }
+
+    #[test]
+    fn the_digest_is_of_what_decides_the_answer() {
+        let plain = digest(json!({
+            "provider": "openai", "options": { "temperature": 0, "model": "m" }, "auth": { "header": { "a": "1" } },
+        }));
+        let same = json!({
+            "provider": "openai", "options": { "model": "m", "temperature": 0 }, "auth": { "header": { "a": "2" } },
+        });
+        assert_eq!(digest(same), plain, "credentials and order do not count");
+        let options = json!({ "model": "m", "temperature": 0 });
+        for overrides in [
+            json!({ "endpoint": "http://a" }),
+            json!({ "llm_options": { "max_tokens": 1 } }),
+            json!({ "request_body": { "openai-chat": { "n": 1 } } }),
+            json!({ "request_body_force_override": true }),
+        ] {
+            let other = json!({ "provider": "openai", "options": options, "override": overrides });
+            assert_ne!(digest(other), plain, "{overrides}");
+        }
+        assert_ne!(
+            digest(json!({ "provider": "deepseek", "options": options })),
+            plain
+        );
+        assert_ne!(digest(json!({ "provider": "openai" })), plain);
     }
 }

@@ -114,6 +114,7 @@ impl Prepared {
             active: None,
             logging,
             progress: Arc::new(Progress::default()),
+            placeholders: None,
             request: self.request,
         }));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use sluice_core::{Context, Profile, Services};
+use sluice_core::{Context, Picked, Profile, Services};
 use sluice_llm::{BodyEdits, BodyPlan, Carriage, Protocol, Provider, ProviderConf, StreamUsage};
 use sluice_net::{Origin, OriginConfig, PoolSettings, Protocol as HttpVersions, Replay, Scheme};
 use sluice_record::Text;
@@ -52,6 +52,7 @@ pub struct Target {
     pub provider: &'static Provider,
     /// `options.model`.
     pub model: Option<Text>,
+    settings: Text,
     pub(crate) place: Place,
     pub(crate) conf: ProviderConf,
     pub(crate) auth_headers: Vec<(HeaderName, HeaderValue)>,
@@ -137,6 +138,7 @@ impl Target {
                 .as_ref()
                 .and_then(|o| o.get("model")?.as_str())
                 .map(Text::from),
+            settings: Text::from(config.digest()),
             place,
             conf: config.provider_conf.clone(),
             auth_headers,
@@ -151,6 +153,19 @@ impl Target {
         };
         target.fix_uris();
         Ok(target)
+    }
+
+    /// The target as an instance that `owner` has picked, at `index` of its configuration.
+    #[must_use]
+    pub fn picked(&self, index: usize, owner: &'static str) -> Picked {
+        Picked {
+            index,
+            name: self.name.clone(),
+            provider: self.provider.name(),
+            owner,
+            model: self.model.clone(),
+            settings: self.settings.clone(),
+        }
     }
 
     /// Host and port that are called; `None` for a provider inside the gateway.

@@ -203,10 +203,7 @@ mod tests {
             filters([Box::new(Change)]),
         );
         assert_eq!(whole, ["data: a\n\ndata: X\n\ndata: c\n\n"]);
-        let cut = run(
-            &["data: a\n", "\ndata: ", "b\n\n"],
-            filters([Box::new(Change)]),
-        );
+        let cut = run(&["data: a\n", "\ndata: ", "b\n\n"], filters([Box::new(Change)]));
         assert_eq!(cut, ["data: a\n\n", "data: X\n\n"]);
     }
 
