@@ -55,6 +55,7 @@ pub(crate) fn record(cx: &Context) -> Record {
         prometheus: cx.prometheus,
         asked: asked(cx),
         ai: ai_record(cx).map(Box::new),
+        cache: cx.cache.as_ref().map(|cache| cache.found),
         error: cx.answer.error,
     }
 }
@@ -109,6 +110,7 @@ fn ai_record(cx: &Context) -> Option<AiRecord> {
             tool_count: ai.tool_count,
             has_tool_calls: state.has_tool_calls,
             end_user: ai.end_user.clone(),
+            guard: state.guard.as_deref().map(Into::into),
         })
     })
 }

@@ -40,10 +40,11 @@ pub(crate) async fn forward(
     let started = Instant::now();
     let mut tried = Tried::default();
     let mut tries_left = upstream.retries;
+    let mut left_out = false;
     let mut body = plan.body.next();
     loop {
         let Some(index) = upstream.pick(plan.hash_key.as_deref(), &tried) else {
-            return unreachable(cx, StatusCode::BAD_GATEWAY);
+            return unreachable(cx, nobody_left(cx, left_out));
         };
         tried.insert(index);
         let request = match build(cx, &plan, index, body.take().unwrap_or_default()) {
@@ -56,6 +57,11 @@ pub(crate) async fn forward(
             Err(error) if error.kind == SendErrorKind::RequestBody => return refused::failure(&error).into(),
             Err(error) => error,
         };
+        if is_absent(&error, upstream) {
+            left_out = true;
+            body = plan.body.next();
+            continue;
+        }
         if tries_left > 0 && may_repeat(&error, can_repeat) {
             body = plan.body.next();
         }
@@ -118,7 +124,9 @@ async fn attempt(
             Ok(response)
         }
         Err(error) => {
-            if error.kind != SendErrorKind::RequestBody {
+            if is_absent(&error, plan.upstream) {
+                tracing::warn!(upstream = %node.address, %error, "node left out");
+            } else if error.kind != SendErrorKind::RequestBody {
                 let status = status_of(&error).as_u16();
                 let outcome = match error.kind {
                     SendErrorKind::Timeout(_) => Outcome::TimedOut,
@@ -137,6 +145,20 @@ async fn attempt(
 fn report(plan: &Plan<'_>, index: usize, addr: Option<SocketAddr>, outcome: Outcome) {
     if let Some(checker) = &plan.upstream.checker {
         checker.report(index, addr, outcome);
+    }
+}
+
+/// Whether a node is as if it were not there: its name does not resolve (compat §8.1).
+fn is_absent(error: &SendError, upstream: &Upstream) -> bool {
+    error.kind == SendErrorKind::Resolve && !upstream.keeps_unresolved
+}
+
+/// The answer when no node can be picked; `left_out` when some were absent.
+fn nobody_left(cx: &Context, left_out: bool) -> StatusCode {
+    if left_out && cx.attempts.is_empty() {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::BAD_GATEWAY
     }
 }
 

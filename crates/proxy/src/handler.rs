@@ -53,7 +53,7 @@ impl Handler {
         connection: Connection,
         request: HttpRequest<Incoming>,
     ) -> Response<TrackedBody> {
-        let (request, bad_target) = self.take_in(&connection, request);
+        let (request, refused) = self.take_in(&connection, request);
         let id = RequestId(uuid::Uuid::now_v7().as_u128());
         let cx = Context::new(
             self.services.clone(),
@@ -65,10 +65,11 @@ impl Handler {
         let mut in_flight = InFlight::new(cx);
         let cx = &mut *in_flight.cx;
         let run = async {
-            if bad_target || !connection.admits(cx) {
+            let not_admitted = || (!connection.admits(cx)).then_some(StatusCode::BAD_REQUEST);
+            if let Some(status) = refused.or_else(not_admitted) {
                 let reply = Reply {
                     source: ResponseSource::Nginx,
-                    ..Reply::status(StatusCode::BAD_REQUEST)
+                    ..Reply::status(status)
                 };
                 return edge::render(reply);
             }
@@ -87,7 +88,12 @@ impl Handler {
         self.send(in_flight, answer)
     }
 
-    fn take_in(&self, connection: &Connection, request: HttpRequest<Incoming>) -> (Request, bool) {
+    /// The request as plugins see it, and the status with which it is refused, if it cannot be served.
+    fn take_in(
+        &self,
+        connection: &Connection,
+        request: HttpRequest<Incoming>,
+    ) -> (Request, Option<StatusCode>) {
         let (mut head, body) = request.into_parts();
         let path = match normalize_path(head.uri.path()) {
             Ok(path) if head.method != Method::CONNECT => Some(path),
@@ -108,9 +114,16 @@ impl Handler {
                 head.headers.insert(header::HOST, value);
             }
         }
-        let bad = path.is_none();
+        let head_bytes = head_size(&head);
+        let refused = match path {
+            None => Some(StatusCode::BAD_REQUEST),
+            Some(_) if head_bytes > self.behaviour.max_head_bytes as u64 => {
+                Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            }
+            Some(_) => None,
+        };
         let request = Request {
-            head_bytes: head_size(&head),
+            head_bytes,
             upgrade: head.extensions.remove::<hyper::upgrade::OnUpgrade>(),
             method: head.method,
             query: head.uri.query().map(str::to_owned),
@@ -124,7 +137,7 @@ impl Handler {
             peer: connection.peer,
             local: connection.local,
         };
-        (request, bad)
+        (request, refused)
     }
 
     fn send(&self, mut in_flight: InFlight, answer: Outgoing) -> Response<TrackedBody> {
@@ -152,6 +165,9 @@ impl Handler {
                 .sum::<usize>() as u64;
         if cx.keeps_answer_headers {
             cx.answer.headers = Some(headers.clone());
+        }
+        if body.is_stream() {
+            in_flight.cx.request.detach_headers();
         }
         let mut response = Response::new(TrackedBody::new(body, in_flight));
         *response.status_mut() = status;

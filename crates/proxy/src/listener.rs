@@ -189,18 +189,22 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopped| *stopped).await;
 }
 
+/// Most bytes that are read at once: a prompt of usual size comes in one piece, which saves joining it. Heads have a
+/// limit of their own.
+const READ_MAX: usize = 256 << 10;
+
 fn connection_builder(options: &ProxyOptions) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(options.head_timeout)
-        .max_buf_size(options.max_head_bytes)
+        .max_buf_size(options.behaviour.max_head_bytes.max(READ_MAX))
         .max_headers(options.max_headers);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(options.max_head_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(options.behaviour.max_head_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(256)
         .keep_alive_interval(Duration::from_secs(30));
     builder
@@ -266,8 +270,8 @@ impl Acceptor {
         match begun {
             Ok(Ok((http2, Transport::Plain(stream)))) => self.drive(stream, of("http", None), http2).await,
             Ok(Ok((http2, Transport::Tls(stream, peer)))) => {
-                self.drive(*stream, of("https", Some(Arc::new(peer))), http2)
-                    .await;
+                // Boxed, so that plain connections do not carry the room for a TLS session.
+                Box::pin(self.drive(*stream, of("https", Some(Arc::new(peer))), http2)).await;
             }
             Ok(Err::<_, io::Error>(error)) => tracing::debug!(%peer, %error, "connection did not begin"),
             Err(_) => tracing::debug!(%peer, "connection took too long to begin"),
@@ -281,7 +285,7 @@ impl Acceptor {
         http2: bool,
     ) {
         if http2 {
-            return self.drive_http2(stream, connection).await;
+            return Box::pin(self.drive_http2(stream, connection)).await;
         }
         let (handler, on) = (self.handler, connection.clone());
         let service = service_fn(move |request| {

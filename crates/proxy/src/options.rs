@@ -15,8 +15,6 @@ pub struct ProxyOptions {
     pub listeners: Vec<ListenerOptions>,
     /// Data-plane threads, each with a runtime, listeners and a pool of its own.
     pub workers: usize,
-    /// Largest request head, in bytes.
-    pub max_head_bytes: usize,
     /// Most header fields of a request.
     pub max_headers: usize,
     /// Time for a client to send its request head, or its TLS handshake; and for a connection to be idle.
@@ -46,6 +44,8 @@ pub struct ListenerTls {
 /// How requests are read and answers dressed.
 #[derive(Clone, Debug)]
 pub struct Behaviour {
+    /// Largest request head, in bytes.
+    pub max_head_bytes: usize,
     /// `apisix.delete_uri_tail_slash`.
     pub delete_uri_tail_slash: bool,
     /// `apisix.show_upstream_status_in_response_header`.
@@ -63,6 +63,7 @@ pub struct Behaviour {
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
+            max_head_bytes: 64 << 10,
             delete_uri_tail_slash: false,
             always_show_upstream_status: false,
             body_timeout: Duration::from_secs(60),
@@ -78,7 +79,6 @@ impl Default for ProxyOptions {
         Self {
             listeners: Vec::new(),
             workers: 1,
-            max_head_bytes: 64 << 10,
             max_headers: 128,
             head_timeout: Duration::from_secs(60),
             behaviour: Behaviour::default(),
