@@ -82,8 +82,9 @@ impl Api {
     pub(crate) fn new(state: AdminState) -> Self {
         let schemas = Arc::clone(&state.schemas);
         let catalogue = Arc::clone(&state.catalogue);
+        let checker = Checker::new(schemas, catalogue, UnknownPlugins::Refuse);
         Self {
-            checker: Checker::new(schemas, catalogue, UnknownPlugins::Refuse),
+            checker: checker.with_commands(state.options.commands.clone()),
             auth: Auth::new(&state.options),
             writing: Mutex::default(),
             state,
@@ -123,7 +124,7 @@ impl Api {
         match path {
             "/status" => Some(self.status()),
             "/status/ready" => Some(self.readiness()),
-            "/metrics" | "/apisix/prometheus/metrics" => Some(self.metrics(&parts.headers)),
+            path if self.has_metrics_at(path) => Some(self.metrics(&parts.headers)),
             _ => None,
         }
     }

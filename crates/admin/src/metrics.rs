@@ -64,6 +64,11 @@ impl Api {
             .with_header(header::CONTENT_TYPE, content_type)
     }
 
+    /// Whether metrics are at a path.
+    pub(crate) fn has_metrics_at(&self, path: &str) -> bool {
+        path == "/metrics" || path == self.state.options.metrics_path
+    }
+
     /// What a listener for metrics alone serves. Whoever reaches it may ask: it has no allow list.
     pub(crate) fn metrics_router(self: &Arc<Self>) -> Router {
         Router::new().fallback(answer).with_state(Arc::clone(self))
@@ -73,7 +78,7 @@ impl Api {
 async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
     let reply = match request.uri().path() {
-        "/metrics" | "/apisix/prometheus/metrics" if reading => api.metrics(request.headers()),
+        path if reading && api.has_metrics_at(path) => api.metrics(request.headers()),
         _ => Reply::empty(StatusCode::NOT_FOUND),
     };
     reply.into_response()

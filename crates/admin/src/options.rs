@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use sluice_resource::AllowedCommands;
 
 use crate::auth::ConfiguredKey;
 use crate::envelope::ApiVersion;
@@ -29,11 +30,15 @@ pub struct AdminOptions {
     pub api_version: ApiVersion,
     /// Whether the configuration is only written as a whole: API-driven standalone mode (compat §1.8).
     pub standalone: bool,
+    /// The commands that plugins of what is written may run.
+    pub commands: AllowedCommands,
     /// `Server` of every reply.
     pub server: HeaderValue,
     /// The gateway's version, as `/status` shows it.
     pub version: String,
-    /// What `/metrics` asks for, if anything.
+    /// Where metrics are beside `/metrics`.
+    pub metrics_path: String,
+    /// What metrics ask for, if anything.
     pub metrics_auth: Option<BasicAuth>,
     /// How long a write waits for the data plane to follow it.
     pub follow_wait: Duration,
@@ -52,8 +57,10 @@ impl Default for AdminOptions {
             key_prefix: "/apisix".to_owned(),
             api_version: ApiVersion::default(),
             standalone: false,
+            commands: AllowedCommands::default(),
             server: HeaderValue::from_static("APISIX/3.18.0"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            metrics_path: "/apisix/prometheus/metrics".to_owned(),
             metrics_auth: None,
             follow_wait: Duration::from_millis(200),
         }
