@@ -7,8 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_core::{
-    AiLogging, CompileEnv, CompileError, Context, Phase, Phases, Picked, Plugin, PluginDef, Profile, Step,
-    Verdict,
+    AiLogging, CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Profile, Step, Verdict,
 };
 use sluice_exchange::{Attempt, CallConfig, Target, TargetConfig, perform, prepare};
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError};
@@ -125,18 +124,7 @@ impl Plugin for AiProxy {
             match prepare(cx, self.call.max_req_body_size).await {
                 Err(failure) => failure.into(),
                 Ok(prepared) => {
-                    let target = &self.target;
-                    let (name, provider) = (target.name.clone(), target.provider.name());
-                    prepared.begin(
-                        cx,
-                        Picked {
-                            index: 0,
-                            name,
-                            provider,
-                            owner: NAME,
-                        },
-                        self.logging,
-                    );
+                    prepared.begin(cx, self.target.picked(0, NAME), self.logging);
                     Verdict::Continue
                 }
             }

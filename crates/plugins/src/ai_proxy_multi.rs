@@ -164,13 +164,7 @@ impl AiProxyMulti {
     }
 
     fn picked(&self, index: usize) -> Picked {
-        let target = &self.targets[index];
-        Picked {
-            index,
-            name: target.name.clone(),
-            provider: target.provider.name(),
-            owner: NAME,
-        }
+        self.targets[index].picked(index, NAME)
     }
 
     /// Calls instances until one answers in a way that is not to be retried.

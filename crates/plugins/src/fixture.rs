@@ -1,27 +1,17 @@
 //! Requests for the tests of this crate.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use http::{HeaderMap, Method, Version};
 use serde_json::Value;
 use sluice_core::{
     AiCall, AiLogging, CompileEnv, CompileError, Compiler, CompilerOptions, Context, MatchedRoute, Picked,
-    Pipeline, Plugin, PluginDef, PluginSet, Profile, Progress, Registry, Request, RequestBody, Route,
-    RouteUpstream, RouterKind, ServiceRef, Services, Snapshot, Uids, Worker,
+    Pipeline, Plugin, PluginDef, PluginSet, Profile, Progress, Registry, Route, RouteUpstream, RouterKind,
+    ServiceRef, Services, Snapshot, Worker, testing as core,
 };
-use sluice_limit::LocalCounters;
-use sluice_llm::{PriceTable, Protocol, RequestView, TokenCounter};
-use sluice_net::{Body, DnsError, Found, Lookup, Origins, Pool, Resolver, TlsClients};
-use sluice_observe::{Batches, FileSinks, Metrics, MetricsConfig, RecordQueue};
-use sluice_record::{Attempt, Ended, Record, RequestId, ResponseSource, Text};
-use sluice_redis::Redis;
+use sluice_llm::{Protocol, RequestView};
+use sluice_record::{Attempt, Ended, Record, ResponseSource, Text};
 use sluice_resource::{CheckScope, SchemaCompileError};
-use sluice_upstream::{BalancerStates, Breakers, Checkers};
 use tokio::runtime::Handle;
-
-/// 2025-11-20 15:47:00.123456 UTC in microseconds.
-pub(crate) const STARTED_US: i64 = 1_763_653_620_123_456;
 
 /// A gateway without configuration, on the runtime of the test.
 pub(crate) struct Fixture {
@@ -32,55 +22,24 @@ pub(crate) struct Fixture {
     snapshot: Arc<Snapshot>,
 }
 
-struct NoNames;
-
-impl Lookup for NoNames {
-    fn lookup(
-        &self,
-        host: Arc<str>,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Found, DnsError>> + Send>> {
-        Box::pin(async { Err(DnsError::NoAddress(host)) })
-    }
-}
-
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let resolver = Resolver::new(NoNames, Handle::current());
-        let origins = Origins::new(TlsClients::new());
-        let services = Arc::new(Services {
-            uids: Uids::default(),
-            counters: Arc::new(LocalCounters::new(16, Instant::now())),
-            redis: Redis::new(Handle::current()),
-            balancers: BalancerStates::default(),
-            breakers: Breakers::default(),
-            checkers: Checkers::new(Handle::current(), resolver.clone(), origins.clone()),
-            records: Arc::new(RecordQueue::new(1)),
-            metrics: Arc::new(Metrics::new(MetricsConfig::default()).unwrap()),
-            files: FileSinks::start().unwrap(),
-            background: Handle::current(),
-            batches: Batches::default(),
-            tokens: TokenCounter::default(),
-            prices: PriceTable::default(),
-            origins,
-            background_pool: Pool::new(resolver.clone()),
-            resolver: resolver.clone(),
-            plugin_attr: Default::default(),
-            asked_variables: Box::default(),
-            secrets: Default::default(),
-            https_ports: Box::default(),
-            hostname: Text::from("gw-1"),
-        });
+        Self::with(|_| {})
+    }
+
+    /// A gateway whose services a test changes to its needs.
+    pub(crate) fn with(change: impl FnOnce(&mut Services)) -> Self {
+        let core::Fixture { services, worker } = core::Fixture::with(&Handle::current(), change);
         let registry = Arc::new(Registry::new(Vec::new(), None));
         let options = CompilerOptions {
             prefix: "/apisix".to_owned(),
             router: RouterKind::default(),
         };
         let snapshot = Compiler::new(registry, services.clone(), options).snapshot(1);
-        let pool = Pool::new(resolver);
         Self {
             services,
             metadata: None,
-            worker: Arc::new(Worker::new(pool)),
+            worker,
             snapshot: Arc::new(snapshot),
         }
     }
@@ -107,27 +66,11 @@ impl Fixture {
 
     /// A request to `http://gw.example:9080` without headers, body and route.
     pub(crate) fn context(&self, method: &str, uri: &str) -> Context {
-        let uri: http::Uri = uri.parse().unwrap();
-        let request = Request {
-            method: Method::try_from(method).unwrap(),
-            version: Version::HTTP_11,
-            headers: HeaderMap::new(),
-            body: RequestBody::new(Body::empty()),
-            path: Text::from(uri.path()),
-            query: uri.query().map(str::to_owned),
-            host: Text::from("gw.example"),
-            scheme: "http",
-            peer: ([10, 0, 0, 7], 50_000).into(),
-            local: ([10, 0, 0, 1], 9080).into(),
-            head_bytes: 100,
-            upgrade: None,
-            uri,
+        let fixture = core::Fixture {
+            services: self.services.clone(),
+            worker: self.worker.clone(),
         };
-        let id = RequestId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
-        let (services, worker) = (self.services.clone(), self.worker.clone());
-        let mut cx = Context::new(services, worker, self.snapshot.clone(), id, request);
-        cx.started_us = STARTED_US;
-        cx
+        fixture.context(self.snapshot.clone(), method, uri)
     }
 
     /// The record of a request that was answered by an upstream after 230.5 of 250 ms.
@@ -180,6 +123,7 @@ impl Fixture {
             prometheus: None,
             asked: Box::default(),
             ai: None,
+            cache: None,
             error: None,
         }
     }
@@ -225,11 +169,14 @@ pub(crate) fn chat(body: &'static str, logging: AiLogging) -> Box<AiCall> {
             name: Text::from("ai-proxy-openai"),
             provider: "openai",
             owner: "ai-proxy",
+            model: None,
+            settings: Text::from(""),
         },
         model_sent: None,
         keeps_raw_usage: false,
         logging,
         active: None,
         progress: Arc::new(Progress::default()),
+        placeholders: None,
     })
 }

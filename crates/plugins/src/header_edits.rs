@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 use sluice_core::CompileError;
 use sluice_resource::{Template, Variables};
 
+/// How the text of a value becomes a template.
+pub(crate) type ParseValue = fn(&str) -> Template;
+
 /// Compiled header changes. Applied in the order add, set, remove.
 #[derive(Debug, Default)]
 pub(crate) struct HeaderEdits {
@@ -14,16 +17,15 @@ pub(crate) struct HeaderEdits {
 }
 
 impl HeaderEdits {
-    pub(crate) fn compile(conf: Option<&Value>) -> Result<Self, CompileError> {
+    /// `value` tells what stands in a value: variables, or variables and groups.
+    pub(crate) fn compile(conf: Option<&Value>, value: ParseValue) -> Result<Self, CompileError> {
         let Some(conf) = conf.and_then(Value::as_object) else {
             return Ok(Self::default());
         };
-        let structured = conf.get("add").is_some_and(|v| v.is_object() || v.is_array())
-            || conf.get("set").is_some_and(Value::is_object)
-            || conf.get("remove").is_some_and(Value::is_array);
-        if !structured {
+        let pairs = |map: &Map<String, Value>| pairs(map, value);
+        if let Some(map) = plain_map(conf) {
             return Ok(Self {
-                set: pairs(conf)?,
+                set: pairs(map)?,
                 ..Self::default()
             });
         }
@@ -32,7 +34,7 @@ impl HeaderEdits {
             Some(Value::Array(lines)) => lines
                 .iter()
                 .filter_map(Value::as_str)
-                .map(line)
+                .map(|text| line(text, value))
                 .collect::<Result<_, _>>()?,
             _ => Vec::new(),
         };
@@ -103,27 +105,38 @@ impl ResolvedEdits<'_> {
     }
 }
 
-fn pairs(map: &Map<String, Value>) -> Result<Vec<(HeaderName, Vec<Template>)>, CompileError> {
+/// The headers, if they are a plain map of what is set.
+pub(crate) fn plain_map(headers: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    let structured = headers.get("add").is_some_and(|v| v.is_object() || v.is_array())
+        || headers.get("set").is_some_and(Value::is_object)
+        || headers.get("remove").is_some_and(Value::is_array);
+    (!structured).then_some(headers)
+}
+
+fn pairs(
+    map: &Map<String, Value>,
+    parse: ParseValue,
+) -> Result<Vec<(HeaderName, Vec<Template>)>, CompileError> {
     map.iter()
-        .map(|(key, value)| Ok((name(key)?, templates(value))))
+        .map(|(key, value)| Ok((name(key)?, templates(value, parse))))
         .collect()
 }
 
 /// A value, or a list of them.
-fn templates(value: &Value) -> Vec<Template> {
+fn templates(value: &Value, parse: ParseValue) -> Vec<Template> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let items = value
         .as_array()
         .map_or(std::slice::from_ref(value), Vec::as_slice);
-    items.iter().map(|item| Template::parse(&text(item))).collect()
+    items.iter().map(|item| parse(&text(item))).collect()
 }
 
 /// `Name: value`
-fn line(line: &str) -> Result<(HeaderName, Vec<Template>), CompileError> {
+fn line(line: &str, parse: ParseValue) -> Result<(HeaderName, Vec<Template>), CompileError> {
     let (key, value) = line
         .split_once(':')
         .ok_or_else(|| CompileError(format!("invalid header line {line:?}")))?;
-    Ok((name(key.trim())?, vec![Template::parse(value.trim())]))
+    Ok((name(key.trim())?, vec![parse(value.trim())]))
 }
 
 fn name(text: &str) -> Result<HeaderName, CompileError> {

@@ -36,7 +36,7 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
 }
 
 fn schema() -> Value {
-    let number = json!({ "anyOf": [{ "type": "integer", "exclusiveMinimum": 0 }, { "type": "string" }] });
+    let number = json!({ "oneOf": [{ "type": "integer", "exclusiveMinimum": 0 }, { "type": "string" }] });
     let rule = json!({
         "type": "object",
         "properties": {

@@ -13,7 +13,7 @@ use sluice_core::{
 use sluice_llm::ErrorKind;
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError, Template, Variables};
 
-use crate::header_edits::HeaderEdits;
+use crate::header_edits::{HeaderEdits, plain_map};
 
 const METHODS: [&str; 14] = [
     "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "MKCOL", "COPY", "MOVE", "PROPFIND", "LOCK", "UNLOCK",
@@ -75,17 +75,46 @@ fn headers_schema() -> Value {
 }
 
 fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
-    let patterns = conf.get("regex_uri").and_then(Value::as_array);
-    let Some(patterns) = patterns.filter(|_| scope == CheckScope::Main) else {
+    if scope != CheckScope::Main {
         return Ok(());
-    };
-    if patterns.len() % 2 != 0 {
+    }
+    if let Some(list) = conf.get("regex_uri").and_then(Value::as_array) {
+        check_patterns(list)?;
+    }
+    match conf.get("headers").and_then(Value::as_object).and_then(plain_map) {
+        Some(headers) => headers
+            .iter()
+            .try_for_each(|(name, value)| check_header(name, value)),
+        None => Ok(()),
+    }
+}
+
+fn check_patterns(list: &[Value]) -> Result<(), String> {
+    if list.len() % 2 != 0 {
         return Err("The length of regex_uri should be an even number".to_owned());
     }
-    for pattern in patterns.iter().step_by(2).filter_map(Value::as_str) {
-        Regex::new(pattern).map_err(|error| format!("invalid regex_uri({pattern}): {error}"))?;
+    let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+    for pair in texts.chunks_exact(2) {
+        let (pattern, template) = (pair[0], pair[1]);
+        Regex::new(pattern).map_err(|error| format!("invalid regex_uri({pattern}, {template}): {error}"))?;
     }
     Ok(())
+}
+
+fn check_header(name: &str, value: &Value) -> Result<(), String> {
+    let error = if name.is_empty() {
+        "invalid field length in header"
+    } else if name.bytes().any(|b| !b.is_ascii_graphic() || b == b':') {
+        "invalid field character in header"
+    } else if value
+        .as_str()
+        .is_some_and(|text| text.bytes().any(|b| !matches!(b, b' '..=b'~')))
+    {
+        "invalid value character in header"
+    } else {
+        return Ok(());
+    };
+    Err(error.to_owned())
 }
 
 struct ProxyRewrite {
@@ -116,7 +145,7 @@ impl ProxyRewrite {
                 .map(HeaderValue::from_str)
                 .transpose()
                 .map_err(|_| bad("host"))?,
-            headers: HeaderEdits::compile(conf.get("headers"))?,
+            headers: HeaderEdits::compile(conf.get("headers"), Template::parse_with_groups)?,
             real_uri: conf
                 .get("use_real_request_uri_unsafe")
                 .and_then(Value::as_bool)
@@ -136,7 +165,7 @@ impl NewPath {
         let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
         let pairs = texts.chunks_exact(2).map(|pair| {
             let pattern = Regex::new(pair[0]).map_err(|error| CompileError(error.to_string()))?;
-            Ok((pattern, Template::parse(pair[1])))
+            Ok((pattern, Template::parse_with_groups(pair[1])))
         });
         Ok(Self::Patterns(pairs.collect::<Result<_, CompileError>>()?))
     }

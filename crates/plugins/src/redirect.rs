@@ -16,7 +16,8 @@ use sluice_core::{
 use sluice_llm::ErrorKind;
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError, Variables};
 
-use self::target::{Replacement, Target};
+use self::target::Target;
+use crate::replacement::Replacement;
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     let schema = json!({

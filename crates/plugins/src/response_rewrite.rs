@@ -11,9 +11,10 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sluice_core::{CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, ResponseHead};
 use sluice_net::{Body, BodyError};
-use sluice_resource::{CheckScope, Expr, PluginInfo, SchemaCompileError};
+use sluice_resource::{CheckScope, Expr, PluginInfo, SchemaCompileError, Template};
 
-use crate::header_edits::HeaderEdits;
+use crate::header_edits::{HeaderEdits, plain_map};
+use crate::replacement::Replacement;
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     let value = json!({ "oneOf": [{ "type": "string" }, { "type": "number" }] });
@@ -60,9 +61,19 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     })
 }
 
+/// What OpenResty's regular expressions know as options.
+const OPTIONS: &str = "adDijJmosuUx";
+
 fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
     if scope != CheckScope::Main {
         return Ok(());
+    }
+    let headers = conf.get("headers").and_then(Value::as_object);
+    if headers
+        .and_then(plain_map)
+        .is_some_and(|map| map.contains_key(""))
+    {
+        return Err("invalid field length in header".to_owned());
     }
     if let Some(vars) = conf.get("vars") {
         Expr::parse(vars).map_err(|error| format!("failed to validate the 'vars' expression: {error}"))?;
@@ -79,8 +90,13 @@ fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
         .into_iter()
         .flatten()
     {
-        let pattern = filter.get("regex").and_then(Value::as_str).unwrap_or_default();
-        Regex::new(pattern).map_err(|error| format!("regex \"{pattern}\" validation failed: {error}"))?;
+        let text = |name: &str| filter.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (pattern, options) = (text("regex"), text("options"));
+        let invalid = |error: &dyn std::fmt::Display| format!("regex \"{pattern}\" validation failed: {error}");
+        if let Some(option) = options.chars().find(|option| !OPTIONS.contains(*option)) {
+            return Err(invalid(&format_args!("unknown flag \"{option}\" (flags \"{options}\")")));
+        }
+        Regex::new(pattern).map_err(|error| invalid(&error))?;
     }
     Ok(())
 }
@@ -89,14 +105,15 @@ struct ResponseRewrite {
     status: Option<StatusCode>,
     headers: HeaderEdits,
     body: Option<Bytes>,
-    filters: Vec<Filter>,
+    filters: Arc<[Filter]>,
     max_body: usize,
     vars: Option<Expr>,
 }
 
 struct Filter {
     pattern: Regex,
-    replacement: String,
+    /// Without one the filter changes nothing: the template has no meaning.
+    replacement: Option<Replacement>,
     everywhere: bool,
 }
 
@@ -126,7 +143,7 @@ impl ResponseRewrite {
                 .map(StatusCode::from_u16)
                 .transpose()
                 .map_err(|e| fail(&e))?,
-            headers: HeaderEdits::compile(conf.get("headers"))?,
+            headers: HeaderEdits::compile(conf.get("headers"), Template::parse)?,
             body: body.transpose()?,
             filters: filters.collect::<Result<_, _>>()?,
             max_body: conf
@@ -161,17 +178,19 @@ impl Filter {
         };
         Ok(Self {
             pattern: Regex::new(&pattern).map_err(|error| CompileError(error.to_string()))?,
-            replacement: text("replace").to_owned(),
+            replacement: Replacement::parse(text("replace")).ok(),
             everywhere: text("scope") == "global",
         })
     }
 
-    fn apply(&self, text: &str) -> String {
-        let limit = if self.everywhere { 0 } else { 1 };
-        // A pattern that runs out of steps leaves the text as it is.
-        self.pattern
-            .try_replacen(text, limit, self.replacement.as_str())
-            .map_or_else(|_| text.to_owned(), Into::into)
+    /// The text after it; `None` leaves it as it is, as does a pattern that runs out of steps.
+    fn apply(&self, text: &str) -> Option<String> {
+        let replacement = self.replacement.as_ref()?;
+        if self.everywhere {
+            return replacement.apply_everywhere(text, &self.pattern);
+        }
+        let found = self.pattern.captures(text).ok()??;
+        Some(replacement.apply(text, &found))
     }
 }
 
@@ -212,23 +231,14 @@ impl Plugin for ResponseRewrite {
         if let Some(own) = &self.body {
             return Body::from(own.clone());
         }
-        let filters: Vec<_> = self
-            .filters
-            .iter()
-            .map(|f| (f.pattern.clone(), f.replacement.clone(), f.everywhere))
-            .collect();
+        let filters = Arc::clone(&self.filters);
         let limit = self.max_body;
         Body::boxed(http_body_util::StreamBody::new(futures_util::stream::once(
             async move {
                 let beginning = beginning(body, limit).await?;
                 let mut text = String::from_utf8_lossy(&beginning).into_owned();
-                for (pattern, replacement, everywhere) in filters {
-                    text = Filter {
-                        pattern,
-                        replacement,
-                        everywhere,
-                    }
-                    .apply(&text);
+                for filter in filters.iter() {
+                    text = filter.apply(&text).unwrap_or(text);
                 }
                 Ok::<_, BodyError>(http_body::Frame::data(Bytes::from(text)))
             },

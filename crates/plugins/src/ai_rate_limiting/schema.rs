@@ -8,13 +8,13 @@ use crate::limit_policy;
 use crate::redis_settings;
 
 pub(super) fn schema() -> Value {
-    let number = json!({ "anyOf": [{ "type": "integer", "exclusiveMinimum": 0 }, { "type": "string" }] });
+    let number = json!({ "oneOf": [{ "type": "integer", "exclusiveMinimum": 0 }, { "type": "string" }] });
     let instance = json!({
         "type": "object",
         "properties": {
             "name": { "type": "string" },
-            "limit": { "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string" }] },
-            "time_window": { "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string" }] },
+            "limit": { "oneOf": [{ "type": "integer", "minimum": 1 }, { "type": "string" }] },
+            "time_window": { "oneOf": [{ "type": "integer", "minimum": 1 }, { "type": "string" }] },
         },
         "required": ["name", "limit", "time_window"],
     });

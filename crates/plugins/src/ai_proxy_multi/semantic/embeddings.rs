@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use serde_json::json;
 use sluice_core::{CompileError, Services};
 use sluice_net::Pool;
 
 use super::Vector;
-use crate::callout::{Callout, CalloutConfig, CalloutError};
+use crate::callout::CalloutConfig;
+use crate::embeddings::{Embeddings as Service, EmbeddingsError};
 
 /// Where OpenAI has it.
 const OPENAI: &str = "https://api.openai.com";
@@ -54,35 +54,8 @@ fn yes() -> bool {
     true
 }
 
-/// Why there are no vectors. The texts name no address and no key.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum EmbeddingsError {
-    #[error("the embeddings service {0}")]
-    Call(#[from] CalloutError),
-    #[error("the embeddings service answered {0}")]
-    Status(StatusCode),
-    #[error("the embeddings service answered something else than {0} vectors")]
-    Answer(usize),
-}
-
 /// The compiled service.
-pub(super) struct Embeddings {
-    callout: Callout,
-    headers: HeaderMap,
-    /// Azure names the model in the path.
-    model: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    data: Vec<Embedding>,
-}
-
-#[derive(Deserialize)]
-struct Embedding {
-    index: Option<usize>,
-    embedding: Vector,
-}
+pub(super) struct Embeddings(Service);
 
 impl Embeddings {
     pub(super) fn compile(config: &EmbeddingsConfig, services: &Services) -> Result<Self, CompileError> {
@@ -104,34 +77,18 @@ impl Embeddings {
             timeout: config.timeout,
             ..CalloutConfig::new(&url)
         };
-        Ok(Self {
-            // The address may hold a key: what is wrong with it is not told.
-            callout: Callout::compile(callout, services)
-                .map_err(|_| CompileError("invalid `semantic_opts.embeddings.endpoint`".to_owned()))?,
-            headers,
-            model: (config.provider == Provider::OpenAi).then(|| config.model.clone()),
-        })
+        // Azure names the model in the path.
+        let model = (config.provider == Provider::OpenAi).then(|| config.model.clone());
+        // The address may hold a key: what is wrong with it is not told.
+        Service::compile(callout, headers, model, services)
+            .map(Self)
+            .map_err(|_| CompileError("invalid `semantic_opts.embeddings.endpoint`".to_owned()))
     }
 
     /// The directions of texts, in one request.
     pub(super) async fn embed(&self, pool: &Pool, texts: &[String]) -> Result<Vec<Vector>, EmbeddingsError> {
-        let mut body = json!({ "input": texts });
-        if let Some(model) = &self.model {
-            body["model"] = json!(model);
-        }
-        let answer = self.callout.post_json(pool, self.headers.clone(), &body).await?;
-        if !answer.status.is_success() {
-            return Err(EmbeddingsError::Status(answer.status));
-        }
-        let other = || EmbeddingsError::Answer(texts.len());
-        let mut data = serde_json::from_slice::<Answer>(&answer.body)
-            .map_err(|_| other())?
-            .data;
-        if data.len() != texts.len() || data.iter().any(|one| one.embedding.is_empty()) {
-            return Err(other());
-        }
-        data.sort_by_key(|one| one.index);
-        Ok(data.into_iter().map(|one| direction(one.embedding)).collect())
+        let vectors = self.0.embed(pool, texts).await?;
+        Ok(vectors.into_iter().map(direction).collect())
     }
 }
 
@@ -163,6 +120,8 @@ fn direction(mut vector: Vector) -> Vector {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn url(config: serde_json::Value) -> String {

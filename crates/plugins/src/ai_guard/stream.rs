@@ -1,0 +1,200 @@
+//! What the guard reads of stream events, and the events that it adds.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sluice_llm::{Protocol, StreamEvent, TextKind};
+use sluice_wire::{ObjectView, Splice};
+
+use super::answer::{Key, contains};
+
+/// What an event says beside its texts.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Head<'a> {
+    #[serde(rename = "type", borrow, default)]
+    pub(super) kind: Option<Cow<'a, str>>,
+    /// Anthropic: the content block.
+    #[serde(default)]
+    pub(super) index: Option<u32>,
+    /// Responses: the item.
+    #[serde(default)]
+    output_index: Option<u32>,
+    #[serde(default)]
+    pub(super) sequence_number: Option<u64>,
+    #[serde(default)]
+    pub(super) choices: Option<Vec<Choice>>,
+}
+
+/// A choice of a chat chunk.
+#[derive(Debug, Deserialize)]
+pub(super) struct Choice {
+    #[serde(default)]
+    pub(super) index: u32,
+    #[serde(default)]
+    finish_reason: Option<serde::de::IgnoredAny>,
+}
+
+/// The member with an event's number.
+const NUMBER: &str = "sequence_number";
+
+/// Which texts end with an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// Those of these choices, items or blocks.
+    Items(Vec<u32>),
+    All,
+}
+
+impl Closing {
+    pub(super) fn ends(&self, item: u32) -> bool {
+        match self {
+            Self::Items(items) => items.contains(&item),
+            Self::All => true,
+        }
+    }
+}
+
+impl<'a> Head<'a> {
+    /// `None` for what is no event of any protocol.
+    pub(super) fn read(data: &'a [u8]) -> Option<Self> {
+        serde_json::from_slice(data).ok()
+    }
+
+    pub(super) fn closing(&self, protocol: Protocol) -> Closing {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        match protocol {
+            Protocol::OpenAiChat => {
+                let ended = self.choices.iter().flatten();
+                let ended = ended.filter(|choice| choice.finish_reason.is_some());
+                Closing::Items(ended.map(|choice| choice.index).collect())
+            }
+            Protocol::AnthropicMessages => match kind {
+                "content_block_stop" => Closing::Items(self.index.into_iter().collect()),
+                "message_delta" | "message_stop" | "error" => Closing::All,
+                _ => Closing::Items(Vec::new()),
+            },
+            _ => match kind {
+                "response.completed" | "response.incomplete" | "response.failed" | "error" => Closing::All,
+                kind if kind.ends_with(".done") => Closing::Items(self.output_index.into_iter().collect()),
+                _ => Closing::Items(Vec::new()),
+            },
+        }
+    }
+}
+
+/// The numbers of events, in protocols that have any: without a gap, whatever is put in.
+#[derive(Default)]
+pub(super) struct Numbers {
+    last: u64,
+    added: u64,
+}
+
+impl Numbers {
+    /// An event of the provider, numbered on.
+    pub(super) fn passed(&mut self, event: StreamEvent, number: Option<u64>) -> StreamEvent {
+        let Some(number) = number else { return event };
+        self.last = number + self.added;
+        if self.added == 0 {
+            return event;
+        }
+        with_member(&event, NUMBER, self.last.to_string()).unwrap_or(event)
+    }
+
+    /// An event that is put in, made after one of the provider.
+    pub(super) fn added(&mut self, event: StreamEvent) -> StreamEvent {
+        if !contains(event.frame(), NUMBER.as_bytes()) {
+            return event;
+        }
+        self.added += 1;
+        self.last += 1;
+        with_member(&event, NUMBER, self.last.to_string()).unwrap_or(event)
+    }
+
+    /// The number of an event that follows.
+    pub(super) fn next(&self) -> u64 {
+        self.last + 1
+    }
+}
+
+fn with_member(event: &StreamEvent, name: &str, value: String) -> Option<StreamEvent> {
+    let data = Bytes::from(event.data()?.into_owned());
+    let object = ObjectView::parse(data).ok()?;
+    let mut splice = Splice::new(&object);
+    splice.set(name, value.into());
+    Some(event.with_data(&splice.finish()))
+}
+
+/// An event that brings `text` as a piece of the text `key`, made after the last event that did.
+pub(super) fn delta_event(
+    protocol: Protocol,
+    last: &StreamEvent,
+    (kind, (item, part)): Key,
+    text: &str,
+) -> Option<StreamEvent> {
+    match protocol {
+        Protocol::OpenAiChat => {
+            let mut chunk: Value = serde_json::from_slice(&last.data()?).ok()?;
+            let delta = match kind {
+                TextKind::ToolArguments => {
+                    json!({ "tool_calls": [{ "index": part, "function": { "arguments": text } }] })
+                }
+                TextKind::Reasoning if contains(last.frame(), b"\"reasoning_content\"") => {
+                    json!({ "reasoning_content": text })
+                }
+                TextKind::Reasoning => json!({ "reasoning": text }),
+                _ if part == 1 => json!({ "refusal": text }),
+                _ => json!({ "content": text }),
+            };
+            let chunk_members = chunk.as_object_mut()?;
+            chunk_members.remove("usage");
+            let choice = json!({ "index": item, "delta": delta, "finish_reason": null });
+            chunk_members.insert("choices".to_owned(), json!([choice]));
+            Some(last.with_data(chunk.to_string().as_bytes()))
+        }
+        Protocol::AnthropicMessages => {
+            let delta = match kind {
+                TextKind::ToolArguments => json!({ "type": "input_json_delta", "partial_json": text }),
+                TextKind::Reasoning => json!({ "type": "thinking_delta", "thinking": text }),
+                _ => json!({ "type": "text_delta", "text": text }),
+            };
+            let data = json!({ "type": "content_block_delta", "index": item, "delta": delta }).to_string();
+            Some(named(Some("content_block_delta"), data.as_bytes()))
+        }
+        _ => with_member(last, "delta", Value::from(text).to_string()),
+    }
+}
+
+/// An event of that name.
+pub(super) fn named(name: Option<&str>, data: &[u8]) -> StreamEvent {
+    let mut frame = bytes::BytesMut::with_capacity(data.len() + 64);
+    sluice_wire::write_frame(&mut frame, name, data);
+    StreamEvent::new(frame.freeze())
+}
+
+/// The body without log probabilities, which spell out what was said token by token. `None` if it has none.
+pub(super) fn without_logprobs(body: &[u8]) -> Option<Bytes> {
+    if !contains(body, b"\"logprob\"") {
+        return None;
+    }
+    let mut value = serde_json::from_slice(body).ok()?;
+    clear_logprobs(&mut value);
+    Some(value.to_string().into())
+}
+
+fn clear_logprobs(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::Array(entries) if name == "logprobs" => entries.clear(),
+                    value if name == "logprobs" => *value = Value::Null,
+                    value => clear_logprobs(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(clear_logprobs),
+        _ => {}
+    }
+}
