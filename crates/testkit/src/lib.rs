@@ -55,6 +55,6 @@ pub use self::gateway::{Gateway, GatewayBuilder};
 pub use self::kafka::{FakeKafka, KafkaMessage};
 pub use self::patience::{PATIENCE, eventually, within};
 pub use self::raw::RawConn;
-pub use self::redis::{RedisCluster, RedisSentinel, RedisServer};
+pub use self::redis::{RedisCluster, RedisSearch, RedisSentinel, RedisServer};
 pub use self::secret_managers::{FakeAwsSecrets, FakeGcpSecrets, FakeVault};
 pub use self::sse::{Event, Events, Finished};

@@ -1,6 +1,7 @@
 //! Real Redis servers on loopback, each in a folder of its own.
 
 mod cluster;
+mod search;
 mod sentinel;
 
 use std::net::TcpListener;
@@ -11,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 pub use self::cluster::RedisCluster;
+pub use self::search::RedisSearch;
 pub use self::sentinel::RedisSentinel;
 use crate::patience::eventually;
 
