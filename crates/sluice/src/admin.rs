@@ -172,7 +172,9 @@ fn options(config: &Config) -> anyhow::Result<AdminOptions> {
         key_prefix: config.apisix.key_prefix.clone(),
         api_version: ApiVersion::from_name(&admin.api_version),
         standalone: admin.standalone,
+        commands: config.commands.allowed.clone(),
         server: HeaderValue::from_static(if tokens { "APISIX/3.18.0" } else { "APISIX" }),
+        metrics_path: metrics.path.clone(),
         metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),
         ..AdminOptions::default()
     })

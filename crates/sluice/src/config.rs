@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sluice_resource::AllowedCommands;
 
 pub use self::apisix::from_apisix;
 pub(crate) use self::load::check;
@@ -46,6 +47,8 @@ pub struct Config {
     pub plugins: Option<Vec<String>>,
     /// Per plugin, settings of this machine (`plugin_attr` of APISIX).
     pub plugin_attr: Map<String, Value>,
+    /// The commands that plugins may run. This file alone says so: no environment variable, no API.
+    pub commands: CommandsConfig,
     /// What APISIX's configuration calls `apisix`.
     pub apisix: ApisixConfig,
 }
@@ -142,8 +145,10 @@ pub struct ControlConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsConfig {
-    /// A listener of their own for `/metrics` and `/apisix/prometheus/metrics`; they are always on the admin listener.
+    /// A listener of their own for `/metrics` and `path`; they are always on the admin listener.
     pub listen: Option<SocketAddr>,
+    /// Where metrics are beside `/metrics`.
+    pub path: String,
     /// With `password`: basic authentication on every metrics address.
     pub username: Option<String>,
     /// See `username`.
@@ -192,6 +197,18 @@ pub struct BuiltinRoutesConfig {
     pub disabled: Vec<String>,
 }
 
+/// The commands that plugins may run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommandsConfig {
+    /// Programs, or lists of a program and its arguments.
+    pub allowed: AllowedCommands,
+    /// Names of environment variables that they get.
+    pub environment: Vec<String>,
+    /// Most processes that run at once.
+    pub max_processes: u16,
+}
+
 /// What APISIX's configuration calls `apisix`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -236,6 +253,7 @@ impl Default for Config {
             builtin_routes: BuiltinRoutesConfig::default(),
             plugins: None,
             plugin_attr: Map::new(),
+            commands: CommandsConfig::default(),
             apisix: ApisixConfig::default(),
         }
     }
@@ -290,11 +308,11 @@ impl Default for ControlConfig {
     }
 }
 
-#[expect(clippy::derivable_impls, reason = "stands with its siblings")]
 impl Default for MetricsConfig {
     fn default() -> Self {
         Self {
             listen: None,
+            path: "/apisix/prometheus/metrics".to_owned(),
             username: None,
             password: None,
         }
@@ -334,6 +352,16 @@ impl Default for BuiltinRoutesConfig {
         Self {
             enabled: true,
             disabled: Vec::new(),
+        }
+    }
+}
+
+impl Default for CommandsConfig {
+    fn default() -> Self {
+        Self {
+            allowed: AllowedCommands::default(),
+            environment: Vec::new(),
+            max_processes: 100,
         }
     }
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use sluice_cache::{Answers, Backlog};
 use sluice_core::{CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
 use sluice_observe::{Batches, FileSinks};
+use sluice_process::{ProcessOptions, Processes};
 use sluice_proxy::{Behaviour, ListenerOptions, ListenerTls, Proxy, ProxyOptions, RunningProxy};
 use sluice_redis::Redis;
 use sluice_resource::Schemas;
@@ -29,6 +31,12 @@ use crate::{builtin, demo, tls};
 
 /// Live counters of each kind that are kept at most.
 const COUNTERS: usize = 1 << 20;
+
+/// Bytes of answers that `ai-cache` keeps in process, unless configured.
+const LOCAL_ANSWERS: usize = 64 << 20;
+
+/// Bytes of answers that may wait to be written to a cache.
+const ANSWER_BACKLOG: usize = 64 << 20;
 
 /// How long loggers may send what they hold when the gateway stops.
 const LOGGERS: Duration = Duration::from_secs(10);
@@ -178,7 +186,9 @@ impl Gateway {
     pub async fn shutdown(self) {
         self.admin.not_ready();
         let drain = Duration::from_secs(self.config.proxy.drain);
-        if !self.proxy.shutdown(drain).await {
+        // The answers of processes have no end of their own: to wait for one would take the whole drain.
+        let (drained, ()) = tokio::join!(self.proxy.shutdown(drain), self.services.processes.stop());
+        if !drained {
             tracing::warn!(
                 seconds = self.config.proxy.drain,
                 "requests were still running at the end of the drain"
@@ -258,10 +268,10 @@ fn bind_proxy(config: &Config) -> anyhow::Result<Proxy> {
     let options = ProxyOptions {
         listeners,
         workers,
-        max_head_bytes: proxy.max_head_bytes,
         max_headers: proxy.max_headers,
         head_timeout: Duration::from_secs(proxy.head_timeout),
         behaviour: Behaviour {
+            max_head_bytes: proxy.max_head_bytes,
             delete_uri_tail_slash: config.apisix.delete_uri_tail_slash,
             always_show_upstream_status: config.apisix.show_upstream_status_in_response_header,
             body_timeout: Duration::from_secs(proxy.body_timeout),
@@ -297,6 +307,8 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         uids: Uids::default(),
         counters: Arc::new(LocalCounters::new(COUNTERS, epoch)),
         redis: Redis::new(tokio::runtime::Handle::current()),
+        answers: Answers::new(local_answers(config)?),
+        answer_backlog: Backlog::new(ANSWER_BACKLOG),
         balancers: BalancerStates::default(),
         breakers: Breakers::default(),
         checkers: if config.apisix.disable_upstream_healthcheck {
@@ -307,6 +319,7 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         records: measuring.queue.clone(),
         metrics: measuring.metrics.clone(),
         files: FileSinks::start().context("cannot start a thread")?,
+        processes: processes(config, &background),
         secrets: Secrets::new(Environment::process(), managers, background.clone()),
         background,
         batches: Batches::default(),
@@ -320,6 +333,27 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         https_ports: https_ports(config),
         hostname: hostname.into(),
     })
+}
+
+/// `plugin_attr.ai-cache.local_max_bytes`.
+fn local_answers(config: &Config) -> anyhow::Result<usize> {
+    const NAME: &str = "local_max_bytes";
+    let attributes = config.plugin_attr.get("ai-cache");
+    let Some(given) = attributes.and_then(|attributes| attributes.get(NAME)) else {
+        return Ok(LOCAL_ANSWERS);
+    };
+    let bytes = given.as_u64().and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.with_context(|| format!("plugin_attr.ai-cache.{NAME}: expected a number of bytes, got {given}"))
+}
+
+fn processes(config: &Config, background: &tokio::runtime::Handle) -> Processes {
+    let commands = &config.commands;
+    let options = ProcessOptions {
+        allowed: commands.allowed.clone(),
+        environment: commands.environment.clone(),
+        max: commands.max_processes,
+    };
+    Processes::new(options, background.clone())
 }
 
 /// `plugin_attr.redirect.https_port`, else where the proxy listens with TLS (compat §6.8.2).

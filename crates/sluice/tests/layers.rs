@@ -12,9 +12,11 @@ const LAYERS: [&[&str]; 11] = [
     &["proxy", "plugins", "admin"],
     &["exchange"],
     &["core"],
-    &["secret", "store", "limit", "cache", "ledger", "observe", "upstream"],
+    &[
+        "secret", "store", "limit", "cache", "ledger", "observe", "upstream",
+    ],
     &["cloud"],
-    &["net", "sql", "redis"],
+    &["net", "sql", "redis", "process"],
     &["record"],
     &["llm"],
     &["resource"],

@@ -58,6 +58,11 @@ pub fn from_apisix(
     take_admin(&mut rest, &mut config).map_err(invalid)?;
     take_behaviour(&mut rest, &mut config).map_err(invalid)?;
     take_nginx(&mut rest, &mut config).map_err(invalid)?;
+    // A setting of ours: the file is as local as our own.
+    if let Some(commands) = rest.take("commands") {
+        config.commands =
+            serde_json::from_value(commands).map_err(|error| invalid(format!("`commands`: {error}")))?;
+    }
     for ignored in WITHOUT_EFFECT {
         rest.take(ignored);
     }
@@ -89,8 +94,22 @@ fn take_listeners(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     if let Some(control) = rest.take("apisix.control") {
         config.control.listen = listen_addr(&control, "apisix.control")?;
     }
-    if let Some(addr) = rest.take("plugin_attr.prometheus.export_addr") {
-        config.metrics.listen = Some(listen_addr(&addr, "plugin_attr.prometheus.export_addr")?);
+    take_metrics_listener(rest, config)
+}
+
+/// APISIX shows its metrics on a port of their own unless told otherwise (compat §0, §7).
+fn take_metrics_listener(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
+    const PATH: &str = "plugin_attr.prometheus.export_addr";
+    let mut enabled = true;
+    rest.bool("plugin_attr.prometheus.enable_export_server", &mut enabled)?;
+    let addr = rest.take(PATH).unwrap_or_else(|| Value::from(9091));
+    let addr = match addr {
+        Value::Number(_) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listen_addr(&addr, PATH)?.port()),
+        addr => listen_addr(&addr, PATH)?,
+    };
+    config.metrics.listen = enabled.then_some(addr);
+    if let Some(path) = rest.text("plugin_attr.prometheus.export_uri")? {
+        config.metrics.path = path;
     }
     Ok(())
 }
@@ -393,7 +412,9 @@ mod tests {
         assert_eq!(warnings, Vec::<String>::new());
         assert_eq!(config.apisix.dns_resolver_valid, Some(30));
         assert!(config.apisix.disable_upstream_healthcheck);
-        let error = parse("apisix: {dns_resolver_valid: soon}\n").unwrap_err().to_string();
+        let error = parse("apisix: {dns_resolver_valid: soon}\n")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`apisix.dns_resolver_valid`: `soon`"), "{error}");
     }
 

@@ -24,6 +24,9 @@ impl Config {
         }
         builtin::routes(&self.builtin_routes)?;
         measuring::check(self).map_err(|error| format!("`plugin_attr.prometheus`: {error:#}"))?;
+        if !self.commands.allowed.is_well_formed() {
+            return Err("`commands.allowed`: an entry names no program".to_owned());
+        }
         let routers = [
             "radixtree_host_uri",
             "radixtree_uri",

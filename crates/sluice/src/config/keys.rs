@@ -16,6 +16,14 @@ const SECRET: [&str; 5] = [
     "apisix.keyring",
 ];
 
+/// The section that only a file can set: who can set variables does not thereby run commands.
+const FILE_ONLY: &str = "commands.";
+
+/// Whether there is no environment variable for a setting.
+pub(super) fn is_file_only(path: &str) -> bool {
+    path.starts_with(FILE_ONLY)
+}
+
 /// Whether a setting, or something in a section, is secret.
 pub(super) fn is_secret(path: &str) -> bool {
     let within = |secret: &str| {

@@ -167,7 +167,12 @@ pub(super) fn overlay_environment(
                 nearest,
             });
         };
-        let given = scalar(path, &text).map_err(|why| ConfigError::Invalid {
+        let given = if keys::is_file_only(path) {
+            Err(format!("`{path}` can be set in the configuration file only"))
+        } else {
+            scalar(path, &text)
+        };
+        let given = given.map_err(|why| ConfigError::Invalid {
             origin: "environment".to_owned(),
             message: format!("`{name}`: {why}"),
         })?;
@@ -271,6 +276,22 @@ mod tests {
             let error = load(None, env(&[(name, "canary")])).unwrap_err().to_string();
             assert!(error.contains(name) && !error.contains("canary"), "{error}");
         }
+    }
+
+    #[test]
+    fn commands_are_allowed_by_the_file_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config.yaml");
+        std::fs::write(&file, "commands: {allowed: [/bin/a, [b, -c]]}\n").unwrap();
+        let config = load(Some(&file), std::iter::empty()).unwrap();
+        assert!(config.commands.allowed.permits("b", &["-c".to_owned()]));
+        for name in ["SLUICE_COMMANDS_ALLOWED", "SLUICE_COMMANDS_ENVIRONMENT"] {
+            let error = load(Some(&file), env(&[(name, "[x]")])).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("file only"), "{error}");
+        }
+        std::fs::write(&file, "commands: {allowed: [[]]}\n").unwrap();
+        let config = load(Some(&file), std::iter::empty()).unwrap();
+        assert!(config.check().unwrap_err().contains("`commands.allowed`"));
     }
 
     #[test]

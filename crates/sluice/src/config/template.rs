@@ -65,8 +65,10 @@ control:
   #listen: 127.0.0.1:9090
 
 metrics:
-  # /metrics is on the admin listener; this adds a listener of its own.
+  # Metrics are on the admin listener; this adds a listener of its own.
   #listen: null
+  # Where they are beside /metrics.
+  #path: /apisix/prometheus/metrics
   # Basic authentication for metrics.
   #username: null
   #password: null
@@ -98,6 +100,16 @@ builtin_routes:
 #plugins: null
 # Per plugin, settings of this machine.
 #plugin_attr: {}
+
+# Commands that plugins (mcp-bridge) may run. Only this file can allow them: there are no environment variables for it.
+commands:
+  # Each entry is a program, which may then be run with any arguments, or a list of a program and its arguments:
+  # [/usr/local/bin/mcp-files, [npx, -y, "@modelcontextprotocol/server-time"]]
+  #allowed: []
+  # Names of environment variables that they get beside PATH, HOME and the like.
+  #environment: []
+  # Most processes that run at once.
+  #max_processes: 100
 
 apisix:
   # radixtree_host_uri, radixtree_uri or radixtree_uri_with_parameter.

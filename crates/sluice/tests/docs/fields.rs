@@ -31,7 +31,7 @@ fn collect(schema: &Value, path: &str, upstream: &Value, rows: &mut Vec<Row>) {
             "" => name.clone(),
             outer => format!("{outer}.{name}"),
         };
-        let default = member.get("default").map(markdown::shown);
+        let default = member.get("default").map(|default| shown(member, default));
         // Branches of a schema may name a field again.
         match rows.iter_mut().find(|row| row.path == path) {
             Some(known) if known.default != default => known.default = None,
@@ -55,6 +55,15 @@ fn collect(schema: &Value, path: &str, upstream: &Value, rows: &mut Vec<Row>) {
         .filter_map(|keyword| schema.get(keyword));
     for branch in branches(schema).chain(conditional) {
         collect(branch, path, upstream, rows);
+    }
+}
+
+/// A default as tables show it. The schema endpoints print an empty list as `{}` (compat §1.8); readers see `[]`.
+fn shown(member: &Value, default: &Value) -> String {
+    let is_list = member.get("type").is_some_and(|kind| kind == "array");
+    match default.as_object() {
+        Some(members) if is_list && members.is_empty() => "[]".to_owned(),
+        _ => markdown::shown(default),
     }
 }
 

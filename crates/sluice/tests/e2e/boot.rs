@@ -260,7 +260,7 @@ const PUBLISHED: [&str; 2] = [
 async fn published_keys_are_refused_unless_asked_for_on_loopback() {
     let dir = folder();
     let file = format!(
-        "apisix: {{ssl: {{enable: false}}}}\ndeployment: {{admin: {{admin_listen: {{ip: 127.0.0.1, port: 0}}, \
+        "apisix: {{ssl: {{enable: false}}}}\nplugin_attr: {{prometheus: {{enable_export_server: false}}}}\ndeployment: {{admin: {{admin_listen: {{ip: 127.0.0.1, port: 0}}, \
          admin_key: [{{name: admin, key: {}, role: admin}}, {{name: viewer, key: {}, role: viewer}}]}}}}\n",
         PUBLISHED[0], PUBLISHED[1]
     );

@@ -345,11 +345,17 @@ async fn admin_commands_read_the_configuration_as_serve_does() {
     let wrong = [
         new_key().env("SLUICE_DATA_DIR", "variable"),
         new_key().arg("--config").arg("other.yaml"),
-        new_key().env("SLUICE_DATA_DIR", "variable").arg("--data-dir").arg("option"),
+        new_key()
+            .env("SLUICE_DATA_DIR", "variable")
+            .arg("--data-dir")
+            .arg("option"),
     ];
     for (command, folder) in wrong.into_iter().zip(["variable", "third", "option"]) {
         let complaint = command.ended().await.complaint();
-        assert!(complaint.contains(&format!("{folder} holds no gateway's data")), "{complaint}");
+        assert!(
+            complaint.contains(&format!("{folder} holds no gateway's data")),
+            "{complaint}"
+        );
     }
     std::fs::write(dir.path().join("config.yaml"), "data_dirr: x\n").unwrap();
     assert!(new_key().ended().await.complaint().contains("data_dirr"));

@@ -4,6 +4,7 @@
 #![allow(clippy::too_many_lines, reason = "a scenario is told in one piece")]
 
 mod admin_api;
+mod ai_cache;
 mod ai_instances;
 mod ai_proxy;
 mod ai_proxy_multi;
@@ -21,6 +22,7 @@ mod ledger;
 mod limits;
 mod listeners;
 mod loggers;
+mod mcp_bridge;
 mod measuring;
 mod moderation;
 mod native;

@@ -263,6 +263,7 @@ async fn certificates_and_keys_may_be_kept_in_vault() {
 async fn apisix_configuration_names_listeners_and_the_fallback() {
     let file = "apisix:\n  ssl:\n    listen: [{ip: 127.0.0.1, port: 0}, {ip: 127.0.0.1, port: 0, enable_http3: false}]\n\
                 \x20   fallback_sni: a.test.com\n\
+                plugin_attr: {prometheus: {enable_export_server: false}}\n\
                 deployment: {admin: {admin_key: [{name: admin, key: testkit-admin-key-0123456789abcdef, role: admin}]}}\n";
     let gateway = Gateway::builder(binary())
         .file("apisix.yaml", file)

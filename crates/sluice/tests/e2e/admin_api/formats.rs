@@ -38,7 +38,7 @@ async fn legacy_replies() {
 #[tokio::test]
 async fn apisix_names_the_version_its_own_way() {
     let dir = tempfile::tempdir().unwrap();
-    let conf = "deployment:\n  admin:\n    admin_api_version: default\n    admin_key_required: false\n    \
+    let conf = "apisix: {ssl: {enable: false}}\nplugin_attr: {prometheus: {enable_export_server: false}}\ndeployment:\n  admin:\n    admin_api_version: default\n    admin_key_required: false\n    \
                 allow_admin: [127.0.0.0/24]\n";
     std::fs::write(dir.path().join("apisix.yaml"), conf).unwrap();
     let serving = serve(dir.path(), ["--apisix-config", "apisix.yaml"])

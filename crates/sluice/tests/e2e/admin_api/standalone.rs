@@ -99,7 +99,7 @@ async fn a_writer_without_digest_or_key_is_refused() {
 #[tokio::test]
 async fn apisix_config_without_etcd_but_with_admin_means_standalone() {
     let dir = tempfile::tempdir().unwrap();
-    let conf = "deployment:\n  role: traditional\n  role_traditional: {config_provider: yaml}\n  admin:\n    \
+    let conf = "apisix: {ssl: {enable: false}}\nplugin_attr: {prometheus: {enable_export_server: false}}\ndeployment:\n  role: traditional\n  role_traditional: {config_provider: yaml}\n  admin:\n    \
                 admin_key: [{name: a, key: secret, role: admin}]\n";
     std::fs::write(dir.path().join("apisix.yaml"), conf).unwrap();
     let serving = serve(dir.path(), ["--apisix-config", "apisix.yaml"])

@@ -67,6 +67,7 @@ plugin_attr:
   prometheus:
     metric_prefix: gw_
     export_addr: { ip: 127.0.0.1, port: 0 }
+    export_uri: /metrics/of/this
     default_buckets: [15, 55]
     refresh_interval: 15
   skywalking:
@@ -215,7 +216,7 @@ async fn plugins_keyring_and_metrics_are_taken_over() {
     let metrics = Client::new(serving.addr("metrics"));
     let text = eventually("the request among the metrics", async || {
         let text = metrics
-            .get("/apisix/prometheus/metrics")
+            .get("/metrics/of/this")
             .send()
             .await
             .expect_status(200)

@@ -87,7 +87,11 @@ fn signature(asked: &Recorded) -> String {
         .filter(|pair| !pair.starts_with("Signature="))
         .collect();
     pairs.sort_unstable();
-    let canonical = pairs.join("&").replace('%', "%25").replace('&', "%26").replace('=', "%3D");
+    let canonical = pairs
+        .join("&")
+        .replace('%', "%25")
+        .replace('&', "%26")
+        .replace('=', "%3D");
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"fake-secret&");
     let signed = hmac::sign(&key, format!("POST&%2F&{canonical}").as_bytes());
     base64::engine::general_purpose::STANDARD.encode(signed)
@@ -97,10 +101,20 @@ fn signature(asked: &Recorded) -> String {
 async fn the_bar_decides() {
     let (service, provider) = (FakeProvider::start(), FakeProvider::start());
     service.always(finds("bad", verdict));
-    let max = moderated(NAME, conf(&service, json!({ "risk_level_bar": "max" })), &provider).await;
+    let max = moderated(
+        NAME,
+        conf(&service, json!({ "risk_level_bar": "max" })),
+        &provider,
+    )
+    .await;
     let call = max.client().post(CHAT).json(&chat("conf:hello bad"));
     assert_eq!(said(&answer(call).await.2), "Hello from the upstream.");
-    let low = moderated(NAME, conf(&service, json!({ "risk_level_bar": "low" })), &provider).await;
+    let low = moderated(
+        NAME,
+        conf(&service, json!({ "risk_level_bar": "low" })),
+        &provider,
+    )
+    .await;
     let call = low.client().post(CHAT).json(&chat("conf:hello"));
     assert_eq!(said(&answer(call).await.2), "As an AI I cannot.");
 }

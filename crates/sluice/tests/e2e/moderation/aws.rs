@@ -74,7 +74,10 @@ async fn categories_come_before_the_whole_and_messages_can_be_set() {
     assert_eq!(said(&body), "request body exceeds PROFANITY threshold");
     let (status, content_type, body) = answer(post(chat_stream("bad"))).await;
     assert_eq!((status, &*content_type), (403, "text/event-stream"));
-    assert!(body.contains("request body exceeds PROFANITY threshold"), "{body}");
+    assert!(
+        body.contains("request body exceeds PROFANITY threshold"),
+        "{body}"
+    );
     assert!(body.ends_with("data: [DONE]"), "{body}");
 
     let more = json!({ "deny_message": "No.", "moderation_threshold": 0.5 });
@@ -138,7 +141,10 @@ async fn answers_are_judged_when_asked_for() {
 
     comprehend.always(Reply::body(500, "text/plain", "down"));
     let (status, _, body) = answer(post()).await;
-    assert_eq!((status, &*body), (500, "comprehend answered 500 Internal Server Error"));
+    assert_eq!(
+        (status, &*body),
+        (500, "comprehend answered 500 Internal Server Error")
+    );
 
     provider.always(Reply::json(404, &json!({ "error": { "message": "upstream" } })));
     let asked = comprehend.requests().len();
@@ -151,7 +157,10 @@ async fn a_service_that_fails_refuses_prompts() {
     let (comprehend, provider) = (FakeProvider::start(), FakeProvider::start());
     let gateway = moderated(NAME, conf(&comprehend, json!({})), &provider).await;
     for (reply, said) in [
-        (Reply::json(400, &json!({})), "comprehend answered 400 Bad Request"),
+        (
+            Reply::json(400, &json!({})),
+            "comprehend answered 400 Bad Request",
+        ),
         (
             Reply::body(200, "text/plain", "what"),
             "comprehend answered what cannot be read: ",
@@ -175,7 +184,12 @@ async fn a_service_that_fails_refuses_prompts() {
 #[tokio::test]
 async fn requests_that_are_not_its_own_follow_the_fail_mode() {
     let (comprehend, provider) = (FakeProvider::start(), FakeProvider::start());
-    let gateway = moderated(NAME, conf(&comprehend, json!({ "fail_mode": "error" })), &provider).await;
+    let gateway = moderated(
+        NAME,
+        conf(&comprehend, json!({ "fail_mode": "error" })),
+        &provider,
+    )
+    .await;
     let body = json!({ "prompt": "conf:hello", "model": "m" });
     let (status, _, body) = answer(gateway.client().post(CHAT).json(&body)).await;
     assert_eq!((status, &*body), (500, "unsupported protocol: passthrough"));
@@ -198,7 +212,10 @@ async fn requests_that_are_not_its_own_follow_the_fail_mode() {
     skipping["plugins"][NAME]["fail_mode"] = json!("skip");
     crate::support::put(&gateway, "/routes/2", skipping).await;
     provider.next(Reply::json(200, &json!({})));
-    assert_eq!(answer(gateway.client().post("/plain").json(&chat("x"))).await.0, 200);
+    assert_eq!(
+        answer(gateway.client().post("/plain").json(&chat("x"))).await.0,
+        200
+    );
 
     let embeddings = json!({ NAME: conf(&comprehend, json!({
         "fail_mode": "error", "request_check_roles": ["system"],
@@ -208,7 +225,10 @@ async fn requests_that_are_not_its_own_follow_the_fail_mode() {
     let (status, _, body) = answer(gateway.client().post("/v1/embeddings").json(&body)).await;
     assert_eq!(
         (status, &*body),
-        (500, "protocol openai-embeddings cannot moderate the configured request_check_roles")
+        (
+            500,
+            "protocol openai-embeddings cannot moderate the configured request_check_roles"
+        )
     );
 }
 
@@ -222,7 +242,10 @@ async fn wrong_configurations_are_refused() {
         (json!({}), r#"property \"comprehend\" is required"#),
         (no_region, r#"property \"region\" is required"#),
         (
-            conf(&comprehend, json!({ "moderation_categories": { "SARCASM": 0.5 } })),
+            conf(
+                &comprehend,
+                json!({ "moderation_categories": { "SARCASM": 0.5 } }),
+            ),
             "additional properties forbidden, found SARCASM",
         ),
         (

@@ -146,8 +146,13 @@ async fn the_key_is_required_and_never_shown() {
         "{}",
         answer.text()
     );
-    let route = json!({ "uri": "/a", "plugins": { NAME: conf(&lakera, json!({ "direction": "sideways" })) } });
+    let route =
+        json!({ "uri": "/a", "plugins": { NAME: conf(&lakera, json!({ "direction": "sideways" })) } });
     let answer = gateway.admin().put("/routes/1", route).await;
     assert_eq!(answer.status, 400);
-    assert!(answer.text().contains(r#"property \"direction\""#), "{}", answer.text());
+    assert!(
+        answer.text().contains(r#"property \"direction\""#),
+        "{}",
+        answer.text()
+    );
 }

@@ -13,8 +13,7 @@ fn hook(is_bad: bool) -> Value {
 }
 
 fn conf(service: &FakeProvider, more: Value) -> Value {
-    let mut conf =
-        json!({ "endpoint": service.url("/"), "check_request": false, "check_response": true });
+    let mut conf = json!({ "endpoint": service.url("/"), "check_request": false, "check_response": true });
     for (name, value) in more.as_object().into_iter().flatten() {
         conf[name] = value.clone();
     }
@@ -24,7 +23,10 @@ fn conf(service: &FakeProvider, more: Value) -> Value {
 /// Chunks of a chat with one word each, usage and end.
 fn words(words: &[&str], done: bool) -> Reply {
     let chunk = |delta: Value| json!({ "id": "1", "choices": [{ "index": 0, "delta": delta }] }).to_string();
-    let mut events: Vec<_> = words.iter().map(|word| chunk(json!({ "content": word }))).collect();
+    let mut events: Vec<_> = words
+        .iter()
+        .map(|word| chunk(json!({ "content": word })))
+        .collect();
     let usage = json!({ "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7 });
     events.push(json!({ "id": "1", "choices": [], "usage": usage }).to_string());
     events.extend(done.then(|| "[DONE]".to_owned()));
@@ -65,7 +67,10 @@ async fn in_final_packet_mode_the_level_is_noted_at_the_end() {
     assert_eq!(service.requests().len(), 2, "each stream is judged once");
     provider.next(words(&["fine"], false));
     let body = ask(&gateway).await;
-    assert!(body.ends_with("data: [DONE]\n\n"), "a missing end is added: {body}");
+    assert!(
+        body.ends_with("data: [DONE]\n\n"),
+        "a missing end is added: {body}"
+    );
 }
 
 #[tokio::test]
@@ -83,7 +88,10 @@ async fn in_real_time_what_is_found_ends_the_stream() {
     assert!(String::from_utf8_lossy(&first).contains("fine so far"));
     gate.open(1);
     let second = String::from_utf8(answer.chunk().await.unwrap().unwrap().to_vec()).unwrap();
-    assert!(second.contains("Stopped.") && !second.contains("bad words"), "{second}");
+    assert!(
+        second.contains("Stopped.") && !second.contains("bad words"),
+        "{second}"
+    );
     assert!(second.ends_with("data: [DONE]"), "{second}");
     assert!(answer.chunk().await.unwrap().is_none(), "the stream is over");
     provider.wait_disconnected().await;
@@ -97,7 +105,10 @@ async fn in_real_time_the_rest_is_judged_at_the_end() {
     let gateway = moderated(NAME, conf(&service, more), &provider).await;
     provider.next(words(&["all", " good"], true));
     let body = ask(&gateway).await;
-    assert!(body.contains("good") && body.ends_with("data: [DONE]\n\n"), "{body}");
+    assert!(
+        body.contains("good") && body.ends_with("data: [DONE]\n\n"),
+        "{body}"
+    );
     assert_eq!(service.last_request().json()["text"], "all good");
 }
 

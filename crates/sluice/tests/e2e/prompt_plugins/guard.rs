@@ -14,7 +14,8 @@ async fn guarded(provider: &FakeProvider, conf: Value) -> Gateway {
 #[tokio::test]
 async fn allowed_and_denied_prompts() {
     let provider = FakeProvider::start();
-    let conf = json!({ "allow_patterns": ["conf:hello", "secret"], "deny_patterns": ["(?i)SECRET(?! sauce)"] });
+    let conf =
+        json!({ "allow_patterns": ["conf:hello", "secret"], "deny_patterns": ["(?i)SECRET(?! sauce)"] });
     let gateway = guarded(&provider, conf).await;
     let post = |text: &str| gateway.client().post(CHAT).json(&chat(text));
     done(post("conf:hello"), 200).await;

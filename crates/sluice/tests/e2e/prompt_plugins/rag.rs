@@ -138,9 +138,7 @@ async fn only_the_known_services_are_accepted() {
     let answer = gateway.admin().put("/routes/1", route).await;
     assert_eq!(answer.status, 400);
     assert!(
-        answer
-            .text()
-            .contains(r#"property \"azure_openai\" is required"#),
+        answer.text().contains(r#"property \"azure_openai\" is required"#),
         "{}",
         answer.text()
     );

@@ -86,5 +86,8 @@ async fn what_cannot_work_is_refused_when_written() {
     let text = put(json!({ "provider": "openai", "auth": {} })).await;
     assert!(text.contains(r#"property \"prompt\" is required"#), "{text}");
     let text = put(json!({ "prompt": "p", "provider": "openai", "auth": {}, "timeout": 60001 })).await;
-    assert!(text.contains(r#"property \"timeout\" validation failed"#), "{text}");
+    assert!(
+        text.contains(r#"property \"timeout\" validation failed"#),
+        "{text}"
+    );
 }

@@ -186,7 +186,11 @@ async fn template_errors() {
     let gateway = with_route(json!({ "ai-prompt-template": conf, "ai-proxy": openai(&provider) })).await;
     let cases = [
         (json!({}), 400, "template name is missing in request."),
-        (json!({ "template_name": "x" }), 400, "template: x not configured."),
+        (
+            json!({ "template_name": "x" }),
+            400,
+            "template: x not configured.",
+        ),
         (
             json!({ "template_name": "code" }),
             503,
