@@ -145,6 +145,9 @@ pub const STREAM_HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n\
                                  Transfer-Encoding: chunked\r\nServer: mock-llm\r\n\r\n";
 
+/// The answer to log entries.
+pub const NO_CONTENT: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+
 /// The answer to what is not understood.
 pub const BAD_REQUEST: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 34\r\n\r\n\

@@ -65,20 +65,33 @@ impl Gateway {
             "the gateway serves at {}, not where it was told",
             ready.proxy
         );
-        for (path, resource) in [("consumers", consumer()), ("routes/bench", route(mock))] {
-            let headers = format!("X-API-KEY: {ADMIN_KEY}\r\n");
-            let body = resource.to_string();
-            exchange(
-                ready.admin,
-                "PUT",
-                &format!("/apisix/admin/{path}"),
-                &headers,
-                body.as_bytes(),
-            )
-            .await?;
-        }
+        ensure!(
+            ready.admin == listeners.admin,
+            "the Admin API is at {}, not where it was told",
+            ready.admin
+        );
+        gateway.put("consumers", consumer()).await?;
+        gateway.store_route(mock, false).await?;
         side.served(clock::now()).await.context("the route under test")?;
         Ok(gateway)
+    }
+
+    /// Stores the route under test in the running gateway, with more plugins than usual if `decorated`.
+    pub(super) async fn store_route(&self, mock: SocketAddr, decorated: bool) -> Result<()> {
+        let mut route = route(mock);
+        if decorated {
+            route["plugins"]["ai-prompt-decorator"] =
+                json!({"prepend": [{"role": "system", "content": "You are a helpful assistant."}]});
+            route["plugins"]["loki-logger"] = json!({"endpoint_addrs": [format!("http://{mock}")]});
+        }
+        self.put("routes/bench", route).await
+    }
+
+    async fn put(&self, path: &str, resource: Value) -> Result<()> {
+        let headers = format!("X-API-KEY: {ADMIN_KEY}\r\n");
+        let target = format!("/apisix/admin/{path}");
+        let body = resource.to_string();
+        exchange(self.listeners.admin, "PUT", &target, &headers, body.as_bytes()).await
     }
 
     /// Starts it; it may not listen yet.

@@ -46,6 +46,9 @@ pub enum Scenario {
     /// Whole answers to 100 KB requests, 64 connections
     #[value(name = "chat-100k")]
     Chat100k,
+    /// The same as chat-1k, with ai-prompt-decorator and loki-logger on the route
+    #[value(name = "plugins-1k")]
+    Plugins1k,
     /// What is added to a direct call at 1,000 requests/s
     Latency,
     /// What is added to the time to a stream's first chunk at 1,000 requests/s

@@ -22,8 +22,17 @@ const PAUSE: f64 = 50_000.0;
 pub(super) async fn measure(bench: &Workbench, scenario: Scenario) -> Result<Vec<Figure>> {
     let effort = bench.effort;
     match scenario {
-        Scenario::Chat1k => chat(bench, SMALL, (effort.rounds, effort.small_requests), 2.0).await,
-        Scenario::Chat100k => chat(bench, LARGE, (effort.long_rounds, effort.large_requests), 1.5).await,
+        Scenario::Chat1k => chat(bench, SMALL, (effort.rounds, effort.small_requests), Some(2.0)).await,
+        Scenario::Chat100k => {
+            chat(
+                bench,
+                LARGE,
+                (effort.long_rounds, effort.large_requests),
+                Some(1.5),
+            )
+            .await
+        }
+        Scenario::Plugins1k => plugins(bench).await,
         Scenario::Latency => latency(bench).await,
         Scenario::FirstChunk => first_chunk(bench).await,
         Scenario::StreamPaced => paced(bench).await,
@@ -38,7 +47,7 @@ async fn chat(
     bench: &Workbench,
     size: usize,
     (count, requests): (u32, u64),
-    times_nginx: f64,
+    times_nginx: Option<f64>,
 ) -> Result<Vec<Figure>> {
     let closed = |requests| format!("--body {size} closed --connections {CONNECTIONS} --requests {requests}");
     let warm_up = requests / 10;
@@ -48,13 +57,16 @@ async fn chat(
     let rounds = Rounds::run(bench, &sides, count, &closed(requests)).await?;
     // Before a load begins, each of its connections has asked once.
     let sent = warm_up + CONNECTIONS + u64::from(count) * (requests + CONNECTIONS);
+    let cpu = Figure::new(
+        "CPU per request",
+        "µs",
+        rounds.values(|r| r.span.cpu_seconds * MICROS / r.requests as f64),
+    );
     Ok(vec![
-        Figure::new(
-            "CPU per request",
-            "µs",
-            rounds.values(|r| r.span.cpu_seconds * MICROS / r.requests as f64),
-        )
-        .aim(Goal::TimesNginx(times_nginx)),
+        times_nginx
+            .map(Goal::TimesNginx)
+            .into_iter()
+            .fold(cpu, Figure::aim),
         Figure::new(
             "requests per second",
             "1/s",
@@ -63,6 +75,17 @@ async fn chat(
         Figure::new("core in use", "%", rounds.values(core_in_use)),
         logs.share(&sides, sent).await?,
     ])
+}
+
+/// With more plugins on the route; what they cost is the difference to chat-1k.
+async fn plugins(bench: &Workbench) -> Result<Vec<Figure>> {
+    let effort = bench.effort;
+    bench.store_route(true).await?;
+    let mut figures = chat(bench, SMALL, (effort.rounds, effort.small_requests), None).await?;
+    let rounds = at_steady_rate(bench, "").await?;
+    figures.extend(quantiles(&rounds, "latency", |report| report.latency, None));
+    bench.store_route(false).await?;
+    Ok(figures)
 }
 
 async fn latency(bench: &Workbench) -> Result<Vec<Figure>> {

@@ -179,6 +179,16 @@ impl Workbench {
         Ok(sides)
     }
 
+    /// Puts the gateway's route in place, with more plugins than usual if `decorated`.
+    pub(super) async fn store_route(&self, decorated: bool) -> Result<()> {
+        let Some(gateway) = &self.gateway else {
+            return Ok(());
+        };
+        let mut side = gateway.start()?;
+        side.served(clock::now()).await?;
+        gateway.store_route(self.mock, decorated).await
+    }
+
     /// Puts `side` under `load`, the arguments of the load generator, and returns what it saw.
     pub(super) async fn load(&self, side: &Side, load: &str) -> Result<Report> {
         let mut command = pinned(&self.tools.load, self.load_core);

@@ -45,6 +45,8 @@ async fn answer_all(socket: TcpStream, wheel: &Wheel, plain: &[u8]) -> Result<()
                 stream(&mut connection, wheel, plan, &ask).await?;
             }
             Ok(_) => connection.send(plain).await?,
+            // What loki-logger pushes.
+            Err(_) if body.starts_with(b"{\"streams\":") => connection.send(chat::NO_CONTENT).await?,
             Err(_) => connection.send(chat::BAD_REQUEST).await?,
         }
         if head.last {

@@ -108,8 +108,7 @@ impl Answers {
         ttl: Duration,
         now: Instant,
     ) {
-        let bytes =
-            answer.body.len() + partition.len() + size_of_val(direction.components()) + OVERHEAD;
+        let bytes = answer.body.len() + partition.len() + size_of_val(direction.components()) + OVERHEAD;
         let mut inner = self.lock();
         let numbers = inner.by_partition.get(partition);
         let same = |number: &u64| match &inner.slots.get(number)?.place {

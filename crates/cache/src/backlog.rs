@@ -28,7 +28,11 @@ impl Backlog {
     #[must_use]
     pub fn enter(&self, bytes: usize) -> Option<BacklogGuard> {
         let permits = u32::try_from(bytes / GRAIN + 1).ok()?;
-        self.0.clone().try_acquire_many_owned(permits).ok().map(BacklogGuard)
+        self.0
+            .clone()
+            .try_acquire_many_owned(permits)
+            .ok()
+            .map(BacklogGuard)
     }
 }
 

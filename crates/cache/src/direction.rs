@@ -69,7 +69,10 @@ mod tests {
         let long: Vec<f32> = (1..=19).map(|n| n as f32).collect();
         assert!(close(direction(&long).cosine(&direction(&long)), 1.0));
         assert!(close(direction(&[1.0, 0.0]).cosine(&direction(&[0.0, 2.0])), 0.0));
-        assert!(close(direction(&[1.0, 0.0]).cosine(&direction(&[-1.0, 0.0])), -1.0));
+        assert!(close(
+            direction(&[1.0, 0.0]).cosine(&direction(&[-1.0, 0.0])),
+            -1.0
+        ));
         assert_eq!(direction(&[1.0]).cosine(&direction(&[1.0, 0.0])), None);
     }
 }

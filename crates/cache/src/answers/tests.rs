@@ -64,7 +64,10 @@ fn the_closest_of_a_partition_is_found() {
     assert!(answers.nearest("r", &east, now).is_none());
     answers.put_near("p", &north, answer("later"), 2 * MINUTE, now);
     assert_eq!(answers.nearest("p", &north, now).unwrap().1, answer("later"));
-    assert_eq!(answers.nearest("p", &east, now + MINUTE).unwrap().1, answer("later"));
+    assert_eq!(
+        answers.nearest("p", &east, now + MINUTE).unwrap().1,
+        answer("later")
+    );
     assert!(answers.nearest("p", &east, now + 2 * MINUTE).is_none());
     assert!(answers.lock().by_partition.get("p").is_none());
 }
