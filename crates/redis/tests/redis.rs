@@ -66,6 +66,23 @@ async fn scripts_run_and_come_back() {
 }
 
 #[tokio::test]
+async fn commands_run_and_come_back() {
+    let server = RedisServer::start().await;
+    let client = client(RedisConfig::single(address(server.port())));
+    let key = Arg::Bytes(b"k");
+    let args = [key, Arg::Bytes(b"\0v"), Arg::Bytes(b"EX"), Arg::Int(100)];
+    assert_eq!(client.call("SET", &args).await, Ok(Reply::Bytes(b"OK".to_vec())));
+    assert_eq!(
+        client.call("GET", &[key]).await,
+        Ok(Reply::Bytes(b"\0v".to_vec()))
+    );
+    assert_eq!(client.call("GET", &[Arg::Bytes(b"none")]).await, Ok(Reply::Nil));
+    let error = client.call("FT.SEARCH", &[key]).await.unwrap_err();
+    assert_eq!(error.reason(), "refused", "{error}");
+    assert_eq!(client.status().calls, 4);
+}
+
+#[tokio::test]
 async fn logins_and_databases() {
     let server = RedisServer::with_args(&["--requirepass", "secret"]).await;
     let mut config = RedisConfig::single(address(server.port()));
