@@ -241,7 +241,11 @@ mod tests {
             ("${1}0 $me", "first0 David"),
             (r"\$1", r"\$1"),
         ] {
-            assert_eq!(Template::parse_with_groups(source).render(&Vars), text, "{source}");
+            assert_eq!(
+                Template::parse_with_groups(source).render(&Vars),
+                text,
+                "{source}"
+            );
         }
         assert_eq!(Template::parse("$1_x").render(&Vars), "");
     }

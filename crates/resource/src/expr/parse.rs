@@ -30,8 +30,13 @@ fn rule(value: &Value) -> Result<Node, ExprError> {
     }
 }
 
+/// An empty object is an empty list, as everywhere in APISIX (compat §1.9).
 fn array(value: &Value) -> Result<&[Value], ExprError> {
-    value.as_array().map(Vec::as_slice).ok_or(ExprError::NotWrapped)
+    match value {
+        Value::Array(items) => Ok(items),
+        Value::Object(members) if members.is_empty() => Ok(&[]),
+        _ => Err(ExprError::NotWrapped),
+    }
 }
 
 fn logic_form(items: &[Value]) -> Result<Option<Node>, ExprError> {

@@ -302,3 +302,9 @@ fn a_map_of_text_is_enough() {
             .eval(&vars)
     );
 }
+
+#[test]
+fn an_empty_object_is_an_empty_list() {
+    assert!(holds(json!({}), &json!({})));
+    assert_eq!(error(json!({ "a": 1 })), "rule should be wrapped inside brackets");
+}
