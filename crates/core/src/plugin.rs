@@ -82,6 +82,12 @@ impl From<Failure> for Verdict {
     }
 }
 
+impl From<Box<Failure>> for Verdict {
+    fn from(failure: Box<Failure>) -> Self {
+        Self::Fail(failure)
+    }
+}
+
 impl From<Reply> for Verdict {
     fn from(reply: Reply) -> Self {
         Self::Reply(Box::new(reply))
@@ -108,6 +114,12 @@ impl<'a> Step<'a> {
 
 impl From<Failure> for Step<'_> {
     fn from(failure: Failure) -> Self {
+        Self::Done(failure.into())
+    }
+}
+
+impl From<Box<Failure>> for Step<'_> {
+    fn from(failure: Box<Failure>) -> Self {
         Self::Done(failure.into())
     }
 }

@@ -32,7 +32,7 @@ pub struct Snapshot {
     pub upstreams: OrdMap<Text, Arc<Upstream>>,
     /// Certificates of `ssls`, by host name.
     pub certificates: Arc<Certificates>,
-    /// Whether some route looks into request bodies (`post_arg…`).
+    /// Whether some route looks into request bodies (`post_arg…`, `graphql_…`).
     pub matches_bodies: bool,
     /// Resources that could not be compiled, by key: their previous version goes on serving.
     pub problems: OrdMap<Text, Text>,

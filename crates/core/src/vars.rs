@@ -1,5 +1,6 @@
 //! The variables of a request (compat §2.4, §4.1.6).
 
+mod graphql;
 mod json_path;
 mod multipart;
 mod post_arg;
@@ -35,6 +36,9 @@ impl Variables for Context {
         if let Some(field) = name.strip_prefix("post_arg_") {
             return post_arg::form_argument(&self.request, field);
         }
+        if let Some(part) = name.strip_prefix("graphql_") {
+            return graphql::text(&self.request, part).map(Cow::Owned);
+        }
         request_variable(self, name)
             .or_else(|| matched_variable(self, name))
             .or_else(|| answer_variable(self, name))
@@ -42,6 +46,9 @@ impl Variables for Context {
     }
 
     fn get_json(&self, name: &str) -> Option<Value> {
+        if name == "graphql_root_fields" {
+            return graphql::root_fields(&self.request);
+        }
         post_arg::json(&self.request, name.strip_prefix("post_arg.")?)
     }
 }
@@ -113,6 +120,9 @@ const NAMES: &[&str] = &[
     "balancer_ip",
     "balancer_port",
     "rate_limiting_info",
+    "graphql_operation",
+    "graphql_name",
+    "graphql_root_fields",
     "request_type",
     "request_llm_model",
     "apisix_upstream_response_time",

@@ -210,7 +210,7 @@ impl Compiler {
 
 /// Whether evaluating the expression needs the request's body.
 fn looks_into_bodies(vars: &Expr) -> bool {
-    vars.uses(|name| name.starts_with("post_arg"))
+    vars.uses(|name| name.starts_with("post_arg") || name.starts_with("graphql_"))
 }
 
 fn matching(item: &Item<'_>) -> Result<RouteEntry<()>, String> {

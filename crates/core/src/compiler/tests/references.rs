@@ -154,6 +154,11 @@ fn snapshots_know_whether_bodies_are_looked_into() {
         json!({"uri": "/r", "vars": [["post_arg.model", "==", "m"]]}),
     );
     assert!(gateway.snapshot().matches_bodies);
+    gateway.put(
+        "/routes/1",
+        json!({"uri": "/r", "vars": [["graphql_root_fields", "has", "owner"]]}),
+    );
+    assert!(gateway.snapshot().matches_bodies);
     gateway.delete("/routes/1");
     assert!(!gateway.snapshot().matches_bodies);
 }
