@@ -36,7 +36,8 @@ pub(crate) async fn relay(
         Ok(out) => out,
         Err(failure) => return (*failure).into(),
     };
-    if provided.conversion.is_some() {
+    // APISIX leaves the provider's content type in place (compat §4.2).
+    if provided.conversion.is_some() && cx.profile == Profile::Native {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     measure(cx, provided.carriage.target(), status, &bytes, &out);

@@ -63,6 +63,7 @@ pub(crate) async fn relay(
             return over_limit(Limit::Duration).into();
         }
         First::End if native => return empty_stream().into(),
+        First::End if provided.conversion.is_some() => return unconverted().into(),
         First::End => None,
     };
     let Some(ai) = cx.ai.as_deref() else {
@@ -75,14 +76,15 @@ pub(crate) async fn relay(
             .as_ref()
             .is_some_and(|request| !request.asks_for_usage());
     let spoken = provided.carriage.target();
+    if native && provided.conversion.is_some() {
+        // Elsewhere the provider's stays in place (compat §4.2).
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/event-stream"),
+        );
+    }
     let manner = match provided.conversion.and_then(Conversion::into_stream) {
-        Some(conversion) => {
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("text/event-stream"),
-            );
-            Manner::convert(conversion)
-        }
+        Some(conversion) => Manner::convert(conversion),
         None if hides_usage => Manner::without_usage(),
         None => Manner::Verbatim,
     };

@@ -424,6 +424,9 @@ impl Endpoint {
             None => (rest, None),
         };
         let authority: http::uri::Authority = authority.parse().map_err(|_| TargetError::Endpoint)?;
+        if authority.host().is_empty() {
+            return Err(TargetError::Endpoint);
+        }
         let pairs = query
             .into_iter()
             .flat_map(|query| query.split('&'))
@@ -444,6 +447,16 @@ impl Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endpoints_are_urls_with_a_host() {
+        for text in ["http://h", "HTTPS://h:1/p?q=1", "http://[::1]:8080/"] {
+            assert!(is_endpoint(text), "{text}");
+        }
+        for text in ["h", "ftp://h", "http://", "http:///p", "http://:80", "http://a b"] {
+            assert!(!is_endpoint(text), "{text}");
+        }
+    }
 
     #[test]
     fn the_list_of_models_stands_beside_the_endpoints() {
