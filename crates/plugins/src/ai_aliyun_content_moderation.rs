@@ -17,7 +17,9 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::callout::{Callout, CalloutConfig};
-use crate::moderation::{Classifier, Direction, Judging, Moderation, Opinion, SchemaDefaults, Settings};
+use crate::moderation::{
+    Classifier, Direction, Judging, Moderation, Opinion, SchemaDefaults, Settings, Unjudged,
+};
 use crate::text_cut::cut_chars;
 
 const NAME: &str = "ai-aliyun-content-moderation";
@@ -113,7 +115,7 @@ fn compile(conf: &Value, env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, Compil
             ],
         },
     };
-    Ok(Arc::new(Moderation::new(NAME, service, conf, true)?))
+    Ok(Arc::new(Moderation::new(NAME, service, conf, Unjudged::Pass)?))
 }
 
 struct Named {

@@ -14,7 +14,9 @@ use sluice_net::{Body, Pool};
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
 use crate::callout::{Callout, CalloutConfig};
-use crate::moderation::{Classifier, Direction, Judging, Moderation, Opinion, SchemaDefaults, Settings};
+use crate::moderation::{
+    Classifier, Direction, Judging, Moderation, Opinion, SchemaDefaults, Settings, Unjudged,
+};
 use crate::text_cut::cut_bytes;
 
 const NAME: &str = "ai-aws-content-moderation";
@@ -114,7 +116,12 @@ fn compile(conf: &Value, env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, Compil
         request_length: config.request_check_length_limit,
         response_length: config.response_check_length_limit,
     };
-    Ok(Arc::new(Moderation::new(NAME, comprehend, conf, false)?))
+    Ok(Arc::new(Moderation::new(
+        NAME,
+        comprehend,
+        conf,
+        Unjudged::RefuseWhole,
+    )?))
 }
 
 struct Comprehend {

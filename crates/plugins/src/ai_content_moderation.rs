@@ -14,7 +14,9 @@ use sluice_net::Pool;
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError};
 
 use crate::callout::{Callout, CalloutConfig};
-use crate::moderation::{Classifier, Direction, Judging, Moderation, Opinion, SchemaDefaults, Settings};
+use crate::moderation::{
+    Classifier, Direction, Judging, Moderation, Opinion, SchemaDefaults, Settings, Unjudged,
+};
 use crate::text_cut::cut_chars;
 
 const NAME: &str = "ai-content-moderation";
@@ -112,7 +114,12 @@ fn compile(conf: &Value, env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, Compil
         thresholds: config.thresholds,
         length: config.length_limit,
     };
-    Ok(Arc::new(Moderation::new(NAME, service, conf, config.fail_open)?))
+    let unjudged = if config.fail_open {
+        Unjudged::Pass
+    } else {
+        Unjudged::Refuse
+    };
+    Ok(Arc::new(Moderation::new(NAME, service, conf, unjudged)?))
 }
 
 struct Service {

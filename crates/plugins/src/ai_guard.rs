@@ -7,6 +7,7 @@
 mod answer;
 mod chain;
 mod checks;
+mod compile;
 mod config;
 mod ending;
 mod json_text;
@@ -20,11 +21,8 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use regex::bytes::Regex;
-use serde::Deserialize;
-use serde_json::Value;
 use sluice_core::{
-    AnswerFilter, CompileError, Context, Failure, Phase, Phases, Placeholders, Plugin, PluginDef,
-    Progress, Step,
+    AnswerFilter, Context, Failure, Phase, Phases, Placeholders, Plugin, PluginDef, Progress, Step,
 };
 use sluice_llm::{ErrorKind, Protocol};
 use sluice_record::{GuardHit, Text};
@@ -32,8 +30,7 @@ use sluice_resource::{PluginInfo, SchemaCompileError};
 
 use self::answer::GuardFilter;
 use self::chain::{Chain, Label, Matchers, Outcome};
-use self::config::{Action, Config, Place};
-use self::matcher::{Matcher, Pattern};
+use self::config::Action;
 use crate::fail_mode::FailMode;
 
 const NAME: &str = "ai-guard";
@@ -91,72 +88,6 @@ struct Guard {
 }
 
 impl Guard {
-    fn new(conf: &Value) -> Result<Self, CompileError> {
-        let config = Config::deserialize(conf)?;
-        let rules = config.rules();
-        let mut known: Vec<(Vec<usize>, Arc<Matcher>)> = Vec::new();
-        let mut matcher = |place: Place, actions: &[Action]| -> Result<_, CompileError> {
-            let meant = rules
-                .iter()
-                .enumerate()
-                .filter(|(_, rule)| rule.on.contains(&place) && actions.contains(&rule.action));
-            let meant: Vec<usize> = meant.map(|(position, _)| position).collect();
-            if meant.is_empty() {
-                return Ok(None);
-            }
-            if let Some((_, matcher)) = known.iter().find(|(rules, _)| *rules == meant) {
-                return Ok(Some(matcher.clone()));
-            }
-            let patterns = meant.iter().filter_map(|&rule| rules.get(rule));
-            let patterns: Vec<Pattern> = patterns.flat_map(|rule| rule.patterns.iter().cloned()).collect();
-            let matcher = Arc::new(Matcher::new(patterns).map_err(CompileError)?);
-            known.push((meant, matcher.clone()));
-            Ok(Some(matcher))
-        };
-        let mut matchers = |place: Place, masks: &[Action]| -> Result<_, CompileError> {
-            Ok(Matchers {
-                log: matcher(place, &[Action::Log])?,
-                block: matcher(place, &[Action::Block])?,
-                mask: matcher(place, masks)?,
-            })
-        };
-        let hiding = [Action::Mask, Action::Unmask];
-        let restores = |place| {
-            rules
-                .iter()
-                .any(|rule| rule.action == Action::Unmask && rule.on.contains(&place))
-        };
-        Ok(Self {
-            said: matchers(Place::Request, &hiding)?,
-            system: matchers(Place::System, &hiding)?,
-            tool_results: matchers(Place::ToolResults, &hiding)?,
-            tool_arguments: matchers(Place::ToolArguments, &hiding)?,
-            answer: matchers(Place::Response, &[Action::Mask])?,
-            answer_arguments: matchers(Place::ToolArguments, &[Action::Mask])?,
-            restores: restores(Place::Response),
-            restores_arguments: restores(Place::ToolArguments),
-            labels: rules
-                .iter()
-                .map(|rule| Label {
-                    text: Text::from(&*rule.label),
-                    reversible: rule.action == Action::Unmask,
-                })
-                .collect(),
-            rules: rules
-                .iter()
-                .map(|rule| (Text::from(&*rule.name), rule.action))
-                .collect(),
-            placeholder: Regex::new(r"\[[A-Z][A-Z0-9_]*_[0-9]{1,9}\]")
-                .map_err(|error| CompileError(error.to_string()))?,
-            match_all_history: config.match_all_history,
-            window: config.stream_window,
-            deny_code: StatusCode::from_u16(config.deny_code)
-                .map_err(|error| CompileError(error.to_string()))?,
-            deny_message: config.deny_message,
-            fail_mode: config.fail_mode,
-        })
-    }
-
     /// Whether answers have to be looked at.
     fn guards_answers(&self) -> bool {
         !self.answer.is_empty()
@@ -171,7 +102,7 @@ impl Guard {
         withholds(&self.answer) || withholds(&self.answer_arguments)
     }
 
-    /// A chain over texts; a whole one needs no bound.
+    /// A chain over texts of this answer or request.
     fn chain(&self, matchers: &Matchers, placeholders: &Arc<Placeholders>, restores: bool) -> Chain {
         let (labels, placeholders) = (self.labels.clone(), placeholders.clone());
         Chain::new(matchers, labels, placeholders, self.window, restores)

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_core::{
-    CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Profile, Step, Verdict,
-};
+use sluice_core::{CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Step, Verdict};
 use sluice_llm::{PromptEdits, Protocol};
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
@@ -58,12 +56,12 @@ impl Plugin for Decorator {
     }
 
     fn rewrite<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        if !json_body::may_hold_prompt(cx) {
+            return Step::CONTINUE;
+        }
         Step::wait(async move {
             let request = match json_body::read(cx, self.max_req_body_size).await {
                 Ok(request) => request,
-                // On built-in routes it stands on a consumer, whose other requests (lists of models, uploads) it does
-                // not concern; a body that should have been JSON is refused by whoever needs it.
-                Err(_) if cx.profile == Profile::Native => return Verdict::Continue,
                 Err(failure) => return failure.into(),
             };
             let protocol = Protocol::detect(&cx.request.path, &request);

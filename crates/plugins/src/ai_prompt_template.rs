@@ -76,29 +76,23 @@ impl Templates {
         }))
     }
 
-    fn fill_in(&self, request: &RequestView) -> Result<String, Failure> {
+    fn fill_in(&self, request: &RequestView) -> Result<String, Box<Failure>> {
         let values: Value = serde_json::from_slice(request.bytes()).unwrap_or_default();
         let name = values.get("template_name").and_then(Value::as_str);
         let Some(name) = name.filter(|name| !name.is_empty()) else {
             let message = "template name is missing in request.";
-            return Err(refused("template_missing", message.to_owned()));
+            return Err(Box::new(refused("template_missing", message.to_owned())));
         };
         let Some(template) = self.by_name.get(name) else {
-            return Err(refused(
-                "template_unknown",
-                format!("template: {name} not configured."),
-            ));
+            let message = format!("template: {name} not configured.");
+            return Err(Box::new(refused("template_unknown", message)));
         };
         template.render(&values).map_err(|error| {
             let message = format!("request template rendering: {error}");
             let body = json!({ "message": message });
-            Failure::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                ErrorKind::InvalidRequest,
-                "template_broken",
-                message,
-            )
-            .apisix_json(body)
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            let failure = Failure::new(status, ErrorKind::InvalidRequest, "template_broken", message);
+            Box::new(failure.apisix_json(body))
         })
     }
 }
@@ -112,11 +106,11 @@ impl Plugin for Templates {
         Step::wait(async move {
             let filled = match json_body::read(cx, self.max_body).await {
                 Ok(request) => self.fill_in(&request),
-                Err(failure) => Err(failure),
+                Err(failure) => Err(Box::new(failure)),
             };
             match filled {
                 Ok(body) => cx.request.body.replace(body.into()),
-                Err(failure) => return failure.into(),
+                Err(failure) => return Verdict::Fail(failure),
             }
             Verdict::Continue
         })

@@ -51,7 +51,8 @@ enum Scope {
         /// Those seen so far: making names of counters and headers costs more than a look at a counter.
         known: Mutex<Vec<(Text, Option<Arc<Instance>>)>>,
     },
-    Rules(Vec<(Rule, QuotaHeaders)>),
+    /// With no headers where a prefix cannot be part of one.
+    Rules(Vec<(Rule, Option<QuotaHeaders>)>),
 }
 
 #[derive(Clone)]
@@ -97,7 +98,7 @@ impl AiRateLimiting {
         };
         Ok(Arc::new(Self {
             counting: Counting::compile("ai-rate-limiting", env.owner, conf, env)?,
-            scope: Scope::parse(conf)?,
+            scope: Scope::parse(conf),
             strategy,
             rejected_code: limit_policy::rejected_code(conf),
             rejected_msg: limit_policy::rejected_msg(conf),
@@ -181,7 +182,7 @@ impl AiRateLimiting {
     async fn decide_rules(
         &self,
         cx: &mut Context,
-        rules: &[(Rule, QuotaHeaders)],
+        rules: &[(Rule, Option<QuotaHeaders>)],
     ) -> Result<Ruling, Undecided> {
         let mut applied = false;
         for (rule, headers) in rules {
@@ -189,7 +190,7 @@ impl AiRateLimiting {
                 continue;
             };
             applied = true;
-            let headers = self.show_headers.then_some(headers);
+            let headers = headers.as_ref().filter(|_| self.show_headers);
             let ruling = self.meet(cx, &limit, &key, headers).await?;
             if ruling.is_err() {
                 return Ok(ruling);
@@ -289,22 +290,15 @@ impl AiRateLimiting {
 }
 
 impl Scope {
-    fn parse(conf: &Value) -> Result<Self, CompileError> {
+    fn parse(conf: &Value) -> Self {
         let rules = Rule::list(conf);
         if !rules.is_empty() {
             let with_headers = |rule: Rule| {
                 let name = |what: &str| format!("X-AI-{}-RateLimit-{what}", rule.prefix);
                 let headers = QuotaHeaders::new(&name("Limit"), &name("Remaining"), &name("Reset"));
-                let headers =
-                    headers.ok_or_else(|| CompileError("header_prefix cannot be used".to_owned()))?;
-                Ok((rule, headers))
+                (rule, headers)
             };
-            return Ok(Self::Rules(
-                rules
-                    .into_iter()
-                    .map(with_headers)
-                    .collect::<Result<_, CompileError>>()?,
-            ));
+            return Self::Rules(rules.into_iter().map(with_headers).collect());
         }
         let quota = |holder: &Value| {
             let number = |name: &str| holder.get(name).and_then(Number::parse);
@@ -321,11 +315,11 @@ impl Scope {
         let own = entries
             .filter_map(|entry| Some((entry.get("name")?.as_str()?.to_owned(), quota(entry)?)))
             .collect();
-        Ok(Self::Instances {
+        Self::Instances {
             own,
             others: quota(conf),
             known: Mutex::default(),
-        })
+        }
     }
 }
 

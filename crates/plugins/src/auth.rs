@@ -84,12 +84,12 @@ impl Gate {
     }
 
     /// Attaches the anonymous consumer, where one is configured; otherwise there is only the refusal.
-    pub(crate) fn fall_back(&self, cx: &mut Context, refusal: Refusal) -> Result<(), Failure> {
+    pub(crate) fn fall_back(&self, cx: &mut Context, refusal: Refusal) -> Result<(), Box<Failure>> {
         let Some(name) = &self.anonymous_consumer else {
-            return Err(self.refuse(refusal));
+            return Err(Box::new(self.refuse(refusal)));
         };
         let Some(consumer) = cx.snapshot.consumers.get(name).cloned() else {
-            return Err(self.refuse(NO_ANONYMOUS));
+            return Err(Box::new(self.refuse(NO_ANONYMOUS)));
         };
         cx.attach(Caller {
             consumer,

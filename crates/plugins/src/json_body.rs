@@ -1,12 +1,22 @@
 //! Reading the client's JSON body before any AI call was prepared: prompt plugins run on every kind of route.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::json;
-use sluice_core::{Context, Failure};
+use sluice_core::{Context, Failure, Profile};
 use sluice_llm::{ErrorKind, RequestView};
 
 /// `max_req_body_size` of the prompt plugins, in their schemas.
 pub(crate) const MAX_BODY: u64 = 64 << 20;
+
+/// Whether the request can have a prompt at all. On built-in routes prompt plugins stand on consumers, whose other
+/// requests (lists of models, uploads) do not concern them.
+pub(crate) fn may_hold_prompt(cx: &Context) -> bool {
+    let is_json = cx
+        .request
+        .header("content-type")
+        .is_none_or(|content_type| content_type.starts_with("application/json"));
+    cx.profile == Profile::Apisix || (cx.request.method != Method::GET && is_json)
+}
 
 /// Reads the body whole.
 ///

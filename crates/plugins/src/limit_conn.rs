@@ -197,7 +197,10 @@ impl Plugin for LimitConn {
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        limit_policy::step(&self.counting, self.decide(cx))
+        limit_policy::step(&self.counting, async move {
+            self.counting.prepare(cx).await;
+            self.decide(cx).await
+        })
     }
 
     /// The client's next request, which may come as soon as it has the last byte, finds the places free.

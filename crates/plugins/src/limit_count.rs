@@ -247,7 +247,10 @@ impl Plugin for LimitCount {
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        limit_policy::step(&self.counting, self.decide(cx))
+        limit_policy::step(&self.counting, async move {
+            self.counting.prepare(cx).await;
+            self.decide(cx).await
+        })
     }
 }
 

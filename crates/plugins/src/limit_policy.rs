@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use sluice_core::{CompileEnv, CompileError, Context, Step, Verdict};
 use sluice_limit::{CounterNames, Meter, MeterError, RedisCounters};
 
-use crate::redis_settings;
+use crate::{body_vars, redis_settings};
 
 /// Adds `policy` and the fields of those that a plugin knows to its schema: `local`, and of the others those named.
 /// `more` are fields that the plugin has beside them for all Redis policies but `redis-sentinel`.
@@ -46,6 +46,8 @@ pub(crate) struct Counting {
     pub(crate) names: CounterNames,
     /// `allow_degradation`.
     degrades: bool,
+    /// Whether a key or a limit is a member of the request's body.
+    reads_body: bool,
 }
 
 impl Counting {
@@ -74,7 +76,15 @@ impl Counting {
                 .get("allow_degradation")
                 .and_then(Value::as_bool)
                 .unwrap_or(false),
+            reads_body: body_vars::are_in(conf),
         })
+    }
+
+    /// Makes the variables that keys and limits name available.
+    pub(crate) async fn prepare(&self, cx: &mut Context) {
+        if self.reads_body {
+            body_vars::load(cx).await;
+        }
     }
 
     /// What becomes of a request that could not be decided: whether it passes.
@@ -99,9 +109,9 @@ pub(crate) enum Undecided {
 /// What a limit decided: to go on, after a pause, or else.
 pub(crate) type Ruling = Result<Duration, Verdict>;
 
-/// Runs a decision. Local ones never wait, and so cost no allocation unless the request has to pause.
+/// Runs a decision. Local ones that need no body never wait, and so cost no allocation unless the request has to pause.
 pub(crate) fn step<'a>(counting: &'a Counting, ruling: impl Future<Output = Ruling> + Send + 'a) -> Step<'a> {
-    if !counting.meter.is_local() {
+    if !counting.meter.is_local() || counting.reads_body {
         return Step::wait(async move { carry_out(ruling.await).await });
     }
     match ruling.now_or_never() {

@@ -98,6 +98,9 @@ impl Plugin for LimitReq {
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        limit_policy::step(&self.counting, self.decide(cx))
+        limit_policy::step(&self.counting, async move {
+            self.counting.prepare(cx).await;
+            self.decide(cx).await
+        })
     }
 }

@@ -69,6 +69,17 @@ pub(crate) enum StreamMode {
     FinalPacket,
 }
 
+/// What becomes of texts that the service could not judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unjudged {
+    /// They pass.
+    Pass,
+    /// Whole ones are refused; streams, which are under way, pass.
+    RefuseWhole,
+    /// They are refused, and streams that are judged as they pass end.
+    Refuse,
+}
+
 /// Members that all moderators have.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Settings {
@@ -138,18 +149,17 @@ struct Shared<C> {
     settings: Settings,
     roles: Roles,
     deny_code: StatusCode,
-    /// Whether a text passes that the service could not judge.
-    fails_open: bool,
+    unjudged: Unjudged,
     interval: Duration,
 }
 
 impl<C: Classifier> Moderation<C> {
-    /// A moderator. `fails_open` lets texts pass that its service could not judge.
+    /// A moderator.
     pub(crate) fn new(
         name: &'static str,
         classifier: C,
         conf: &Value,
-        fails_open: bool,
+        unjudged: Unjudged,
     ) -> Result<Self, CompileError> {
         let settings = Settings::deserialize(conf)?;
         Ok(Self {
@@ -159,7 +169,7 @@ impl<C: Classifier> Moderation<C> {
                 roles: Roles::new(&settings.request_check_roles),
                 deny_code: StatusCode::from_u16(settings.deny_code)
                     .map_err(|error| CompileError(error.to_string()))?,
-                fails_open,
+                unjudged,
                 interval: Duration::try_from_secs_f64(settings.stream_check_interval)
                     .map_err(|error| CompileError(error.to_string()))?,
                 settings,
@@ -209,7 +219,7 @@ impl<C: Classifier> Moderation<C> {
             Ok(opinion) => self.conclude(cx, opinion),
             Err(error) => {
                 tracing::error!(plugin = self.name, %error, "request could not be judged");
-                if shared.fails_open {
+                if shared.unjudged == Unjudged::Pass {
                     return Verdict::Continue;
                 }
                 refused_by_error(error).into()

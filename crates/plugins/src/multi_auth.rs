@@ -36,8 +36,11 @@ pub(crate) fn definition(plugins: &[PluginDef]) -> Result<PluginDef, SchemaCompi
     })
 }
 
+/// Makes a plugin's definition.
+type Definition = fn() -> Result<PluginDef, SchemaCompileError>;
+
 /// The plugins that can be a way in.
-const WAYS: [(&str, fn() -> Result<PluginDef, SchemaCompileError>); 4] = [
+const WAYS: [(&str, Definition); 4] = [
     ("hmac-auth", hmac_auth::definition),
     ("basic-auth", basic_auth::definition),
     ("jwt-auth", jwt_auth::definition),

@@ -90,7 +90,7 @@ fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
 }
 
 fn check_patterns(list: &[Value]) -> Result<(), String> {
-    if list.len() % 2 != 0 {
+    if !list.len().is_multiple_of(2) {
         return Err("The length of regex_uri should be an even number".to_owned());
     }
     let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();

@@ -92,9 +92,12 @@ fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
     {
         let text = |name: &str| filter.get(name).and_then(Value::as_str).unwrap_or_default();
         let (pattern, options) = (text("regex"), text("options"));
-        let invalid = |error: &dyn std::fmt::Display| format!("regex \"{pattern}\" validation failed: {error}");
+        let invalid =
+            |error: &dyn std::fmt::Display| format!("regex \"{pattern}\" validation failed: {error}");
         if let Some(option) = options.chars().find(|option| !OPTIONS.contains(*option)) {
-            return Err(invalid(&format_args!("unknown flag \"{option}\" (flags \"{options}\")")));
+            return Err(invalid(&format_args!(
+                "unknown flag \"{option}\" (flags \"{options}\")"
+            )));
         }
         Regex::new(pattern).map_err(|error| invalid(&error))?;
     }

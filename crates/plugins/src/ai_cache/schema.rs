@@ -10,6 +10,9 @@ use crate::redis_settings;
 /// Where OpenAI has its embeddings.
 const OPENAI_EMBEDDINGS: &str = "https://api.openai.com/v1/embeddings";
 
+/// Seconds that exact answers are kept.
+const EXACT_TTL: u64 = 3600;
+
 pub(super) fn schema() -> Value {
     let seconds = |default: u64| json!({ "type": "integer", "minimum": 1, "default": default });
     let flag = |default: bool| json!({ "type": "boolean", "default": default });
@@ -22,9 +25,7 @@ pub(super) fn schema() -> Value {
                 "items": { "type": "string", "enum": ["exact", "semantic"] },
                 "default": ["exact"],
             },
-            "exact": {
-                "type": "object", "properties": { "ttl": seconds(3600) }, "default": {},
-            },
+            "exact": { "type": "object", "properties": { "ttl": seconds(EXACT_TTL) } },
             "semantic": semantic(),
             "cache_key": {
                 "type": "object",
@@ -33,7 +34,6 @@ pub(super) fn schema() -> Value {
                     "include_consumer": flag(false),
                     "include_vars": { "type": "array", "items": name, "default": [] },
                 },
-                "default": {},
             },
             "max_cache_body_size": { "type": "integer", "minimum": 0, "default": 1_048_576 },
             "cache_headers": flag(true),
@@ -76,7 +76,6 @@ fn semantic() -> Value {
                     "ignore_assistant_prompts": flag,
                     "ignore_tool_prompts": flag,
                 },
-                "default": {},
             },
             "embedding": {
                 "type": "object",
@@ -142,8 +141,10 @@ pub(super) fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
 #[derive(Deserialize)]
 pub(super) struct Config {
     pub(super) layers: Vec<Layer>,
+    #[serde(default)]
     pub(super) exact: ExactConfig,
     pub(super) semantic: Option<SemanticConfig>,
+    #[serde(default)]
     pub(super) cache_key: KeyConfig,
     pub(super) max_cache_body_size: usize,
     pub(super) cache_headers: bool,
@@ -164,7 +165,13 @@ pub(super) struct ExactConfig {
     pub(super) ttl: u64,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+impl Default for ExactConfig {
+    fn default() -> Self {
+        Self { ttl: EXACT_TTL }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct KeyConfig {
     pub(super) share_across_routes: bool,
     pub(super) include_consumer: bool,
@@ -182,7 +189,7 @@ pub(super) struct SemanticConfig {
     pub(super) similarity_threshold: f32,
     pub(super) top_k: i64,
     pub(super) ttl: u64,
-    #[serde(rename = "match")]
+    #[serde(default, rename = "match")]
     pub(super) matching: MatchConfig,
     pub(super) embedding: EmbeddingConfig,
     pub(super) vector_search: Option<VectorSearchConfig>,
@@ -195,6 +202,17 @@ pub(super) struct MatchConfig {
     pub(super) ignore_system_prompts: bool,
     pub(super) ignore_assistant_prompts: bool,
     pub(super) ignore_tool_prompts: bool,
+}
+
+impl Default for MatchConfig {
+    fn default() -> Self {
+        Self {
+            message_countback: 1,
+            ignore_system_prompts: true,
+            ignore_assistant_prompts: true,
+            ignore_tool_prompts: true,
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@ use sluice_llm::{Protocol, StreamEvent, TextKind, TextSpan, answer_texts, event_
 use super::chain::{Chain, Matchers, Outcome};
 use super::ending::Ending;
 use super::json_text::JsonText;
-use super::stream::{Closing, Head, Numbers, delta_event, without_logprobs};
+use super::stream::{Closing, Head, Numbers, contains, delta_event, without_logprobs};
 use super::{Guard, NAME, Side};
 use crate::fail_mode::FailMode;
 use crate::moderation::Refuser;
@@ -126,10 +126,13 @@ impl GuardFilter {
         let spans = event_texts(self.protocol, &data);
         let mut edits = Vec::with_capacity(spans.len());
         for span in &spans {
-            if !span.repeats {
-                self.leave_others(span, out)?;
-            }
-            let text = self.judge_span(span, spans.first(), &event, &data)?;
+            let text = match twin(&edits, span) {
+                Some(twin) => twin.text.clone(),
+                None => {
+                    self.leave_others(span, out)?;
+                    self.judge_span(span, &event, &data)?
+                }
+            };
             edits.push(Edit { span, text });
         }
         self.close(&head.closing(self.protocol), &mut edits, out)?;
@@ -152,6 +155,7 @@ impl GuardFilter {
     /// An event that is no JSON, or part of one too long to be looked at whole.
     fn pass_unread(&mut self, event: StreamEvent, out: &mut Vec<StreamEvent>) -> Result<(), Refused> {
         match self.guard.fail_mode {
+            _ if !self.guard.withholds() => {}
             FailMode::Error => {
                 tracing::warn!(
                     plugin = NAME,
@@ -170,7 +174,6 @@ impl GuardFilter {
     fn judge_span(
         &mut self,
         span: &TextSpan<'_>,
-        first: Option<&TextSpan<'_>>,
         event: &StreamEvent,
         data: &[u8],
     ) -> Result<String, Refused> {
@@ -188,15 +191,6 @@ impl GuardFilter {
             return Ok(outcome.text());
         }
         let key = (span.kind, span.channel);
-        // Some providers say a thought under two names in one event.
-        let is_twin = first.is_some_and(|first| {
-            span.kind == TextKind::Reasoning
-                && first.range != span.range
-                && (first.kind, first.channel) == key
-        });
-        if is_twin {
-            return Ok(String::new());
-        }
         let channel = self.channels.entry(order(key)).or_insert_with(|| Channel {
             key,
             chain: self.guard.chain(matchers, &self.placeholders, restores),
@@ -218,6 +212,9 @@ impl GuardFilter {
 
     /// Speech ends thoughts and the other way round: what is kept back of the one goes out before the other.
     fn leave_others(&mut self, span: &TextSpan<'_>, out: &mut Vec<StreamEvent>) -> Result<(), Refused> {
+        if span.repeats {
+            return Ok(());
+        }
         let is_left = |kind| kind != span.kind && kind != TextKind::ToolArguments;
         let left = self.channels.values().map(|channel| channel.key);
         let left = left.filter(|(kind, (item, _))| is_left(*kind) && *item == span.channel.0);
@@ -280,6 +277,16 @@ impl GuardFilter {
     }
 }
 
+/// The same thought under another name: some providers send each piece twice in one event.
+fn twin<'e, 'a>(edits: &'e [Edit<'a>], span: &TextSpan<'_>) -> Option<&'e Edit<'a>> {
+    edits.iter().find(|edit| {
+        let known = edit.span;
+        span.kind == TextKind::Reasoning
+            && (known.kind, known.channel, known.repeats) == (span.kind, span.channel, span.repeats)
+            && known.text == span.text
+    })
+}
+
 /// Ordered as texts are told: thoughts, then speech, then calls.
 fn order((kind, (item, part)): Key) -> (u32, u32, u8) {
     let rank = match kind {
@@ -298,10 +305,6 @@ fn data_of(event: &StreamEvent) -> Vec<u8> {
 /// Whether pieces of a text are JSON: arguments are, but for tools that take plain text.
 fn is_json(kind: TextKind, data: &[u8]) -> bool {
     kind == TextKind::ToolArguments && !contains(data, b"custom_tool_call_input")
-}
-
-pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
 }
 
 impl AnswerFilter for GuardFilter {

@@ -27,8 +27,8 @@ impl Ending {
         match protocol {
             Protocol::OpenAiChat => {
                 for choice in head.choices.iter().flatten() {
-                    if !self.choices.contains(&choice.index) {
-                        self.choices.push(choice.index);
+                    if !self.choices.contains(&choice.index()) {
+                        self.choices.push(choice.index());
                     }
                 }
                 self.base = Some(event.clone());

@@ -6,7 +6,7 @@ use std::ops::Range;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input, MatchKind, PatternID, meta};
+use regex_automata::{Anchored, Input, MatchKind, PatternSet, meta};
 use regex_syntax::hir::{Hir, HirKind};
 
 use super::recognizer::Check;
@@ -114,13 +114,15 @@ impl Matcher {
 
     /// What later patterns find in a place where an earlier one was mistaken.
     fn other(&self, text: &str, first: usize, start: usize) -> Option<Found> {
-        (first..self.patterns.len()).find_map(|position| {
-            let id = PatternID::new(position).ok()?;
-            let input = Input::new(text)
-                .span(start..text.len())
-                .anchored(Anchored::Pattern(id));
+        let here = Input::new(text).span(start..text.len());
+        let mut candidates = PatternSet::new(self.patterns.len());
+        let any = here.clone().anchored(Anchored::Yes);
+        self.regex.which_overlapping_matches(&any, &mut candidates);
+        let mut candidates = candidates.iter().filter(|id| id.as_usize() >= first);
+        candidates.find_map(|id| {
+            let input = here.clone().anchored(Anchored::Pattern(id));
             let found = self.regex.search(&input)?;
-            self.accepted(text, position, found.range())
+            self.accepted(text, id.as_usize(), found.range())
         })
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sluice_llm::{Protocol, StreamEvent, TextKind};
 use sluice_wire::{ObjectView, Splice};
 
-use super::answer::{Key, contains};
+use super::answer::Key;
 
 /// What an event says beside its texts.
 #[derive(Debug, Default, Deserialize)]
@@ -31,13 +31,19 @@ pub(super) struct Head<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice {
     #[serde(default)]
-    pub(super) index: u32,
+    index: Option<u32>,
     #[serde(default)]
     finish_reason: Option<serde::de::IgnoredAny>,
 }
 
 /// The member with an event's number.
 const NUMBER: &str = "sequence_number";
+
+impl Choice {
+    pub(super) fn index(&self) -> u32 {
+        self.index.unwrap_or(0)
+    }
+}
 
 /// Which texts end with an event.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,7 +74,7 @@ impl<'a> Head<'a> {
             Protocol::OpenAiChat => {
                 let ended = self.choices.iter().flatten();
                 let ended = ended.filter(|choice| choice.finish_reason.is_some());
-                Closing::Items(ended.map(|choice| choice.index).collect())
+                Closing::Items(ended.map(Choice::index).collect())
             }
             Protocol::AnthropicMessages => match kind {
                 "content_block_stop" => Closing::Items(self.index.into_iter().collect()),
@@ -171,6 +177,10 @@ pub(super) fn named(name: Option<&str>, data: &[u8]) -> StreamEvent {
     let mut frame = bytes::BytesMut::with_capacity(data.len() + 64);
     sluice_wire::write_frame(&mut frame, name, data);
     StreamEvent::new(frame.freeze())
+}
+
+pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 /// The body without log probabilities, which spell out what was said token by token. `None` if it has none.

@@ -27,7 +27,10 @@ fn refused(conf: &Value) -> String {
 /// The text as a rule of the request leaves it.
 fn masked(guard: &Guard, text: &str) -> String {
     let placeholders = Arc::default();
-    guard.chain(&guard.said, &placeholders, false).feed(text, true).text()
+    guard
+        .chain(&guard.said, &placeholders, false)
+        .feed(text, true)
+        .text()
 }
 
 /// Cuts a text at these places, as far as they are between characters.
@@ -38,7 +41,9 @@ pub(super) fn pieces(text: &str, cuts: &[usize]) -> Vec<String> {
         .chain([0, text.len()])
         .collect();
     cuts.sort_unstable();
-    cuts.windows(2).map(|ends| text[ends[0]..ends[1]].to_owned()).collect()
+    cuts.windows(2)
+        .map(|ends| text[ends[0]..ends[1]].to_owned())
+        .collect()
 }
 
 fn in_pieces(guard: &Guard, matchers: &Matchers, text: &str, cuts: &[usize]) -> Outcome {
@@ -86,8 +91,12 @@ fn prose() -> impl Strategy<Value = String> {
         "\n",
     ]);
     let gap = prop::sample::select(vec!["", " ", ", ", ": ", "."]);
-    prop::collection::vec((words, gap), 0..8)
-        .prop_map(|words| words.into_iter().map(|(word, gap)| format!("{word}{gap}")).collect())
+    prop::collection::vec((words, gap), 0..8).prop_map(|words| {
+        words
+            .into_iter()
+            .map(|(word, gap)| format!("{word}{gap}"))
+            .collect()
+    })
 }
 
 fn everything() -> Guard {
@@ -100,43 +109,53 @@ fn everything() -> Guard {
     }))
 }
 
-proptest! {
-    #[test]
-    fn pieces_find_what_the_whole_finds(text in prose(), cuts in prop::collection::vec(any::<usize>(), 0..12)) {
-        let guard = everything();
+/// Where a text may be cut.
+pub(super) fn cuts() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(any::<usize>(), 0..12)
+}
+
+#[test]
+fn pieces_find_what_the_whole_finds() {
+    let guard = everything();
+    proptest!(|(text in prose(), cuts in cuts())| {
         let whole = in_pieces(&guard, &guard.said, &text, &[]);
         let cut = in_pieces(&guard, &guard.said, &text, &cuts);
         prop_assert_eq!(whole.text(), cut.text());
         let sorted = |mut hits: Vec<usize>| { hits.sort_unstable(); hits };
         prop_assert_eq!(sorted(whole.hits), sorted(cut.hits));
-    }
+    });
+}
 
-    #[test]
-    fn blocks_are_found_wherever_they_are_cut(before in prose(), cuts in prop::collection::vec(any::<usize>(), 0..12)) {
-        let guard = guard(&json!({ "block": ["email"] }));
+#[test]
+fn blocks_are_found_wherever_they_are_cut() {
+    let guard = guard(&json!({ "block": ["email"] }));
+    proptest!(|(before in prose(), cuts in cuts())| {
         let text = format!("{before} me@example.org {before}");
         let outcome = in_pieces(&guard, &guard.said, &text, &cuts);
         prop_assert!(outcome.blocked);
         prop_assert!(!outcome.text().contains("me@"), "nothing of it goes out");
-    }
+    });
+}
 
-    #[test]
-    fn what_was_masked_comes_back(text in prose(), cuts in prop::collection::vec(any::<usize>(), 0..12)) {
-        let guard = guard(&json!({ "unmask": ["pii", "secret"] }));
+#[test]
+fn what_was_masked_comes_back() {
+    let guard = guard(&json!({ "unmask": ["pii", "secret"] }));
+    proptest!(|(text in prose(), cuts in cuts())| {
         let placeholders = Arc::new(Placeholders::new(HashSet::from(["[EMAIL_1]".into()])));
         let masked = guard.chain(&guard.said, &placeholders, false).feed(&text, true).text();
         let mut chain = guard.chain(&guard.answer, &placeholders, true);
         let mut back: String = pieces(&masked, &cuts).iter().map(|piece| chain.feed(piece, false).text()).collect();
         back.push_str(&chain.feed("", true).text());
         prop_assert_eq!(back, text);
-    }
+    });
+}
 
-    #[test]
-    fn arguments_stay_json(text in prose(), key in prose(), cuts in prop::collection::vec(any::<usize>(), 0..12)) {
-        let guard = everything();
+#[test]
+fn arguments_stay_json() {
+    let guard = everything();
+    proptest!(|(text in prose(), key in prose(), cuts in cuts())| {
         let value = json!({ "k": text, "list": [1.50, text, null], key: 4_111_111_111_111_111_u64 });
-        let json = value.to_string().replace('ß', "\\u00df").replace('7', "\\u0037").replace("\\u0037,", "7,");
-        prop_assume!(serde_json::from_str::<Value>(&json).is_ok());
+        let json = value.to_string().replace('ß', "\\u00df");
         let run = |cuts: &[usize]| {
             let (mut chain, mut reader) = (guard.chain(&guard.said, &Arc::default(), false), JsonText::default());
             let mut out: String =
@@ -146,17 +165,22 @@ proptest! {
         };
         prop_assert_eq!(run(&[]), run(&cuts));
         let read: Value = serde_json::from_str(&run(&cuts)).unwrap();
-        let expected = {
-            let placeholders = Arc::default();
-            guard.chain(&guard.said, &placeholders, false).feed(&text, true).text()
-        };
-        prop_assert_eq!(read["k"].as_str(), Some(&*expected));
-    }
+        prop_assert_eq!(read["k"].as_str(), Some(&*masked(&guard, &text)));
+    });
+}
+
+#[test]
+fn broken_escapes_pass() {
+    let guard = everything();
+    let mut chain = guard.chain(&guard.said, &Arc::default(), false);
+    let json = r#"["\ud83d\ude00","\ud83d","\ud83d\n","\/"]"#;
+    let read = JsonText::default().feed(&mut chain, json, true).text();
+    assert_eq!(read, "[\"😀\",\"\u{FFFD}\",\"\u{FFFD}\\n\",\"/\"]");
 }
 
 #[test]
 fn only_what_could_become_a_find_is_kept_back() {
-    let guard = everything();
+    let guard = guard(&json!({ "mask": ["email"] }));
     let mut chain = guard.chain(&guard.said, &Arc::default(), false);
     let mut feed = |piece: &str| chain.feed(piece, false).text();
     assert_eq!(feed("Write to "), "Write to ");
@@ -176,7 +200,7 @@ fn what_has_no_end_is_kept_back_up_to_the_window() {
     assert_eq!(chain.feed("<", false).text(), "");
     assert_eq!(chain.feed(&"a".repeat(60), false).text(), "");
     assert_eq!(chain.feed(&"b".repeat(60), false).text().len(), 121);
-    assert_eq!(chain.feed("> <c>d", false).text(), "> [X_1]d");
+    assert_eq!(chain.feed("> <c>de", false).text(), "> [X_1]de");
 }
 
 #[test]
@@ -184,7 +208,10 @@ fn recognisers_find_and_leave() {
     let guard = guard(&json!({ "mask": ["pii", "secret"] }));
     for (text, expected) in [
         ("a.b+c@d-e.example.", "[EMAIL_1]."),
-        ("a@b.example, A@B.example, a@b.example", "[EMAIL_1], [EMAIL_2], [EMAIL_1]"),
+        (
+            "a@b.example, A@B.example, a@b.example",
+            "[EMAIL_1], [EMAIL_2], [EMAIL_1]",
+        ),
         ("IBAN GB82WEST12345698765432!", "IBAN [IBAN_1]!"),
         ("12 4111 1111 1111 1111 22 apples", "12 [CARD_1] 22 apples"),
         ("order 4111111111111112", "order 4111111111111112"),
@@ -195,10 +222,19 @@ fn recognisers_find_and_leave() {
         ("CF RSSMRA85T10A562S", "CF [CODICE_FISCALE_1]"),
         ("at 10.0.0.1:80 and fe80::1.", "at [IP_1]:80 and [IP_2]."),
         ("std::vec at 12:30:45", "std::vec at 12:30:45"),
-        ("call +49 (30) 901820 or 212-555-0123", "call [PHONE_1] or [PHONE_2]"),
-        ("on 2024-01-15, 3.14159, 1000000", "on 2024-01-15, 3.14159, 1000000"),
+        (
+            "call +49 (30) 901820 or 212-555-0123",
+            "call [PHONE_1] or [PHONE_2]",
+        ),
+        (
+            "on 2024-01-15, 3.14159, 1000000",
+            "on 2024-01-15, 3.14159, 1000000",
+        ),
         ("key sk-proj-abcdefghijklmnopqrstuvwx", "key [API_KEY_1]"),
-        ("a task-list-of-many-words-in-a-row", "a task-list-of-many-words-in-a-row"),
+        (
+            "a task-list-of-many-words-in-a-row",
+            "a task-list-of-many-words-in-a-row",
+        ),
         ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "[API_KEY_1]"),
         ("Bearer eyJhbGciOiJI.eyJzdWIiOiIx.abcdefghij", "Bearer [JWT_1]"),
         (
@@ -225,7 +261,10 @@ fn rules_do_not_hide_finds_from_each_other() {
 #[test]
 fn bad_configurations_are_refused_with_their_path() {
     for (conf, text) in [
-        (json!({}), "one of \"rules\", \"block\", \"unmask\", \"mask\", \"log\" is required"),
+        (
+            json!({}),
+            "one of \"rules\", \"block\", \"unmask\", \"mask\", \"log\" is required",
+        ),
         (
             json!({ "rules": [{ "name": "a", "pattern": "ok", "action": "log" }, { "name": "b", "pattern": "(", "action": "log" }] }),
             "property \"rules[1].pattern\" validation failed: unclosed group",

@@ -147,6 +147,9 @@ fn escape_html(text: &str, out: &mut String) {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '/' => out.push_str("&#47;"),
+            // The template is JSON, in whose strings these cannot stand.
+            '\\' => out.push_str("\\\\"),
+            control @ '\0'..'\x20' => out.push_str(&format!("\\u{:04x}", u32::from(control))),
             other => out.push(other),
         }
     }
@@ -168,6 +171,10 @@ mod tests {
         assert_eq!(
             render("x {{q}} y", &values).unwrap(),
             "x a&lt;b&gt;&amp;&quot;&#39;&#47; y"
+        );
+        assert_eq!(
+            render(r#"{"a":"{{q}}"}"#, &json!({ "q": "a\nb\\" })).unwrap(),
+            r#"{"a":"a\u000ab\\"}"#
         );
         assert_eq!(render("{*q*}", &values).unwrap(), "a<b>&\"'/");
         assert_eq!(render("{*_escape_json(q)*}", &values).unwrap(), r#""a<b>&\"'/""#);

@@ -1,5 +1,6 @@
 //! What `ai-proxy` accepts; `ai-proxy-multi` builds on it.
 
+use http::HeaderValue;
 use serde_json::{Map, Value, json};
 use sluice_llm::{Provider, ProviderConf};
 
@@ -28,8 +29,8 @@ pub(super) fn schema() -> Value {
     json!({
         "type": "object",
         "properties": properties,
+        // `provider` is required, too, unless the older form has it: `check` says so.
         "required": ["auth"],
-        "anyOf": [{ "required": ["provider"] }, { "required": ["model"] }],
     })
 }
 
@@ -139,6 +140,19 @@ fn check_service_account(text: &str) -> Result<(), String> {
         .map_err(|error| format!("invalid gcp service_account_json: {error}"))
 }
 
+/// Values that cannot stand in a header. References to secrets pass.
+fn check_headers(conf: &Value) -> Result<(), String> {
+    let headers = conf.pointer("/auth/header").and_then(Value::as_object);
+    let unusable = |value: &Value| {
+        let text = value.as_str().unwrap_or_default();
+        !text.starts_with('$') && HeaderValue::from_str(text).is_err()
+    };
+    match headers.into_iter().flatten().find(|(_, value)| unusable(value)) {
+        Some((name, _)) => Err(format!("auth.header.{name} is not a valid header")),
+        None => Ok(()),
+    }
+}
+
 /// What the schema cannot say of a target.
 pub(crate) fn check_target(conf: &Value) -> Result<(), String> {
     let name = conf
@@ -159,6 +173,7 @@ pub(crate) fn check_target(conf: &Value) -> Result<(), String> {
     if let Some(account) = text("/auth/gcp/service_account_json") {
         check_service_account(&account)?;
     }
+    check_headers(conf)?;
     if endpoint.is_none() && !provider.is_built_in() && provider.host(&place).is_none() {
         return Err(format!("provider {name} requires override.endpoint"));
     }

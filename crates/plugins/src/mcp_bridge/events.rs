@@ -9,7 +9,7 @@ use http_body::Frame;
 use serde_json::json;
 use sluice_net::BodyError;
 use sluice_process::{Output, Process, Stream};
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 /// Time between two pings.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -18,30 +18,31 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// the server ends with it.
 pub(super) struct EventStream {
     server: Process,
-    endpoint: Option<Bytes>,
+    /// The first events, until they are sent.
+    opening: Option<Bytes>,
     pings: Interval,
     pings_sent: u64,
 }
 
 impl EventStream {
     pub(super) fn new(server: Process, endpoint: &str) -> Self {
-        // Its first tick is due at once.
-        let mut pings = tokio::time::interval(PING_INTERVAL);
+        let mut opening = BytesMut::from(format!("event: endpoint\ndata: {endpoint}\n\n").as_bytes());
+        put_ping(&mut opening, 1);
+        let mut pings = tokio::time::interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             server,
-            endpoint: Some(Bytes::from(format!("event: endpoint\ndata: {endpoint}\n\n"))),
+            opening: Some(opening.freeze()),
             pings,
-            pings_sent: 0,
+            pings_sent: 1,
         }
     }
 
     fn ping(&mut self) -> Bytes {
         self.pings_sent += 1;
-        let ping = json!({ "jsonrpc": "2.0", "method": "ping", "id": format!("ping:{}", self.pings_sent) });
-        let mut events = BytesMut::new();
-        put_message(&mut events, ping.to_string().as_bytes());
-        events.freeze()
+        let mut event = BytesMut::new();
+        put_ping(&mut event, self.pings_sent);
+        event.freeze()
     }
 }
 
@@ -55,8 +56,8 @@ impl http_body::Body for EventStream {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let data = |bytes: Bytes| Poll::Ready(Some(Ok(Frame::data(bytes))));
-        if let Some(endpoint) = this.endpoint.take() {
-            return data(endpoint);
+        if let Some(opening) = this.opening.take() {
+            return data(opening);
         }
         if this.pings.poll_tick(cx).is_ready() {
             return data(this.ping());
@@ -94,6 +95,11 @@ fn events_of(output: &Output) -> Bytes {
         }
     }
     events.freeze()
+}
+
+fn put_ping(events: &mut BytesMut, number: u64) {
+    let ping = json!({ "jsonrpc": "2.0", "method": "ping", "id": format!("ping:{number}") });
+    put_message(events, ping.to_string().as_bytes());
 }
 
 fn put_message(events: &mut BytesMut, message: &[u8]) {

@@ -10,7 +10,10 @@ use sluice_core::{AiCall, AnswerFilter, FilterStep, Flow, Progress, WholeAnswer,
 use sluice_llm::{Protocol, StreamEvent, TextKind, answer_texts, event_texts};
 use sluice_wire::{ObjectView, Splice};
 
-use super::{Classifier, Direction, Opinion, Refuser, Shared, StreamMode};
+use super::{Classifier, Direction, Opinion, Refuser, Shared, StreamMode, Unjudged};
+
+/// What a client is told whose stream could not be judged.
+const UNJUDGED: &str = "The content could not be moderated.";
 
 pub(super) struct ModerationFilter<C> {
     shared: Arc<Shared<C>>,
@@ -69,7 +72,7 @@ impl<C: Classifier> ModerationFilter<C> {
                 let text = self.shared.message(&reason);
                 self.refuser.replace(answer, self.shared.deny_code, text);
             }
-            Err(_) if self.shared.fails_open => {}
+            Err(_) if self.shared.unjudged == Unjudged::Pass => {}
             Err(error) => {
                 answer.status = StatusCode::INTERNAL_SERVER_ERROR;
                 answer.body = error.into();
@@ -95,7 +98,7 @@ impl<C: Classifier> ModerationFilter<C> {
         complete
     }
 
-    async fn note(&mut self, events: &mut Vec<StreamEvent>) {
+    async fn note(&mut self, events: &mut [StreamEvent]) {
         if self.listen(events) && !self.was_judged && !self.text.is_empty() {
             self.was_judged = true;
             let text = std::mem::take(&mut self.text);
@@ -131,10 +134,11 @@ impl<C: Classifier> ModerationFilter<C> {
         }
         self.judged_at = Instant::now();
         let text = std::mem::take(&mut self.text);
-        let Ok(Opinion {
-            denied: Some(reason), ..
-        }) = self.judge(&text).await
-        else {
+        let reason = match self.judge(&text).await {
+            Ok(opinion) => opinion.denied,
+            Err(_) => (self.shared.unjudged == Unjudged::Refuse).then(|| UNJUDGED.to_owned()),
+        };
+        let Some(reason) = reason else {
             return Flow::Continue;
         };
         events.clear();

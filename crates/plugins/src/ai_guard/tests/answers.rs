@@ -12,7 +12,7 @@ use crate::fixture::chat;
 fn call(protocol: Protocol) -> Box<AiCall> {
     let mut ai = chat("{}", AiLogging::default());
     let placeholders = Placeholders::default();
-    placeholders.give(&Text::from("EMAIL"), "a\"b@x.example", true);
+    let _ = placeholders.give(&Text::from("EMAIL"), "a\"b@x.example", true);
     ai.placeholders = Some(Arc::new(placeholders));
     ai.protocol = protocol;
     ai
@@ -87,16 +87,23 @@ fn stream(protocol: Protocol, pieces: &[String], kind: TextKind) -> Vec<String> 
     match protocol {
         Protocol::OpenAiChat => {
             let chunk = |choice: Value| {
-                frame(None, &json!({ "id": "c1", "object": "chat.completion.chunk", "choices": [choice] }))
+                frame(
+                    None,
+                    &json!({ "id": "c1", "object": "chat.completion.chunk", "choices": [choice] }),
+                )
             };
             for (position, piece) in pieces.iter().enumerate() {
                 let delta = match (is_call, position) {
                     (true, 0) => json!({ "tool_calls": [
                         { "index": 0, "id": "t", "function": { "name": "f", "arguments": piece } }] }),
-                    (true, _) => json!({ "tool_calls": [{ "index": 0, "function": { "arguments": piece } }] }),
+                    (true, _) => {
+                        json!({ "tool_calls": [{ "index": 0, "function": { "arguments": piece } }] })
+                    }
                     (false, _) => json!({ "content": piece }),
                 };
-                frames.push(chunk(json!({ "index": 0, "delta": delta, "finish_reason": null })));
+                frames.push(chunk(
+                    json!({ "index": 0, "delta": delta, "finish_reason": null }),
+                ));
             }
             frames.push(chunk(json!({ "index": 0, "delta": {}, "finish_reason": "stop" })));
             frames.push("data: [DONE]\n\n".to_owned());
@@ -104,7 +111,9 @@ fn stream(protocol: Protocol, pieces: &[String], kind: TextKind) -> Vec<String> 
         Protocol::AnthropicMessages => {
             let mut push = |data: Value| frames.push(frame(data["type"].as_str(), &data));
             push(json!({ "type": "message_start", "message": { "id": "m" } }));
-            push(json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }));
+            push(
+                json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
+            );
             for piece in pieces {
                 let delta = if is_call {
                     json!({ "type": "input_json_delta", "partial_json": piece })
@@ -124,14 +133,22 @@ fn stream(protocol: Protocol, pieces: &[String], kind: TextKind) -> Vec<String> 
                 number += 1;
                 frames.push(frame(data["type"].as_str(), &data));
             };
-            push(json!({ "type": "response.created", "response": { "id": "r", "status": "in_progress", "output": [] } }));
+            push(
+                json!({ "type": "response.created", "response": { "id": "r", "status": "in_progress", "output": [] } }),
+            );
             let (delta, done, member) = if is_call {
-                ("response.function_call_arguments.delta", "response.function_call_arguments.done", "arguments")
+                (
+                    "response.function_call_arguments.delta",
+                    "response.function_call_arguments.done",
+                    "arguments",
+                )
             } else {
                 ("response.output_text.delta", "response.output_text.done", "text")
             };
             for piece in pieces {
-                push(json!({ "type": delta, "item_id": "i", "output_index": 0, "content_index": 0, "delta": piece }));
+                push(
+                    json!({ "type": delta, "item_id": "i", "output_index": 0, "content_index": 0, "delta": piece }),
+                );
             }
             push(json!({ "type": done, "output_index": 0, "content_index": 0, member: whole }));
             let item = if is_call {
@@ -151,26 +168,21 @@ const PROTOCOLS: [Protocol; 3] = [
     Protocol::OpenAiResponses,
 ];
 
-proptest! {
-    #[test]
-    fn streams_say_what_whole_answers_say(
-        text in prose(),
-        cuts in prop::collection::vec(any::<usize>(), 0..12),
-        batch in 1_usize..9,
-        is_call: bool,
-    ) {
-        let conf = json!({ "mask": ["pii"], "unmask": ["secret"] });
+#[test]
+fn streams_say_what_whole_answers_say() {
+    let guard = Arc::new(guard(&json!({ "mask": ["pii"], "unmask": ["secret"] })));
+    proptest!(|(text in prose(), cuts in cuts(), batch in 1_usize..9, is_call: bool)| {
         let kind = if is_call { TextKind::ToolArguments } else { TextKind::Said };
         let text = format!("{text} [EMAIL_1]");
         let sent = if is_call { json!({ "t": text }).to_string() } else { text };
         for protocol in PROTOCOLS {
             let ai = call(protocol);
-            let out = run(&mut filter(&conf, &ai), &stream(protocol, &pieces(&sent, &cuts), kind), batch);
+            let mut filter = GuardFilter::new(guard.clone(), &ai);
+            let out = run(&mut filter, &stream(protocol, &pieces(&sent, &cuts), kind), batch);
             let (streamed, repeats) = said(protocol, &out, kind);
             let span = sluice_llm::TextSpan {
                 kind, channel: (0, 0), repeats: false, range: 0..0, text: sent.as_str().into(),
             };
-            let guard = guard(&conf);
             let matchers = if is_call { &guard.answer_arguments } else { &guard.answer };
             let whole = guard.whole(matchers, &span, call(protocol).placeholders.as_ref().unwrap(), true).text();
             prop_assert_eq!(&streamed, &whole);
@@ -181,9 +193,8 @@ proptest! {
             }
             let numbers: Vec<_> = out.iter().filter_map(|frame| data(frame)["sequence_number"].as_u64()).collect();
             prop_assert!(numbers.iter().copied().eq(0..numbers.len() as u64), "{:?}", numbers);
-            prop_assert!(ai.progress.read(|state| state.guard.clone()).is_none_or(|hits| hits.iter().all(|hit| hit.direction == "response")));
         }
-    }
+    });
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -204,16 +215,36 @@ fn what_is_kept_back_comes_before_its_text_ends() {
             1,
         );
         let ended = out.iter().position(|frame| frame.contains(end)).unwrap();
-        assert_eq!(said(protocol, &out[..ended], TextKind::Said).0, "Hello dear world", "{out:?}");
-        assert!(said(protocol, &out[..ended - 1], TextKind::Said).0.ends_with("dear "), "{out:?}");
+        assert_eq!(
+            said(protocol, &out[..ended], TextKind::Said).0,
+            "Hello dear world",
+            "{out:?}"
+        );
+        assert!(
+            said(protocol, &out[..ended - 1], TextKind::Said)
+                .0
+                .ends_with("dear "),
+            "{out:?}"
+        );
     }
 }
 
 #[test]
 fn a_first_call_is_not_said_twice() {
-    let frames = stream(Protocol::OpenAiChat, &[r#"{"to":"me"#.to_owned()], TextKind::ToolArguments);
-    let out = run(&mut filter(&json!({ "mask": ["email"] }), &call(Protocol::OpenAiChat)), &frames, 9);
-    assert_eq!(said(Protocol::OpenAiChat, &out, TextKind::ToolArguments).0, r#"{"to":"me"#);
+    let frames = stream(
+        Protocol::OpenAiChat,
+        &[r#"{"to":"me"#.to_owned()],
+        TextKind::ToolArguments,
+    );
+    let out = run(
+        &mut filter(&json!({ "mask": ["email"] }), &call(Protocol::OpenAiChat)),
+        &frames,
+        9,
+    );
+    assert_eq!(
+        said(Protocol::OpenAiChat, &out, TextKind::ToolArguments).0,
+        r#"{"to":"me"#
+    );
     assert_eq!(out.concat().matches("\"name\":\"f\"").count(), 1, "{out:?}");
 }
 
@@ -223,22 +254,35 @@ fn refused_streams_end_in_the_clients_protocol() {
     let text = words("Write to me@x.example now. ");
     for protocol in PROTOCOLS {
         let ai = call(protocol);
-        let out = run(&mut filter(&conf, &ai), &stream(protocol, &text, TextKind::Said), 1);
+        let out = run(
+            &mut filter(&conf, &ai),
+            &stream(protocol, &text, TextKind::Said),
+            1,
+        );
         let all = out.concat();
         assert!(!all.contains("me@") && !all.contains("now"), "{all}");
         assert!(all.contains("Write ") && all.contains("\"no\""), "{all}");
         let (end, count) = match protocol {
             Protocol::OpenAiChat => ("data: [DONE]\n\n", "content_filter"),
-            Protocol::AnthropicMessages => ("data: {\"type\":\"message_stop\"}\n\n", "\"stop_reason\":\"refusal\""),
+            Protocol::AnthropicMessages => (
+                "data: {\"type\":\"message_stop\"}\n\n",
+                "\"stop_reason\":\"refusal\"",
+            ),
             _ => ("}\n\n", "\"status\":\"incomplete\""),
         };
         assert!(all.ends_with(end), "{all}");
         assert!(all.contains(count), "{all}");
-        assert!(all.matches("message_start").count() <= 2, "one event with its name: {all}");
+        assert!(
+            all.matches("message_start").count() <= 2,
+            "one event with its name: {all}"
+        );
         let state = ai.progress.read(Clone::clone);
         assert_eq!(state.risk_level.as_deref(), Some("high"));
         let hits = state.guard.unwrap();
-        assert_eq!((&*hits[0].rule, hits[0].action, hits[0].count), ("email", "block", 1));
+        assert_eq!(
+            (&*hits[0].rule, hits[0].action, hits[0].count),
+            ("email", "block", 1)
+        );
     }
 }
 
@@ -252,11 +296,28 @@ fn thoughts_are_masked_and_keep_their_placeholders() {
         "data: [DONE]\n\n".to_owned(),
     ];
     let out = run(&mut filter(&conf, &call(Protocol::OpenAiChat)), &frames, 1);
+    assert_eq!(
+        data(&out[0])["choices"][0]["delta"]["reasoning"],
+        data(&out[0])["choices"][0]["delta"]["reasoning_content"],
+    );
     let thought = said(Protocol::OpenAiChat, &out, TextKind::Reasoning).0;
-    assert_eq!(thought, "[EMAIL_1] [IP_1]");
-    assert_eq!(said(Protocol::OpenAiChat, &out, TextKind::Said).0, "a\"b@x.example [IP_1]");
-    let speech = out.iter().position(|frame| frame.contains("\"content\"")).unwrap();
-    assert_eq!(said(Protocol::OpenAiChat, &out[..speech], TextKind::Reasoning).0, thought, "thoughts come first");
+    assert!(
+        thought.ends_with("[IP_1]") && !thought.contains("10.0"),
+        "{thought}"
+    );
+    assert_eq!(
+        said(Protocol::OpenAiChat, &out, TextKind::Said).0,
+        "a\"b@x.example [IP_1]"
+    );
+    let speech = out
+        .iter()
+        .position(|frame| frame.contains("\"content\""))
+        .unwrap();
+    assert_eq!(
+        said(Protocol::OpenAiChat, &out[..speech], TextKind::Reasoning).0,
+        thought,
+        "thoughts come first"
+    );
 }
 
 #[test]
@@ -264,7 +325,11 @@ fn log_probabilities_tell_no_secrets() {
     let conf = json!({ "mask": ["email"] });
     let chunk = json!({ "choices": [{ "index": 0, "delta": { "content": "a " },
         "logprobs": { "content": [{ "token": "a ", "logprob": -0.1 }] } }] });
-    let out = run(&mut filter(&conf, &call(Protocol::OpenAiChat)), &[frame(None, &chunk)], 1);
+    let out = run(
+        &mut filter(&conf, &call(Protocol::OpenAiChat)),
+        &[frame(None, &chunk)],
+        1,
+    );
     assert_eq!(data(&out[0])["choices"][0]["logprobs"], Value::Null);
 }
 
@@ -290,7 +355,10 @@ fn whole_answers() {
             protocol,
         };
         filter(conf, &ai).whole(&mut answer);
-        (answer.status.as_u16(), serde_json::from_slice::<Value>(&answer.body).unwrap())
+        (
+            answer.status.as_u16(),
+            serde_json::from_slice::<Value>(&answer.body).unwrap(),
+        )
     };
     let conf = json!({ "mask": ["ip_address"], "unmask": ["email"], "block": ["payment_card"] });
     let chat = json!({ "choices": [{ "message": { "content": "[EMAIL_1] at 10.0.0.1",
@@ -298,7 +366,10 @@ fn whole_answers() {
     let (_, body) = whole(&conf, Protocol::OpenAiChat, chat);
     let message = &body["choices"][0]["message"];
     assert_eq!(message["content"], "a\"b@x.example at [IP_1]");
-    assert_eq!(message["tool_calls"][0]["function"]["arguments"], r#"{"to":"a\"b@x.example","n":1.50}"#);
+    assert_eq!(
+        message["tool_calls"][0]["function"]["arguments"],
+        r#"{"to":"a\"b@x.example","n":1.50}"#
+    );
     let anthropic = json!({ "content": [{ "type": "tool_use", "input": { "to": "[EMAIL_1]" } }] });
     let (_, body) = whole(&conf, Protocol::AnthropicMessages, anthropic);
     assert_eq!(body["content"][0]["input"]["to"], "a\"b@x.example");

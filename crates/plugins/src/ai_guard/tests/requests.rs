@@ -36,9 +36,15 @@ async fn every_place_of_a_chat() {
     ] });
     let masked = judge(&json!({ "mask": ["email"] }), Protocol::OpenAiChat, &body).unwrap();
     let messages = &masked["messages"];
-    assert_eq!(messages[0]["content"], "s@x.example", "system texts only if a rule says so");
+    assert_eq!(
+        messages[0]["content"], "s@x.example",
+        "system texts only if a rule says so"
+    );
     assert_eq!(messages[1]["content"][0]["text"], "[EMAIL_2] [EMAIL_1]");
-    assert_eq!(messages[2]["tool_calls"][0]["function"]["arguments"], r#"{"to":"\n[EMAIL_3]"}"#);
+    assert_eq!(
+        messages[2]["tool_calls"][0]["function"]["arguments"],
+        r#"{"to":"\n[EMAIL_3]"}"#
+    );
     assert_eq!(messages[3]["content"], "[EMAIL_4] [EMAIL_2]");
 
     let only = |place: &str| {
