@@ -61,8 +61,8 @@ fn collect(schema: &Value, path: &str, upstream: &Value, rows: &mut Vec<Row>) {
 /// A default as tables show it. The schema endpoints print an empty list as `{}` (compat §1.8); readers see `[]`.
 fn shown(member: &Value, default: &Value) -> String {
     let is_list = member.get("type").is_some_and(|kind| kind == "array");
-    match default.as_object() {
-        Some(members) if is_list && members.is_empty() => "[]".to_owned(),
+    match default {
+        Value::Object(members) if is_list && members.is_empty() => "[]".to_owned(),
         _ => markdown::shown(default),
     }
 }

@@ -190,7 +190,11 @@ pub(crate) fn as_code(text: &str) -> String {
 
 /// A JSON value as the tables write it: text bare, everything else as JSON.
 pub(crate) fn shown(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value.as_str() {
+        // Nothing between two backticks is no code.
+        None | Some("") => value.to_string(),
+        Some(text) => text.to_owned(),
+    }
 }
 
 fn cells(line: &str) -> Vec<String> {

@@ -23,7 +23,9 @@ fn on_redis(redis: &RedisServer, more: Value) -> Value {
 
 fn on_port(port: u16, more: Value) -> Value {
     let mut conf = json!({ "redis_host": "127.0.0.1", "redis_port": port, "redis_timeout": 400 });
-    conf.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    conf.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     conf
 }
 
@@ -76,8 +78,16 @@ async fn ask_until_hit(gateway: &Gateway, body: &Value) -> Seen {
 /// The keys in a Redis, once there are so many.
 async fn keys(redis: &RedisServer, count: usize) -> Vec<String> {
     let mut found = eventually(&format!("{count} keys in redis"), async || {
-        let text = redis.command(&["EVAL", "return table.concat(redis.call('keys', '*'), '\\n')..'\\n.'", "0"]);
-        let keys: Vec<_> = text.lines().filter(|key| *key != ".").map(str::to_owned).collect();
+        let text = redis.command(&[
+            "EVAL",
+            "return table.concat(redis.call('keys', '*'), '\\n')..'\\n.'",
+            "0",
+        ]);
+        let keys: Vec<_> = text
+            .lines()
+            .filter(|key| *key != ".")
+            .map(str::to_owned)
+            .collect();
         (keys.len() == count).then_some(keys)
     })
     .await;
@@ -88,6 +98,10 @@ async fn keys(redis: &RedisServer, count: usize) -> Vec<String> {
 /// The Admin API's word on a configuration.
 async fn refusal(gateway: &Gateway, conf: Value) -> String {
     let route = json!({ "uri": "/refused", "plugins": { "ai-cache": conf } });
-    let answer = gateway.admin().put("/routes/refused", route).await.expect_status(400);
+    let answer = gateway
+        .admin()
+        .put("/routes/refused", route)
+        .await
+        .expect_status(400);
     answer.json()["error_msg"].as_str().unwrap().to_owned()
 }

@@ -472,3 +472,80 @@ async fn older_forms_are_accepted() {
         .await;
     assert!(status.to_string().contains("obsolete"), "{status}");
 }
+
+/// Calls a chat provider as an Anthropic client does.
+async fn call_converted(provider: &FakeProvider, status: u16) -> sluice_testkit::Answer {
+    let gateway = crate::support::gateway().await;
+    put_route(
+        &gateway,
+        "1",
+        "/v1/messages",
+        json!({ "ai-proxy": openai(provider) }),
+    )
+    .await;
+    gateway
+        .client()
+        .post("/v1/messages")
+        .json(&json!({ "model": "m", "max_tokens": 9, "messages": [{ "role": "user", "content": "hi" }] }))
+        .send()
+        .await
+        .expect_status(status)
+        .await
+}
+
+#[tokio::test]
+async fn converted_answers_keep_the_providers_content_type() {
+    let provider = FakeProvider::start();
+    let body = json!({ "choices": [{ "message": { "content": "hi" }, "finish_reason": "stop" }] });
+    provider.next(Reply::body(
+        200,
+        "application/json; charset=utf-8",
+        body.to_string(),
+    ));
+    let answer = call_converted(&provider, 200).await;
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/json; charset=utf-8")
+    );
+    assert_eq!(answer.json().await["content"][0]["text"], "hi");
+
+    provider.next(Reply::body(404, "text/plain", "not here"));
+    let answer = call_converted(&provider, 404).await;
+    assert_eq!(answer.header("content-type"), Some("text/plain"));
+    assert_eq!(answer.text().await, "not here");
+}
+
+#[tokio::test]
+async fn an_empty_stream_cannot_be_converted() {
+    let provider = FakeProvider::start();
+    provider.next(Reply::frames("text/event-stream", [""; 0]));
+    let answer = call_converted(&provider, 502).await;
+    let text = answer.text().await;
+    assert!(
+        text.starts_with("streaming response completed without producing any output;"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_target_lacks_is_said_when_it_is_written() {
+    let gateway = crate::support::gateway().await;
+    for (conf, said) in [
+        (json!({ "auth": {} }), r#"property \"provider\" is required"#),
+        (
+            json!({ "auth": {}, "model": { "name": "gpt-4" } }),
+            r#"property \"provider\" is required"#,
+        ),
+        (
+            json!({ "provider": "openai", "auth": { "header": { "x-key": "a\nb" } } }),
+            "auth.header.x-key is not a valid header",
+        ),
+    ] {
+        let route = json!({ "uri": "/x", "plugins": { "ai-proxy": conf } });
+        let answer = gateway.admin().put("/routes/1", route).await.expect_status(400);
+        assert_eq!(
+            answer.text().trim_end(),
+            format!(r#"{{"error_msg":"failed to check the configuration of plugin ai-proxy err: {said}"}}"#)
+        );
+    }
+}

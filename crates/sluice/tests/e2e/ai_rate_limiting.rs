@@ -155,6 +155,17 @@ async fn rules_have_their_own_keys_headers_and_shared_counters() {
 }
 
 #[tokio::test]
+async fn a_prefix_that_no_header_can_have_costs_only_the_headers() {
+    let provider = FakeProvider::start();
+    let rules = json!([{ "count": 1, "time_window": 60, "key": "k", "header_prefix": "not a token" }]);
+    let gateway = limited(&provider, json!({ "rules": rules })).await;
+    let first = call(&gateway).await;
+    assert_eq!(first.status, 200);
+    first.bytes().await;
+    assert_eq!(call(&gateway).await.status, 503);
+}
+
+#[tokio::test]
 async fn without_an_applicable_rule_the_request_fails_unless_degradation_is_allowed() {
     let provider = FakeProvider::start();
     let rules = json!([{ "count": 5, "time_window": 60, "key": "${http_user}" }]);

@@ -5,6 +5,7 @@
 
 mod admin_api;
 mod ai_cache;
+mod ai_guard;
 mod ai_instances;
 mod ai_proxy;
 mod ai_proxy_multi;

@@ -19,7 +19,10 @@ async fn gateway() -> Gateway {
 /// A gateway whose file allows these commands.
 async fn with_commands(allowed: &str) -> Gateway {
     let config = format!("commands:\n  allowed: {allowed}\n");
-    Gateway::builder(binary()).file("config.yaml", config).start().await
+    Gateway::builder(binary())
+        .file("config.yaml", config)
+        .start()
+        .await
 }
 
 /// A server that is a shell script.

@@ -29,8 +29,7 @@ fn ask(gateway: &Gateway, body: &Value) -> Call {
 }
 
 fn stream() -> Value {
-    let body = chat_stream("conf:hello");
-    body
+    chat_stream("conf:hello")
 }
 
 #[tokio::test]

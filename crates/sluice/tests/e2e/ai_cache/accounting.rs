@@ -1,6 +1,7 @@
 //! What a hit costs, and where it shows.
 
 use serde_json::{Value, json};
+use sluice_record::Cost;
 use sluice_testkit::{FakeProvider, Gateway, RedisServer, Reply, eventually};
 
 use super::{CHAT, Seen, ask, keys, on_redis};
@@ -10,12 +11,19 @@ use crate::support::{binary, chat, chat_stream, done, openai, put_route};
 
 fn ten_tokens() -> Reply {
     let usage = json!({ "prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10 });
-    Reply::json(200, &json!({ "object": "chat.completion", "model": "m", "choices": [], "usage": usage }))
+    Reply::json(
+        200,
+        &json!({ "object": "chat.completion", "model": "m", "choices": [], "usage": usage }),
+    )
 }
 
 #[tokio::test]
 async fn a_hit_costs_no_tokens_and_no_quota() {
-    let (provider, guard, redis) = (FakeProvider::start(), FakeProvider::start(), RedisServer::start().await);
+    let (provider, guard, redis) = (
+        FakeProvider::start(),
+        FakeProvider::start(),
+        RedisServer::start().await,
+    );
     provider.always(ten_tokens());
     guard.always(Reply::json(200, &json!({ "flagged": false })));
     let gateway = crate::support::gateway().await;
@@ -29,7 +37,11 @@ async fn a_hit_costs_no_tokens_and_no_quota() {
     keys(&redis, 1).await;
     for _ in 0..3 {
         let answer = gateway.client().post(CHAT).json(&chat("a")).send().await;
-        assert_eq!(answer.header("x-ai-ratelimit-limit-ai-proxy-openai"), None, "no quota is looked at");
+        assert_eq!(
+            answer.header("x-ai-ratelimit-limit-ai-proxy-openai"),
+            None,
+            "no quota is looked at"
+        );
         assert_eq!(Seen::of(answer.expect_status(200).await).await.cache(), "HIT");
     }
     assert_eq!(guard.requests().len(), 1, "no guard is asked");
@@ -54,42 +66,79 @@ async fn metrics_access_log_and_ledger_tell() {
     let format = r#"{"s":"$ai_cache_status","l":"$ai_cache_layer"}"#;
     let builder = Gateway::builder(binary()).env("SLUICE_ACCESS_LOG_TARGET", "access.log");
     let mut gateway = builder.env("SLUICE_ACCESS_LOG_FORMAT", format).start().await;
-    let conf = on_redis(&redis, json!({ "bypass_on": [{ "header": "x-fresh", "equals": "1" }] }));
-    let plugins = json!({ "ai-proxy": openai(&provider), "ai-cache": conf, "prometheus": { "prefer_name": true } });
+    let conf = on_redis(
+        &redis,
+        json!({ "bypass_on": [{ "header": "x-fresh", "equals": "1" }] }),
+    );
+    let plugins =
+        json!({ "ai-proxy": openai(&provider), "ai-cache": conf, "prometheus": { "prefer_name": true } });
     let route = json!({ "uri": CHAT, "name": "the-chat", "plugins": plugins });
     crate::support::put(&gateway, "/routes/1", route).await;
     ask(&gateway, &chat_stream("conf:hello")).await;
     keys(&redis, 1).await;
     ask(&gateway, &chat_stream("conf:hello")).await;
-    done(gateway.client().post(CHAT).header("x-fresh", "1").json(&chat("conf:hello")), 200).await;
+    done(
+        gateway
+            .client()
+            .post(CHAT)
+            .header("x-fresh", "1")
+            .json(&chat("conf:hello")),
+        200,
+    )
+    .await;
     let scrape = Scrape::when(&gateway, "the hit and the bypass to be counted", |scrape| {
         scrape.sum("apisix_ai_cache_bypasses_total", &[]) == 1.0
     })
     .await;
     let labels = [
-        ("route", "the-chat"), ("route_id", "1"), ("service", ""), ("service_id", ""), ("consumer", ""),
-        ("node", "ai-proxy-openai"), ("request_llm_model", "gpt-4o"),
+        ("route", "the-chat"),
+        ("route_id", "1"),
+        ("service", ""),
+        ("service_id", ""),
+        ("consumer", ""),
+        ("node", "ai-proxy-openai"),
+        ("request_llm_model", "gpt-4o"),
     ];
     let of = |name: &str, more: &[(&str, &str)]| scrape.sum(name, &[&labels[..], more].concat());
-    let hit = [("layer", "exact"), ("request_type", "ai_stream"), ("llm_model", "")];
+    let hit = [
+        ("layer", "exact"),
+        ("request_type", "ai_stream"),
+        ("llm_model", ""),
+    ];
     assert_eq!(of("apisix_ai_cache_hits_total", &hit), 1.0);
     let sent = [("request_type", "ai_stream"), ("llm_model", "gpt-4o")];
     assert_eq!(of("apisix_ai_cache_misses_total", &sent), 1.0);
-    assert_eq!(of("apisix_ai_cache_bypasses_total", &[("request_type", "ai_chat")]), 1.0);
+    assert_eq!(
+        of("apisix_ai_cache_bypasses_total", &[("request_type", "ai_chat")]),
+        1.0
+    );
     let log = gateway.dir().join("access.log");
     let lines = eventually("three lines in the access log", async || {
         let text = std::fs::read_to_string(&log).ok()?;
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         (lines.len() == 3).then_some(lines)
     })
     .await;
-    let told: Vec<_> = lines.iter().map(|line| (line["s"].as_str().unwrap(), line["l"].as_str().unwrap())).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line["s"].as_str().unwrap(), line["l"].as_str().unwrap()))
+        .collect();
     assert_eq!(told, [("miss", "-"), ("hit", "exact"), ("bypass", "-")]);
     gateway.terminate();
     assert!(gateway.wait_exit().await.success());
     let rows = entries(&gateway).await;
-    let caches: Vec<_> = rows.iter().map(|row| row.detail().unwrap().cache.unwrap().into_owned()).collect();
+    let caches: Vec<_> = rows
+        .iter()
+        .map(|row| row.detail.cache.clone().unwrap().into_owned())
+        .collect();
     assert_eq!(caches, ["miss", "exact", "bypass"]);
     let hit = &rows[1];
-    assert_eq!((hit.usage.total(), hit.cost), (0, None), "a hit has no tokens and costs nothing");
+    assert_eq!(
+        (hit.usage.total(), hit.cost),
+        (0, Cost::Unpriced),
+        "a hit has no tokens and costs nothing"
+    );
 }

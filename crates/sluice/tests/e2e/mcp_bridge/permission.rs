@@ -20,12 +20,16 @@ async fn no_resource_brings_in_a_command() {
         ("/plugin_configs/1", json!({ "plugins": plugins(&conf) })),
         ("/consumer_groups/1", json!({ "plugins": plugins(&conf) })),
         ("/global_rules/1", json!({ "plugins": plugins(&conf) })),
-        ("/consumers/jack", json!({ "username": "jack", "plugins": plugins(&conf) })),
+        (
+            "/consumers/jack",
+            json!({ "username": "jack", "plugins": plugins(&conf) }),
+        ),
     ];
     for (path, resource) in resources {
         let answer = gateway.admin().put(path, resource).await.expect_status(400);
         let message = answer.json()["error_msg"].as_str().unwrap().to_owned();
-        let expected = "failed to check the configuration of plugin mcp-bridge err: command \"/bin/sh\" is not allowed";
+        let expected =
+            "failed to check the configuration of plugin mcp-bridge err: command \"/bin/sh\" is not allowed";
         assert!(message.contains(expected), "{path}: {message}");
         assert!(message.contains("`commands.allowed`"), "{path}: {message}");
         let stored = gateway.admin().get(path).await;
@@ -37,7 +41,10 @@ async fn no_resource_brings_in_a_command() {
     put(&gateway, "/routes/1", route(disabled)).await;
     let answer = gateway
         .admin()
-        .patch("/routes/1", json!({ "plugins": { "mcp-bridge": { "_meta": { "disable": false } } } }))
+        .patch(
+            "/routes/1",
+            json!({ "plugins": { "mcp-bridge": { "_meta": { "disable": false } } } }),
+        )
         .await;
     assert_eq!(answer.status, 400, "{}", answer.text());
 }
@@ -47,7 +54,10 @@ async fn a_line_allows_its_arguments_alone() {
     let gateway = with_commands("[[/bin/sh, -c, cat]]").await;
     bridge(&gateway, script("cat")).await;
     Session::open(&gateway).await;
-    let answer = gateway.admin().put("/routes/mcp", route(script("cat /etc/passwd"))).await;
+    let answer = gateway
+        .admin()
+        .put("/routes/mcp", route(script("cat /etc/passwd")))
+        .await;
     assert_eq!(answer.status, 400, "{}", answer.text());
 }
 
@@ -58,7 +68,13 @@ async fn a_stored_command_that_is_no_longer_allowed_does_not_run() {
     bridge(&gateway, script(&format!("echo x > {}", marker.display()))).await;
     std::fs::write(gateway.dir().join("config.yaml"), "commands: {allowed: [cat]}\n").unwrap();
     gateway.restart().await;
-    let answer = gateway.client().get("/mcp/sse").send().await.expect_status(500).await;
+    let answer = gateway
+        .client()
+        .get("/mcp/sse")
+        .send()
+        .await
+        .expect_status(500)
+        .await;
     let page = answer.text().await;
     assert!(page.contains("<h1>500 Internal Server Error</h1>"), "{page}");
     gateway.wait_output("`commands.allowed`").await;
@@ -70,7 +86,10 @@ async fn bad_configuration_is_refused_with_its_place() {
     let gateway = gateway().await;
     for (conf, expected) in [
         (json!({}), "property \"command\" is required"),
-        (json!({ "command": "" }), "property \"command\" validation failed: string too short, expected at least 1, got 0"),
+        (
+            json!({ "command": "" }),
+            "property \"command\" validation failed: string too short, expected at least 1, got 0",
+        ),
         (
             json!({ "command": "/bin/sh", "args": "x" }),
             "property \"args\" validation failed: wrong type: expected array, got string",
@@ -84,7 +103,11 @@ async fn bad_configuration_is_refused_with_its_place() {
             "property \"base_uri\" validation failed: string too short, expected at least 1, got 0",
         ),
     ] {
-        let answer = gateway.admin().put("/routes/1", route(conf)).await.expect_status(400);
+        let answer = gateway
+            .admin()
+            .put("/routes/1", route(conf))
+            .await
+            .expect_status(400);
         let message = answer.json()["error_msg"].as_str().unwrap().to_owned();
         assert_eq!(
             message,

@@ -41,8 +41,18 @@ async fn a_server_that_does_not_want_to_end_is_killed() {
 #[tokio::test]
 async fn a_stream_ends_with_its_server() {
     let gateway = gateway().await;
-    bridge(&gateway, script("echo 'no such file' >&2; echo '{\"id\":1}'; exit 3")).await;
-    let answer = gateway.client().get("/mcp/sse").send().await.expect_status(200).await;
+    bridge(
+        &gateway,
+        script("echo 'no such file' >&2; echo '{\"id\":1}'; exit 3"),
+    )
+    .await;
+    let answer = gateway
+        .client()
+        .get("/mcp/sse")
+        .send()
+        .await
+        .expect_status(200)
+        .await;
     let finished = within("the end of the stream", answer.events().finish()).await;
     assert!(!finished.broken);
     assert_eq!(finished.events[0].name.as_deref(), Some("endpoint"));
@@ -58,8 +68,18 @@ async fn a_stream_ends_with_its_server() {
 #[tokio::test]
 async fn a_program_that_is_not_there() {
     let gateway = gateway().await;
-    bridge(&gateway, json!({ "base_uri": "/mcp", "command": "/does/not/exist" })).await;
-    let answer = gateway.client().get("/mcp/sse").send().await.expect_status(500).await;
+    bridge(
+        &gateway,
+        json!({ "base_uri": "/mcp", "command": "/does/not/exist" }),
+    )
+    .await;
+    let answer = gateway
+        .client()
+        .get("/mcp/sse")
+        .send()
+        .await
+        .expect_status(500)
+        .await;
     assert!(answer.text().await.contains("<h1>500 Internal Server Error</h1>"));
     gateway.wait_output("cannot run \"/does/not/exist\"").await;
 }
@@ -79,7 +99,13 @@ async fn a_flood_stays_where_it_comes_from() {
     .await;
     assert!(still >= used);
     let resident = resident_bytes(&gateway);
-    gateway.client().get("/nothing").send().await.expect_status(404).await;
+    gateway
+        .client()
+        .get("/nothing")
+        .send()
+        .await
+        .expect_status(404)
+        .await;
     for _ in 0..100_000 {
         assert_eq!(next(&mut session.events).await.data, "y");
     }
@@ -94,8 +120,18 @@ async fn a_flood_stays_where_it_comes_from() {
 #[tokio::test]
 async fn a_line_without_end_ends_the_session() {
     let gateway = gateway().await;
-    bridge(&gateway, script("head -c 20000000 /dev/zero | tr '\\0' x; sleep 1000")).await;
-    let answer = gateway.client().get("/mcp/sse").send().await.expect_status(200).await;
+    bridge(
+        &gateway,
+        script("head -c 20000000 /dev/zero | tr '\\0' x; sleep 1000"),
+    )
+    .await;
+    let answer = gateway
+        .client()
+        .get("/mcp/sse")
+        .send()
+        .await
+        .expect_status(200)
+        .await;
     let finished = within("the end of the stream", answer.events().finish()).await;
     assert_eq!(finished.events.len(), 2, "endpoint and ping");
     gateway.wait_output("too long a line").await;
@@ -104,10 +140,19 @@ async fn a_line_without_end_ends_the_session() {
 #[tokio::test]
 async fn there_is_a_most_at_once() {
     let config = "commands: {allowed: [cat], max_processes: 1}\n";
-    let gateway = Gateway::builder(binary()).file("config.yaml", config).start().await;
+    let gateway = Gateway::builder(binary())
+        .file("config.yaml", config)
+        .start()
+        .await;
     bridge(&gateway, json!({ "base_uri": "/mcp", "command": "cat" })).await;
     let session = Session::open(&gateway).await;
-    gateway.client().get("/mcp/sse").send().await.expect_status(500).await;
+    gateway
+        .client()
+        .get("/mcp/sse")
+        .send()
+        .await
+        .expect_status(500)
+        .await;
     gateway.wait_output("`commands.max_processes`").await;
     drop(session);
     eventually("a place", async || {
@@ -138,7 +183,8 @@ async fn nothing_of_the_gateways_environment_reaches_a_server() {
     let config = "commands: {allowed: [/bin/sh], environment: [SHARED]}\n";
     let gateway = Gateway::builder(binary()).file("config.yaml", config);
     let gateway = gateway.env("SHARED", "yes").env("CANARY", "canary").start().await;
-    let say = "echo \"{\\\"shared\\\":\\\"$SHARED\\\",\\\"canary\\\":\\\"$CANARY$SLUICE_ADMIN_KEY\\\"}\"; cat";
+    let say =
+        "echo \"{\\\"shared\\\":\\\"$SHARED\\\",\\\"canary\\\":\\\"$CANARY$SLUICE_ADMIN_KEY\\\"}\"; cat";
     bridge(&gateway, script(say)).await;
     let mut session = Session::open(&gateway).await;
     assert_eq!(session.hear().await, json!({ "shared": "yes", "canary": "" }));
@@ -148,8 +194,13 @@ async fn nothing_of_the_gateways_environment_reaches_a_server() {
 fn children(gateway: &Gateway) -> Vec<u32> {
     let pid = gateway.pid();
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let lists = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default());
-    lists.collect::<String>().split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+    let lists =
+        tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default());
+    lists
+        .collect::<String>()
+        .split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
 }
 
 /// Processor time of the gateway's child processes, in ticks.
@@ -157,7 +208,12 @@ fn cpu_of_children(gateway: &Gateway) -> u64 {
     let ticks = |pid: u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>()
+        fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|ticks| ticks.parse::<u64>().ok())
+            .sum::<u64>()
     };
     children(gateway).into_iter().map(ticks).sum()
 }

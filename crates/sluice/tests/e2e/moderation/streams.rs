@@ -133,11 +133,17 @@ async fn an_anthropic_client_of_an_openai_provider_is_refused_in_its_own_events(
 }
 
 #[tokio::test]
-async fn a_service_that_fails_leaves_streams_alone() {
+async fn a_service_that_fails_ends_streams_unless_told_otherwise() {
     let (service, provider) = (FakeProvider::start(), FakeProvider::start());
     service.always(Reply::body(500, "text/plain", "down"));
+    let more = json!({ "stream_check_mode": "realtime", "stream_check_cache_size": 1 });
+    let gateway = moderated(NAME, conf(&service, more), &provider).await;
+    provider.next(words(&["all", " fine"], true));
+    let body = ask(&gateway).await;
+    assert!(body.contains("The content could not be moderated."), "{body}");
+    assert!(!body.contains("all"), "{body}");
     for mode in ["realtime", "final_packet"] {
-        let more = json!({ "stream_check_mode": mode });
+        let more = json!({ "stream_check_mode": mode, "fail_open": true });
         let gateway = moderated(NAME, conf(&service, more), &provider).await;
         provider.next(words(&["all", " fine"], true));
         let body = ask(&gateway).await;

@@ -131,6 +131,28 @@ async fn a_consumers_system_prompt_reaches_the_model_and_spares_other_requests()
 }
 
 #[tokio::test]
+async fn no_body_gets_around_a_consumers_prompt_plugins() {
+    let provider = FakeProvider::start();
+    let gateway = crate::support::gateway().await;
+    for (name, conf) in [
+        ("ai-prompt-guard", json!({ "deny_patterns": ["hello"], "max_req_body_size": 100 })),
+        (
+            "ai-prompt-decorator",
+            json!({ "prepend": [{ "role": "system", "content": "S" }], "max_req_body_size": 100 }),
+        ),
+    ] {
+        let plugins = json!({ "key-auth": { "key": "key-ann" }, "ai-proxy": openai(&provider), name: conf });
+        let ann = json!({ "username": "ann", "plugins": plugins });
+        put(&gateway, "/consumers", ann).await;
+        let client = gateway.client().with_header("authorization", "Bearer key-ann");
+        let long = chat(&format!("conf:hello {}", "x".repeat(200)));
+        done(client.post(CHAT).json(&long), 400).await;
+        done(client.post(CHAT).body("{"), 400).await;
+    }
+    assert!(provider.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_decorator_needs_something_to_put() {
     let gateway = crate::support::gateway().await;
     let route = |conf: Value| json!({ "uri": "/a", "plugins": { "ai-prompt-decorator": conf } });

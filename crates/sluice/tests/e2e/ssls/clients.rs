@@ -103,12 +103,9 @@ impl Client {
         connected.0.get_ref().1.peer_certificates().unwrap()[0].clone()
     }
 
-    #[track_caller]
-    pub(super) fn refused(&self, name: &'static str, why: &'static str) -> impl Future<Output = ()> + '_ {
-        async move {
-            let connected = self.connect(name).await;
-            assert!(connected.is_err(), "{name} is served: {why}");
-        }
+    pub(super) async fn refused(&self, name: &'static str, why: &'static str) {
+        let connected = self.connect(name).await;
+        assert!(connected.is_err(), "{name} is served: {why}");
     }
 }
 

@@ -289,7 +289,7 @@ async fn limits_that_cannot_be_are_refused() {
         (json!({ "count": 1 }), ""),
         (
             json!({ "count": 0, "time_window": 1 }),
-            "property \"count\" validation failed",
+            "property \"count\" validation failed: value should match only one schema, but matches none",
         ),
         (
             json!({ "count": 1.5, "time_window": 1 }),
@@ -336,4 +336,24 @@ async fn parallel_requests_never_pass_the_limit() {
         "{statuses:?}"
     );
     assert_eq!(provider.requests().len(), 10);
+}
+
+#[tokio::test]
+async fn members_of_bodies_are_counted_apart() {
+    let provider = upstream();
+    let bodies = [json!({ "user": { "id": "ann" } }), json!({ "user": { "id": "ben" } })];
+    for (key_type, key) in [
+        ("var", "post_arg.user.id"),
+        ("var_combination", "$post_arg.user.id"),
+        ("var_combination", "${post_arg.user.id ?? nobody}"),
+    ] {
+        let gateway = through(&provider, limit(1, json!({ "key_type": key_type, "key": key }))).await;
+        for body in &bodies {
+            let call = gateway.client().post("/").json(body);
+            assert_eq!(quota(call.clone()).await, counted(200, 1, 0), "{key}");
+            assert_eq!(quota(call).await, counted(503, 1, 0), "{key}");
+        }
+        let sent = provider.requests();
+        assert_eq!(sent.last().unwrap().json(), bodies[1], "the upstream is sent the body, too");
+    }
 }

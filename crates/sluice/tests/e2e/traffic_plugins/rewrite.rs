@@ -56,6 +56,11 @@ async fn paths_are_replaced_and_queries_kept() {
             "/b/c%20d%3Fe%2541",
         ),
         (regex(&["/old", "/new"]), "/v1/old/tail", "/v1/new/tail"),
+        (
+            regex(&["^/test/(.*)/(.*)/(.*)", "/$1_$2_$3"]),
+            "/test/plugin/proxy/rewrite",
+            "/plugin_proxy_rewrite",
+        ),
         (regex(&["^/a$", "/b?from=a"]), "/a?q=1", "/b?from=a&q=1"),
         (
             json!({ "uri": "/wins", "regex_uri": ["^/a", "/loses"] }),
@@ -83,7 +88,7 @@ async fn method_host_and_headers_are_rewritten() {
         "regex_uri": ["^/user/(\\w+)/(\\w+)$", "/$2"],
         "headers": {
             "add": { "x-many": "added", "x-list": ["1", "2"] },
-            "set": { "x-user": "$1", "x-number": 7, "x-empty": "", "x-vars": "$remote_addr:${arg_none ?? none}", "x-old": "new" },
+            "set": { "x-user": "$1", "x-both": "$1_$2b", "x-number": 7, "x-empty": "", "x-vars": "$remote_addr:${arg_none ?? none}", "x-old": "new" },
             "remove": ["x-gone"],
         },
     });
@@ -104,6 +109,7 @@ async fn method_host_and_headers_are_rewritten() {
         ("x-many", &["sent", "added"]),
         ("x-list", &["1", "2"]),
         ("x-user", &["ann"]),
+        ("x-both", &["ann_profileb"]),
         ("x-number", &["7"]),
         ("x-empty", &[""]),
         ("x-vars", &["127.0.0.1:none"]),
@@ -141,7 +147,26 @@ async fn rewrites_that_cannot_be_are_refused() {
             json!({ "regex_uri": ["^/a", "/b", "^/c"] }),
             "The length of regex_uri should be an even number",
         ),
-        (json!({ "regex_uri": ["^/(a", "/b"] }), "invalid regex_uri(^/(a)"),
+        (
+            json!({ "regex_uri": ["^/(a", "/b"] }),
+            "invalid regex_uri(^/(a, /b): ",
+        ),
+        (
+            json!({ "headers": { "": "v" } }),
+            "invalid field length in header",
+        ),
+        (
+            json!({ "headers": { "x y": "v" } }),
+            "invalid field character in header",
+        ),
+        (
+            json!({ "headers": { "x:y": "v" } }),
+            "invalid field character in header",
+        ),
+        (
+            json!({ "headers": { "x": "a\r\nb: c" } }),
+            "invalid value character in header",
+        ),
         (
             json!({ "method": "FETCH" }),
             "property \"method\" validation failed: matches none of the enum values",
@@ -276,6 +301,11 @@ async fn filters_replace_parts_of_bodies() {
             filter(json!({ "regex": "(\\w)ello", "replace": "<$1>" })),
             "<H> hello hello",
         ),
+        (
+            filter(json!({ "regex": "(H)(e)", "replace": "$2_$1x$$" })),
+            "e_Hx$llo hello hello",
+        ),
+        (filter(json!({ "replace": "$uri" })), "Hello hello hello"),
         (short, "Hello bye he"),
     ] {
         let shown = conf.to_string();
@@ -318,6 +348,14 @@ async fn answers_of_the_gateway_are_rewritten_too() {
         (
             json!({ "body": "no base64", "body_base64": true }),
             "invalid base64 content",
+        ),
+        (
+            json!({ "headers": { "": "v" } }),
+            "invalid field length in header",
+        ),
+        (
+            json!({ "filters": [{ "regex": "a", "replace": "b", "options": "jh" }] }),
+            "regex \"a\" validation failed: unknown flag \"h\" (flags \"jh\")",
         ),
         (
             json!({ "status_code": 99 }),
