@@ -42,7 +42,7 @@ fn what_was_not_used_for_longest_goes_first() {
         answers.put(key, sized(body.clone()), MINUTE, now);
     }
     assert!(answers.get("a", now).is_some());
-    answers.put("d", sized(body.clone()), MINUTE, now);
+    answers.put("d", sized(body), MINUTE, now);
     let kept = ["a", "b", "c", "d"].map(|key| answers.get(key, now).is_some());
     assert_eq!(kept, [true, false, true, true]);
     answers.put("e", sized(Bytes::from(vec![b'x'; 10_000])), MINUTE, now);
@@ -69,7 +69,7 @@ fn the_closest_of_a_partition_is_found() {
         answer("later")
     );
     assert!(answers.nearest("p", &east, now + 2 * MINUTE).is_none());
-    assert!(answers.lock().by_partition.get("p").is_none());
+    assert!(!answers.lock().by_partition.contains_key("p"));
 }
 
 #[test]
