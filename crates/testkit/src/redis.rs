@@ -41,21 +41,34 @@ impl RedisServer {
     /// # Panics
     /// When it does not answer.
     pub async fn with_args(args: &[&str]) -> Self {
-        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Self::launch(free_port(), args).await
+        let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        loop {
+            // Between finding a free port and taking it, somebody else may take it.
+            if let Some(server) = Self::launch(free_port(), args.clone()).await {
+                return server;
+            }
+        }
     }
 
-    async fn launch(port: u16, args: Vec<String>) -> Self {
+    /// A server on that port, or `None` if it ended because the port is taken.
+    async fn launch(port: u16, args: Vec<String>) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let child = spawn(dir.path(), port, &args);
-        let server = Self {
+        let mut server = Self {
             args,
             port,
             child,
             dir,
         };
-        server.answers().await;
-        server
+        let own = format!("process_id:{}", server.child.id());
+        let started = eventually("redis to answer or end", async || {
+            if server.child.try_wait().expect("a child of ours").is_some() {
+                return Some(false);
+            }
+            let info = server.try_command(&["INFO", "server"])?;
+            info.contains(&own).then_some(true)
+        });
+        started.await.then_some(server)
     }
 
     async fn answers(&self) {
