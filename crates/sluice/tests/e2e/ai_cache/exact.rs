@@ -39,7 +39,7 @@ async fn the_same_question_gets_the_same_answer() {
     assert_eq!(again.body, first.body);
     assert_eq!(provider.requests().len(), 1);
 
-    redis.command(&["EXPIRE", &key, "0"]);
+    assert_eq!(redis.command(&["EXPIRE", &key, "0"]), "1");
     assert_eq!(ask(&gateway, &chat("conf:hello")).await.cache(), "MISS");
 }
 

@@ -12,7 +12,7 @@ use crate::support::{chat, chat_stream, openai, put_route, with_route};
 async fn expect_nothing_kept(gateway: &Gateway, redis: &RedisServer) {
     assert_eq!(ask(gateway, &chat("conf:hello")).await.cache(), "MISS");
     let key = keys(redis, 1).await.remove(0);
-    redis.command(&["DEL", &key]);
+    assert_eq!(redis.command(&["DEL", &key]), "1");
 }
 
 fn chunk(text: &str) -> String {
@@ -175,7 +175,7 @@ async fn what_cannot_be_read_back_is_asked_again() {
     let gateway = cached(&provider, on_redis(&redis, json!({}))).await;
     ask(&gateway, &chat("conf:hello")).await;
     let key = keys(&redis, 1).await.remove(0);
-    redis.command(&["SET", &key, "not what the gateway writes"]);
+    assert_eq!(redis.command(&["SET", &key, "not what the gateway writes"]), "OK");
     assert_eq!(ask(&gateway, &chat("conf:hello")).await.cache(), "MISS");
     eventually("the entry to be written again", async || {
         redis.command(&["GET", &key]).starts_with('{').then_some(())

@@ -135,7 +135,10 @@ async fn no_body_gets_around_a_consumers_prompt_plugins() {
     let provider = FakeProvider::start();
     let gateway = crate::support::gateway().await;
     for (name, conf) in [
-        ("ai-prompt-guard", json!({ "deny_patterns": ["hello"], "max_req_body_size": 100 })),
+        (
+            "ai-prompt-guard",
+            json!({ "deny_patterns": ["hello"], "max_req_body_size": 100 }),
+        ),
         (
             "ai-prompt-decorator",
             json!({ "prepend": [{ "role": "system", "content": "S" }], "max_req_body_size": 100 }),

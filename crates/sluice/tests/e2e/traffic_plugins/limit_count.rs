@@ -341,7 +341,10 @@ async fn parallel_requests_never_pass_the_limit() {
 #[tokio::test]
 async fn members_of_bodies_are_counted_apart() {
     let provider = upstream();
-    let bodies = [json!({ "user": { "id": "ann" } }), json!({ "user": { "id": "ben" } })];
+    let bodies = [
+        json!({ "user": { "id": "ann" } }),
+        json!({ "user": { "id": "ben" } }),
+    ];
     for (key_type, key) in [
         ("var", "post_arg.user.id"),
         ("var_combination", "$post_arg.user.id"),
@@ -354,6 +357,10 @@ async fn members_of_bodies_are_counted_apart() {
             assert_eq!(quota(call).await, counted(503, 1, 0), "{key}");
         }
         let sent = provider.requests();
-        assert_eq!(sent.last().unwrap().json(), bodies[1], "the upstream is sent the body, too");
+        assert_eq!(
+            sent.last().unwrap().json(),
+            bodies[1],
+            "the upstream is sent the body, too"
+        );
     }
 }
