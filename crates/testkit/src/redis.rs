@@ -113,7 +113,7 @@ impl RedisServer {
             .output()
             .expect("redis-cli is installed with redis-server");
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        (output.status.success() && !text.is_empty()).then_some(text)
+        output.status.success().then_some(text)
     }
 
     /// Kills it without warning (SIGKILL).
