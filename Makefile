@@ -40,7 +40,7 @@ tools: redis
 # Tests start Redis servers of their own.
 redis:
 	@command -v redis-server >/dev/null || { sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
-		$$sudo apt-get update && $$sudo apt-get install -y redis-server redis-sentinel; }
+		$$sudo apt-get update && $$sudo apt-get install -y redis-server; }
 
 # The official SDKs that the end-to-end tests drive.
 python: $(VENV)/.stamp

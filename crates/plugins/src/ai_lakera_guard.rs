@@ -23,6 +23,8 @@ use crate::moderation::{Refuser, is_moderated};
 const NAME: &str = "ai-lakera-guard";
 /// What a client gets for every chunk that is withheld: a comment, so that it sees that the stream lives.
 const WITHHELD: &[u8] = b":\n\n";
+/// Most bytes of a stream that are withheld. A longer one cannot be judged, and is treated as any that cannot.
+const HELD_MAX: usize = 64 << 20;
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     let schema = json!({
@@ -270,6 +272,7 @@ impl Plugin for LakeraGuard {
                 refuser: Refuser::of(ai),
                 text: String::new(),
                 held: Vec::new(),
+                held_bytes: 0,
             }) as Box<dyn AnswerFilter>
         })
     }
@@ -282,6 +285,7 @@ struct LakeraFilter {
     refuser: Refuser,
     text: String,
     held: Vec<StreamEvent>,
+    held_bytes: usize,
 }
 
 impl LakeraFilter {
@@ -334,7 +338,24 @@ impl AnswerFilter for LakeraFilter {
     }
 
     fn events<'a>(&'a mut self, events: &'a mut Vec<StreamEvent>) -> FilterStep<'a> {
-        self.listen(events);
+        if self.guard.action == Action::Block {
+            self.held_bytes += events.iter().map(|event| event.frame().len()).sum::<usize>();
+            if self.held_bytes > HELD_MAX && self.guard.fail_open {
+                self.held.append(events);
+                std::mem::swap(&mut self.held, events);
+                return FilterStep::CONTINUE;
+            }
+            if self.held_bytes > HELD_MAX {
+                self.held.clear();
+                events.clear();
+                let refusal = self.refuser.stream(&self.guard.response_message);
+                events.push(StreamEvent::new(refusal));
+                return FilterStep::Done(Flow::End);
+            }
+        }
+        if self.text.len() < HELD_MAX {
+            self.listen(events);
+        }
         if self.guard.action == Action::Block {
             self.held.append(events);
             events.push(StreamEvent::new(Bytes::from_static(WITHHELD)));
@@ -343,6 +364,10 @@ impl AnswerFilter for LakeraFilter {
     }
 
     fn end<'a>(&'a mut self, events: &'a mut Vec<StreamEvent>, _broken: bool) -> FilterStep<'a> {
+        if self.held_bytes > HELD_MAX {
+            // It has been let go already.
+            return FilterStep::CONTINUE;
+        }
         FilterStep::wait(async move {
             let text = std::mem::take(&mut self.text);
             match self.objection(&text).await {

@@ -71,9 +71,9 @@ pub(crate) enum CalloutError {
 
 impl Callout {
     pub(crate) fn compile(config: CalloutConfig<'_>, services: &Services) -> Result<Self, CompileError> {
-        let unusable = |reason: &dyn std::fmt::Display| {
-            CompileError(format!("endpoint {} cannot be used: {reason}", config.url))
-        };
+        // Without the address itself, whose query may hold a key.
+        let unusable =
+            |reason: &dyn std::fmt::Display| CompileError(format!("endpoint cannot be used: {reason}"));
         let uri: Uri = config.url.parse().map_err(|error| unusable(&error))?;
         let scheme = match uri.scheme_str() {
             Some("http") => Scheme::Http,

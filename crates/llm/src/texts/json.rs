@@ -32,20 +32,38 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// Every string in `value`, names of members excepted.
+    /// Every string in `value`, names of members excepted. One pass, however deep it is nested.
     pub(super) fn strings(self, value: &'a RawValue, kind: TextKind, out: &mut Vec<TextSpan<'a>>) {
-        if let Some(span) = self.span(value, kind) {
-            out.push(span);
-        } else if let Some(items) = items(value) {
-            for item in items {
-                self.strings(item, kind, out);
+        let raw = value.get();
+        let start = self.range(value).start;
+        let mut objects = Vec::new();
+        let mut is_name = false;
+        let mut at = 0;
+        while let Some(byte) = raw.as_bytes().get(at) {
+            match byte {
+                b'{' | b'[' => {
+                    is_name = *byte == b'{';
+                    objects.push(is_name);
+                }
+                b'}' | b']' => is_name = objects.pop().is_none(),
+                b',' => is_name = objects.last() == Some(&true),
+                b':' => is_name = false,
+                b'"' => {
+                    let end = string_end(raw, at);
+                    let text = raw.get(at..end).filter(|_| !is_name).and_then(unquoted);
+                    out.extend(text.filter(|text| !text.is_empty()).map(|text| TextSpan {
+                        kind,
+                        channel: (0, 0),
+                        repeats: false,
+                        range: start + at..start + end,
+                        text,
+                    }));
+                    at = end;
+                    continue;
+                }
+                _ => {}
             }
-        } else if let Some(members) = members(value) {
-            let mut values: Vec<_> = members.into_values().collect();
-            values.sort_by_key(|value| self.range(value).start);
-            for value in values {
-                self.strings(value, kind, out);
-            }
+            at += 1;
         }
     }
 
@@ -78,13 +96,34 @@ pub(super) fn objects<'a>(value: Option<&&'a RawValue>) -> Vec<Members<'a>> {
 }
 
 pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    let raw = value.get();
+    unquoted(value.get())
+}
+
+/// The text of a JSON string.
+fn unquoted(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
         serde_json::from_str(raw).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))
     }
+}
+
+/// Behind the string that begins at `at`.
+fn string_end(raw: &str, at: usize) -> usize {
+    let bytes = raw.as_bytes();
+    let mut end = at + 1;
+    while let Some(found) = bytes
+        .get(end..)
+        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
+    {
+        end += found;
+        if bytes.get(end) == Some(&b'"') {
+            return end + 1;
+        }
+        end += 2;
+    }
+    bytes.len()
 }
 
 pub(super) fn string<'a>(members: &Members<'a>, name: &str) -> Option<Cow<'a, str>> {

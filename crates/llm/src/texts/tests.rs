@@ -63,6 +63,26 @@ fn anthropic_messages() {
 }
 
 #[test]
+fn strings_within_arguments_are_found_at_any_depth() {
+    let deep = format!(
+        "{}{}{}",
+        r#"{"k":["#.repeat(50),
+        r#""a\"b","","c""#,
+        "]}".repeat(50)
+    );
+    let body = format!(
+        r#"{{"content":[{{"type":"tool_use","input":{{"x":{{}},"y":[],"n":"é","d":{deep},"e":1}}}}]}}"#
+    );
+    let spans = answer_texts(Protocol::AnthropicMessages, body.as_bytes());
+    let texts: Vec<_> = spans.iter().map(|span| &*span.text).collect();
+    assert_eq!(texts, ["é", "a\"b", "c"]);
+    for span in &spans {
+        let raw: String = serde_json::from_str(&body[span.range.clone()]).unwrap();
+        assert_eq!(raw, span.text);
+    }
+}
+
+#[test]
 fn responses_input() {
     assert_eq!(
         said(Protocol::OpenAiResponses, r#"{"instructions":"i","input":"q"}"#),

@@ -12,6 +12,9 @@ use sluice_wire::{ObjectView, Splice};
 
 use super::{Classifier, Direction, Opinion, Refuser, Shared, StreamMode, Unjudged};
 
+/// Most text of a stream that is gathered to be judged at once, in bytes. What is longer is judged before its end.
+const TEXT_MAX: usize = 8 << 20;
+
 /// What a client is told whose stream could not be judged.
 const UNJUDGED: &str = "The content could not be moderated.";
 
@@ -99,7 +102,10 @@ impl<C: Classifier> ModerationFilter<C> {
     }
 
     async fn note(&mut self, events: &mut [StreamEvent]) {
-        if self.listen(events) && !self.was_judged && !self.text.is_empty() {
+        let due = self.listen(events) || self.text.len() > TEXT_MAX;
+        if self.was_judged {
+            self.text.clear();
+        } else if due && !self.text.is_empty() {
             self.was_judged = true;
             let text = std::mem::take(&mut self.text);
             self.level = self
@@ -118,7 +124,7 @@ impl<C: Classifier> ModerationFilter<C> {
 
     async fn watch(&mut self, events: &mut Vec<StreamEvent>) -> Flow {
         let due = self.listen(events)
-            || self.text.len() >= self.shared.settings.stream_check_cache_size
+            || self.text.len() >= self.shared.settings.stream_check_cache_size.min(TEXT_MAX)
             || self.judged_at.elapsed() >= self.shared.interval;
         if due {
             self.judge_pending(events).await
