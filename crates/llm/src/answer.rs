@@ -44,7 +44,12 @@ impl AnswerFacts {
             Protocol::AnthropicMessages => read::<AnthropicAnswer<'_>>(body, keep_text),
             Protocol::BedrockConverse => read::<BedrockAnswer<'_>>(body, keep_text),
             Protocol::VertexPredict => read::<PredictAnswer<'_>>(body, keep_text),
-            Protocol::Passthrough => serde_json::from_slice::<Bare<'_>>(body)
+            Protocol::Passthrough
+            | Protocol::CohereChat
+            | Protocol::GeminiGenerate
+            | Protocol::OllamaChat
+            | Protocol::OllamaGenerate
+            | Protocol::OpenAiCompletions => serde_json::from_slice::<Bare<'_>>(body)
                 .ok()
                 .map(|_| Self::default()),
         }

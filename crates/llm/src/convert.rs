@@ -48,6 +48,9 @@ pub enum AnswerError {
     /// A prediction holds no vector.
     #[error("invalid embedding at index {0}")]
     Embedding(usize),
+    /// A chat answer is not what its protocol says.
+    #[error("the provider's answer cannot be read: {0}")]
+    Unreadable(&'static str),
 }
 
 /// The conversion of one request and its answer.

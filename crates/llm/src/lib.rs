@@ -25,6 +25,8 @@
 //! ```
 
 mod answer;
+mod chat;
+mod codec;
 mod convert;
 mod echo;
 mod edits;
@@ -43,6 +45,7 @@ mod tokens;
 mod usage;
 
 pub use self::answer::AnswerFacts;
+pub use self::chat::Unsayable;
 pub use self::convert::{
     AnswerError, AnthropicStream, AnthropicToChat, Conversion, ConversionRefused, EmbeddingsToPredict,
     StreamOutcome,
@@ -53,7 +56,10 @@ pub use self::error::{Dialect, ErrorKind, ProviderMessage, PublicError};
 pub use self::prices::{LongContextConfig, Price, PriceConfig, PriceTable, PriceTableError, RatesConfig};
 pub use self::prompt_edits::{PromptEdits, TextMessage};
 pub use self::protocol::Protocol;
-pub use self::provider::{Carriage, Endpoint, KeyHeader, Provider, ProviderConf, ProviderError};
+pub use self::provider::{
+    CallIds, Carriage, EffortMember, Endpoint, KeyHeader, Provider, ProviderConf, ProviderError, Quirks,
+    ReasoningBack, StreamUsageAsk,
+};
 pub use self::refusal::Refusal;
 pub use self::request::RequestView;
 pub use self::stream_event::StreamEvent;

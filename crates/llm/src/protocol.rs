@@ -6,15 +6,25 @@ use sluice_wire::{JsonView, Kind};
 
 use crate::request::RequestView;
 
-/// A wire protocol of an LLM API. The names are APISIX's (compat §4.1.2).
+/// A wire protocol of an LLM API. The names of the first are APISIX's (compat §4.1.2); it does not know the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
     /// Anthropic Messages.
     AnthropicMessages,
     /// AWS Bedrock Converse.
     BedrockConverse,
+    /// Cohere v2 chat.
+    CohereChat,
+    /// Gemini `generateContent` and `streamGenerateContent`.
+    GeminiGenerate,
+    /// Ollama `/api/chat`.
+    OllamaChat,
+    /// Ollama `/api/generate`.
+    OllamaGenerate,
     /// OpenAI Chat Completions.
     OpenAiChat,
+    /// OpenAI's legacy Completions.
+    OpenAiCompletions,
     /// OpenAI Embeddings.
     OpenAiEmbeddings,
     /// OpenAI Responses.
@@ -27,10 +37,15 @@ pub enum Protocol {
 
 impl Protocol {
     /// All protocols, ordered by name.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::AnthropicMessages,
         Self::BedrockConverse,
+        Self::CohereChat,
+        Self::GeminiGenerate,
+        Self::OllamaChat,
+        Self::OllamaGenerate,
         Self::OpenAiChat,
+        Self::OpenAiCompletions,
         Self::OpenAiEmbeddings,
         Self::OpenAiResponses,
         Self::Passthrough,
@@ -43,7 +58,12 @@ impl Protocol {
         match self {
             Self::AnthropicMessages => "anthropic-messages",
             Self::BedrockConverse => "bedrock-converse",
+            Self::CohereChat => "cohere-chat",
+            Self::GeminiGenerate => "gemini-generate",
+            Self::OllamaChat => "ollama-chat",
+            Self::OllamaGenerate => "ollama-generate",
             Self::OpenAiChat => "openai-chat",
+            Self::OpenAiCompletions => "openai-completions",
             Self::OpenAiEmbeddings => "openai-embeddings",
             Self::OpenAiResponses => "openai-responses",
             Self::Passthrough => "passthrough",

@@ -1,6 +1,7 @@
 //! Providers: where each is found, which protocols it takes, and what sets it apart. All of it is data: an
 //! OpenAI-compatible provider is one row of [`table`].
 
+mod quirks;
 mod table;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use self::quirks::{CallIds, EffortMember, Quirks, ReasoningBack, StreamUsageAsk};
 use crate::protocol::Protocol;
 
 /// Bytes of a path segment that stay as they are (RFC 3986, unreserved).
@@ -24,7 +26,11 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Provider {
     name: &'static str,
     location: Location,
+    /// As APISIX calls it.
     endpoints: &'static [Endpoint],
+    /// As the native profile calls it, the endpoint that conversations are translated for first.
+    native: &'static [Endpoint],
+    quirks: Quirks,
     drops_model: bool,
     needs: Needs,
     headers: Headers,

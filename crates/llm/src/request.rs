@@ -114,11 +114,20 @@ impl RequestView {
                     .as_str()
                     .map(|user| Cow::Owned(user.into_owned()))
             }
-            Protocol::OpenAiChat | Protocol::OpenAiEmbeddings | Protocol::OpenAiResponses => self
+            Protocol::OpenAiChat
+            | Protocol::OpenAiCompletions
+            | Protocol::OpenAiEmbeddings
+            | Protocol::OpenAiResponses => self
                 .member("safety_identifier")
                 .and_then(|user| user.as_str())
                 .or_else(|| self.member("user").and_then(|user| user.as_str())),
-            Protocol::BedrockConverse | Protocol::Passthrough | Protocol::VertexPredict => None,
+            Protocol::BedrockConverse
+            | Protocol::CohereChat
+            | Protocol::GeminiGenerate
+            | Protocol::OllamaChat
+            | Protocol::OllamaGenerate
+            | Protocol::Passthrough
+            | Protocol::VertexPredict => None,
         }
     }
 

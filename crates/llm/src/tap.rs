@@ -159,7 +159,14 @@ impl StreamTap {
             Protocol::OpenAiResponses => self.observe_responses(frame),
             Protocol::AnthropicMessages => self.observe_anthropic(frame),
             Protocol::BedrockConverse => self.observe_bedrock(frame),
-            Protocol::OpenAiEmbeddings | Protocol::VertexPredict | Protocol::Passthrough => self.content(),
+            Protocol::OpenAiCompletions
+            | Protocol::OpenAiEmbeddings
+            | Protocol::CohereChat
+            | Protocol::GeminiGenerate
+            | Protocol::OllamaChat
+            | Protocol::OllamaGenerate
+            | Protocol::VertexPredict
+            | Protocol::Passthrough => self.content(),
         }
     }
 

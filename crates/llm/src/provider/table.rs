@@ -1,6 +1,6 @@
 //! The providers, one row each (compat §5.2; headers: llm-protocols §1, §3, §6, §10).
 
-use super::{Endpoint, Headers, KeyHeader, Location, MaxTokens, Needs, Provider};
+use super::{Endpoint, Headers, KeyHeader, Location, MaxTokens, Needs, Provider, Quirks};
 use crate::protocol::Protocol;
 
 const MAX_TOKENS: MaxTokens = MaxTokens::Member("max_tokens");
@@ -155,6 +155,8 @@ const fn compatible(name: &'static str, location: Location) -> Provider {
         name,
         location,
         endpoints: &[],
+        native: &[],
+        quirks: Quirks::COMPATIBLE,
         drops_model: false,
         needs: Needs::Nothing,
         headers: BEARER,
