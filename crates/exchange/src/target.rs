@@ -68,6 +68,8 @@ struct Way {
     when_missing: BodyPlan,
     /// The request target, where neither model nor client has a part in it.
     uri: Option<Uri>,
+    /// The same for the native profile, which may call another endpoint.
+    native_uri: Option<Uri>,
 }
 
 /// Where a target is.
@@ -129,6 +131,7 @@ impl Target {
             forced: plan(provider, protocol, config, StreamUsage::Forced),
             when_missing: plan(provider, protocol, config, StreamUsage::WhenMissing),
             uri: None,
+            native_uri: None,
         });
         let mut target = Self {
             name: name.map_or_else(|| Text::from(format!("ai-proxy-{}", provider.name())), Text::from),
@@ -195,35 +198,44 @@ impl Target {
             models: None,
         };
         for index in 0..self.ways.len() {
-            let Ok(carriage) = self.provider.carriage(self.ways[index].protocol) else {
-                continue;
+            let protocol = self.ways[index].protocol;
+            let fixed = |carriage: Result<Carriage, _>| {
+                let carriage = carriage.ok().filter(|carriage| *carriage != Carriage::Passthrough)?;
+                let of = |model, stream| self.path_and_query(&carriage, model, stream, nobody);
+                let plain = of(None, false)?;
+                (Some(&plain) == of(Some("m"), true).as_ref()).then(|| plain.parse().ok())?
             };
-            if carriage == Carriage::Passthrough {
-                continue;
-            }
-            let of = |model, stream| self.path_and_query(&carriage, model, stream, nobody);
-            let plain = of(None, false);
-            if plain.is_some() && plain == of(Some("m"), true) {
-                self.ways[index].uri = plain.and_then(|path| path.parse().ok());
-            }
+            let uri = fixed(self.provider.carriage(protocol));
+            let native_uri = fixed(self.provider.native_carriage(protocol));
+            self.ways[index].uri = uri;
+            self.ways[index].native_uri = native_uri;
+        }
+    }
+
+    /// How a client that speaks `protocol` is carried to the target.
+    pub(crate) fn carriage(
+        &self,
+        protocol: Protocol,
+        profile: Profile,
+    ) -> Result<Carriage, sluice_llm::ProviderError> {
+        match profile {
+            Profile::Apisix => self.provider.carriage(protocol),
+            Profile::Native => self.provider.native_carriage(protocol),
         }
     }
 
     /// The request target of a call; `None` when neither configuration nor request names the path (compat §4.1.4).
-    pub(crate) fn uri(
-        &self,
-        carriage: &Carriage,
-        protocol: Protocol,
-        model: Option<&str>,
-        stream: bool,
-        client: ClientTarget<'_>,
-    ) -> Option<Uri> {
-        let fixed = self
-            .ways
-            .iter()
-            .find(|way| way.protocol == protocol)
-            .and_then(|way| way.uri.clone());
-        fixed.or_else(|| self.path_and_query(carriage, model, stream, client)?.parse().ok())
+    pub(crate) fn uri(&self, call: &Addressed<'_>) -> Option<Uri> {
+        let way = self.ways.iter().find(|way| way.protocol == call.protocol);
+        let fixed = way.and_then(|way| match call.profile {
+            Profile::Apisix => way.uri.clone(),
+            Profile::Native => way.native_uri.clone(),
+        });
+        fixed.or_else(|| {
+            self.path_and_query(call.carriage, call.model, call.stream, call.client)?
+                .parse()
+                .ok()
+        })
     }
 
     /// The path of the provider's list of models, or of one model in it.
@@ -275,6 +287,9 @@ impl Target {
                 put(&mut pairs, name, value.to_owned());
             }
         }
+        if stream && carriage.target() == Protocol::GeminiGenerate && asks_for_events(carriage, client) {
+            put(&mut pairs, "alt", "sse".to_owned());
+        }
         for (index, (name, value)) in pairs.iter().enumerate() {
             out.push(if index == 0 { '?' } else { '&' });
             out.push_str(name);
@@ -283,6 +298,17 @@ impl Target {
         }
         Some(out)
     }
+}
+
+/// A call whose address is wanted.
+pub(crate) struct Addressed<'a> {
+    pub(crate) carriage: &'a Carriage,
+    /// What the client speaks.
+    pub(crate) protocol: Protocol,
+    pub(crate) profile: Profile,
+    pub(crate) model: Option<&'a str>,
+    pub(crate) stream: bool,
+    pub(crate) client: ClientTarget<'a>,
 }
 
 /// The client's own path and query.
@@ -310,6 +336,12 @@ impl<'a> ClientTarget<'a> {
             models: after,
         }
     }
+}
+
+/// Whether Gemini is to send server-sent events: a client of its own protocol says which of the two forms it reads.
+fn asks_for_events(carriage: &Carriage, client: ClientTarget<'_>) -> bool {
+    let asked = |query: &str| query.split('&').any(|pair| pair == "alt=sse");
+    !matches!(carriage, Carriage::Same(_)) || client.query.is_some_and(asked)
 }
 
 /// Where an API has its list of models, going by one of its endpoints. A path that is none is the API's base.

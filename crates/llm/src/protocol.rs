@@ -103,10 +103,32 @@ impl Protocol {
         }
     }
 
+    /// Whether it is a conversation with a model, which can be translated to any other such protocol.
+    #[must_use]
+    pub const fn is_chat(self) -> bool {
+        match self {
+            Self::AnthropicMessages
+            | Self::BedrockConverse
+            | Self::CohereChat
+            | Self::GeminiGenerate
+            | Self::OllamaChat
+            | Self::OllamaGenerate
+            | Self::OpenAiChat
+            | Self::OpenAiCompletions
+            | Self::OpenAiResponses => true,
+            Self::OpenAiEmbeddings | Self::Passthrough | Self::VertexPredict => false,
+        }
+    }
+
     /// Whether a client that speaks this protocol asks for a stream with that body.
     #[must_use]
     pub fn wants_stream(self, request: &RequestView) -> bool {
-        self != Self::OpenAiEmbeddings && request.stream()
+        match self {
+            Self::OpenAiEmbeddings => false,
+            // The one family where a stream is what a client gets that says nothing (llm-protocols §1).
+            Self::OllamaChat | Self::OllamaGenerate => request.stream_or(true),
+            _ => request.stream(),
+        }
     }
 }
 
