@@ -15,7 +15,7 @@ use crate::credential::Unsigned;
 use crate::headers;
 use crate::prepare::client_call;
 use crate::target::{Addressed, ClientTarget, Place, Target};
-use crate::{answer, local, stream};
+use crate::{answer, local, memory, stream};
 
 /// What one attempt at a target came to.
 pub enum Attempt {
@@ -310,6 +310,7 @@ fn translate(
         model: model.unwrap_or_default(),
         id: &format!("{:032x}", cx.id.0),
         created: u64::try_from(cx.started_us / 1_000_000).unwrap_or_default(),
+        memory: &memory::of_caller(cx),
     };
     let (body, translation) = ChatTranslation::request(request.bytes(), to).map_err(|error| {
         let failure = Failure::new(

@@ -71,5 +71,5 @@ pub use self::texts::{
     PromptMessage, TextKind, TextSpan, answer_texts, event_texts, prompt_messages, replace_texts,
 };
 pub use self::tokens::{Encoding, TokenCounter};
-pub use self::translate::{ChatStream, ChatTranslation, TranslationFor};
+pub use self::translate::{ChatStream, ChatTranslation, Conversation, Memory, TranslationFor};
 pub use self::usage::{Metered, Provenance, ReportedCounts, Usage};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use sluice_cache::{Answers, Backlog};
+use sluice_cache::{Answers, Backlog, Kept};
 use sluice_core::{CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
@@ -37,6 +37,10 @@ const LOCAL_ANSWERS: usize = 64 << 20;
 
 /// Bytes of answers that may wait to be written to a cache.
 const ANSWER_BACKLOG: usize = 64 << 20;
+/// Most bytes of conversations that can be continued by an id.
+const CONVERSATIONS: usize = 64 << 20;
+/// Most bytes of signed thoughts behind calls of tools.
+const SIGNATURES: usize = 16 << 20;
 
 /// How long loggers may send what they hold when the gateway stops.
 const LOGGERS: Duration = Duration::from_secs(10);
@@ -308,6 +312,8 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         counters: Arc::new(LocalCounters::new(COUNTERS, epoch)),
         redis: Redis::new(tokio::runtime::Handle::current()),
         answers: Answers::new(local_answers(config)?),
+        conversations: Kept::new(CONVERSATIONS),
+        signatures: Kept::new(SIGNATURES),
         answer_backlog: Backlog::new(ANSWER_BACKLOG),
         balancers: BalancerStates::default(),
         breakers: Breakers::default(),
