@@ -18,6 +18,12 @@ pub(super) fn message(ask: &Ask<'_>, completion: &Completion, streams: bool) -> 
     answer.with_header("request-id", format!("req_fake_{}", ask.number))
 }
 
+/// The JSON of a frame of a stream.
+pub(super) fn data_of(frame: &[u8]) -> &[u8] {
+    let start = frame.iter().position(|byte| *byte == b'{').unwrap_or(0);
+    frame[start..].trim_ascii_end()
+}
+
 fn whole(ask: &Ask<'_>, completion: &Completion) -> Contracted {
     let mut message = envelope(ask, completion);
     message["content"] = blocks(completion).into();
@@ -49,6 +55,9 @@ fn stream(ask: &Ask<'_>, completion: &Completion) -> Contracted {
 /// A message as `message_start` shows it: without content, with the tokens known so far.
 fn envelope(ask: &Ask<'_>, completion: &Completion) -> Value {
     let model = match &ask.body["model"] {
+        Value::Null if ask.request.path.starts_with("/model/") => {
+            model_in(&ask.request.path, "/model/").into()
+        }
         Value::Null => model_in(&ask.request.path, "/models/").into(),
         model => model.clone(),
     };

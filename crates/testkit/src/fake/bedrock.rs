@@ -1,10 +1,13 @@
-//! AWS Bedrock: Converse, whole and as an event stream. Asks for a valid signature.
+//! AWS Bedrock: Converse, and models of Anthropic invoked, whole and as event streams. Asks for a valid signature.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Value, json};
 
+use super::anthropic;
 use super::completion::{Block, Citation, Completion, Stop, Usage};
-use super::contract::{Ask, Contracted};
+use super::contract::{Ask, Content, Contracted};
 
 const STRING: u8 = 7;
 
@@ -21,6 +24,26 @@ pub(super) fn converse(ask: &Ask<'_>, completion: &Completion, streams: bool) ->
         whole(completion)
     };
     answer.with_header("x-amzn-requestid", format!("req-fake-{}", ask.number))
+}
+
+/// Messages of Anthropic, whose events come packed in those of Bedrock.
+pub(super) fn invoke(ask: &Ask<'_>, completion: &Completion, streams: bool) -> Contracted {
+    let mut answer = anthropic::message(ask, completion, streams);
+    answer.headers.clear();
+    if let Content::Frames(frames) = &mut answer.content {
+        for frame in frames {
+            let packed = BASE64_STANDARD.encode(anthropic::data_of(frame));
+            *frame = event("chunk", &json!({"bytes": packed, "p": "abcdefg"}));
+        }
+    }
+    let kind = if streams {
+        "application/vnd.amazon.eventstream"
+    } else {
+        "application/json"
+    };
+    answer
+        .with_header("content-type", kind)
+        .with_header("x-amzn-requestid", format!("req-fake-{}", ask.number))
 }
 
 fn whole(completion: &Completion) -> Contracted {

@@ -89,7 +89,24 @@ pub(super) struct Rules {
     pub(super) accepted: Vec<String>,
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    fn new(
+        request: &'a Recorded,
+        endpoint: &'a Endpoint,
+        body: &'a Value,
+        number: usize,
+        rules: &'a Rules,
+    ) -> Self {
+        Self {
+            request,
+            body,
+            endpoint,
+            number,
+            strict: rules.strict,
+            accepted: &rules.accepted,
+        }
+    }
+
     pub(super) fn dialect(&self) -> Dialect {
         self.endpoint.dialect(self.request)
     }
@@ -111,44 +128,57 @@ pub(super) enum Script<'a> {
     Fault(&'a Fault),
 }
 
-/// The answer to a request; the error says how a strict provider refuses it.
+fn parse(request: &Recorded, endpoint: &Endpoint) -> Option<Value> {
+    let body = serde_json::from_slice(&request.body).ok()?;
+    Some(match endpoint.dialect(request) {
+        Dialect::Gemini => gemini::camel_case(body),
+        _ => body,
+    })
+}
+
+/// Why a strict provider refuses a request, and how.
+pub(super) fn refusal(
+    request: &Recorded,
+    endpoint: &Endpoint,
+    number: usize,
+    rules: &Rules,
+) -> Option<(Fault, Contracted)> {
+    if !rules.strict {
+        return None;
+    }
+    // What is no JSON is either a form or refused by all.
+    let body = parse(request, endpoint)?;
+    let ask = Ask::new(request, endpoint, &body, number, rules);
+    let fault = strict::check(&ask).err()?;
+    let answer = ask.fault(&fault);
+    Some((fault, answer))
+}
+
+/// The answer to a request.
 pub(super) fn answer(
     request: &Recorded,
     endpoint: &Endpoint,
     script: &Script<'_>,
     number: usize,
     rules: &Rules,
-) -> Result<Contracted, (Fault, Contracted)> {
-    let parsed = serde_json::from_slice::<Value>(&request.body);
-    let is_json = parsed.is_ok();
+) -> Contracted {
+    let parsed = parse(request, endpoint);
+    let is_json = parsed.is_some();
     let body = parsed.unwrap_or_default();
-    let ask = Ask {
-        request,
-        body: &body,
-        endpoint,
-        number,
-        strict: rules.strict,
-        accepted: &rules.accepted,
-    };
+    let ask = Ask::new(request, endpoint, &body, number, rules);
     if let Script::Fault(fault) = script {
-        return Ok(ask.fault(fault));
+        return ask.fault(fault);
     }
     if let Some(answer) = without_json(&ask) {
-        return Ok(answer);
+        return answer;
     }
     if !is_json {
-        return Ok(ask.fault(&Fault::plain(400)));
+        return ask.fault(&Fault::plain(400));
     }
-    if let Err(refusal) = authorized(&ask) {
-        return Ok(refusal);
+    match authorized(&ask) {
+        Ok(()) => with_json(&ask, script),
+        Err(refusal) => refusal,
     }
-    if ask.strict
-        && let Err(fault) = strict::check(&ask)
-    {
-        let refusal = ask.fault(&fault);
-        return Err((fault, refusal));
-    }
-    Ok(with_json(&ask, script))
 }
 
 /// Answers from endpoints that take no JSON.
@@ -172,7 +202,7 @@ fn without_json(ask: &Ask<'_>) -> Option<Contracted> {
 
 /// Whether a request carries what providers with credentials of their own kind ask for.
 fn authorized(ask: &Ask<'_>) -> Result<(), Contracted> {
-    if matches!(ask.endpoint, Endpoint::Converse { .. }) {
+    if ask.request.path.starts_with("/model/") {
         let bearer = ask
             .request
             .header("authorization")
@@ -222,6 +252,7 @@ fn with_json(ask: &Ask<'_>, script: &Script<'_>) -> Contracted {
         Endpoint::Responses => responses::respond(ask, completion),
         Endpoint::Messages => anthropic::message(ask, completion, ask.streams()),
         Endpoint::RawPredict { stream } => anthropic::message(ask, completion, *stream),
+        Endpoint::Invoke { stream } => bedrock::invoke(ask, completion, *stream),
         Endpoint::Converse { stream } => bedrock::converse(ask, completion, *stream),
         Endpoint::Generate { stream } => gemini::generate(ask, completion, *stream),
         Endpoint::CohereChat => cohere::chat(ask, completion),

@@ -40,6 +40,10 @@ pub(super) enum Endpoint {
     Converse {
         stream: bool,
     },
+    /// Messages on Bedrock.
+    Invoke {
+        stream: bool,
+    },
     Generate {
         stream: bool,
     },
@@ -88,12 +92,14 @@ impl Endpoint {
         {
             return endpoint;
         }
-        let ends: [(&str, Self); 23] = [
+        let ends: [(&str, Self); 25] = [
             ("/token", Self::Token),
             ("/messages/count_tokens", Self::CountMessageTokens),
             ("/messages", Self::Messages),
             ("/converse", Self::Converse { stream: false }),
             ("/converse-stream", Self::Converse { stream: true }),
+            ("/invoke", Self::Invoke { stream: false }),
+            ("/invoke-with-response-stream", Self::Invoke { stream: true }),
             ("/embeddings", Self::Embeddings),
             ("/moderations", Self::Moderations),
             ("/chat/completions", Self::Chat),
@@ -160,7 +166,7 @@ impl Endpoint {
             | Self::CountMessageTokens
             | Self::AnthropicModels(_)
             | Self::RawPredict { .. } => Dialect::Anthropic,
-            Self::Converse { .. } => Dialect::Bedrock,
+            Self::Converse { .. } | Self::Invoke { .. } => Dialect::Bedrock,
             Self::Generate { .. }
             | Self::CountTokens
             | Self::EmbedContent { .. }
@@ -168,7 +174,7 @@ impl Endpoint {
             | Self::Predict => Dialect::Gemini,
             Self::CohereChat | Self::CohereEmbed | Self::CohereRerank => Dialect::Cohere,
             Self::OllamaChat | Self::OllamaGenerate | Self::OllamaEmbed | Self::OllamaTags => Dialect::Ollama,
-            _ if request.headers.contains_key("anthropic-version") => Dialect::Anthropic,
+            Self::Unknown if request.headers.contains_key("anthropic-version") => Dialect::Anthropic,
             _ => Dialect::OpenAi,
         }
     }

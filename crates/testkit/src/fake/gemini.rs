@@ -7,6 +7,49 @@ use super::completion::{Block, Completion, Stop, Usage};
 use super::contract::{Ask, Contracted, data};
 use super::endpoint::model_in;
 
+/// Members whose own members are the caller's: their names stay as they are.
+const OPAQUE: [&str; 5] = [
+    "args",
+    "response",
+    "labels",
+    "parametersJsonSchema",
+    "responseJsonSchema",
+];
+
+/// A request with its members in camel case: as in all protobuf JSON, `mime_type` means `mimeType`, and the SDK for
+/// Python writes it that way.
+pub(super) fn camel_case(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(camel_case).collect(),
+        Value::Object(members) => {
+            let members = members.into_iter().map(|(name, value)| {
+                let name = camel(&name);
+                let value = match (&*name, value) {
+                    (opaque, value) if OPAQUE.contains(&opaque) => value,
+                    ("properties", Value::Object(properties)) => properties
+                        .into_iter()
+                        .map(|(name, schema)| (name, camel_case(schema)))
+                        .collect(),
+                    (_, value) => camel_case(value),
+                };
+                (name, value)
+            });
+            Value::Object(members.collect())
+        }
+        other => other,
+    }
+}
+
+fn camel(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |camel, word| {
+        let mut chars = word.chars();
+        let initial = chars.next().map(|c| c.to_ascii_uppercase());
+        camel + &initial.into_iter().chain(chars).collect::<String>()
+    })
+}
+
 pub(super) fn generate(ask: &Ask<'_>, completion: &Completion, streams: bool) -> Contracted {
     let blocked = completion.blocks.is_empty() && completion.why() == Stop::Filtered;
     if streams {

@@ -20,7 +20,7 @@ pub(super) fn count_tokens(request: &Value) -> Contracted {
 /// Embeds one content, or each of a batch.
 pub(super) fn embed(request: &Value, batch: bool) -> Contracted {
     let embedding = |request: &Value| {
-        let dimensions = request["outputDimensionality"].as_u64().unwrap_or(4);
+        let dimensions = request["outputDimensionality"].as_u64().unwrap_or(16);
         json!({"values": (0..dimensions).map(|_| 0.25).collect::<Vec<f64>>()})
     };
     let requests = request["requests"].as_array().map_or(&[][..], Vec::as_slice);

@@ -24,7 +24,7 @@ pub(super) fn outcome(request: &Value) -> Result<Completion, u16> {
             .thinking("Let me weigh the options.", SIGNATURE)
             .text("The answer is 42.")
             .usage(usage(12, 12, 8)),
-        "json" => Completion::new().text(r#"{"ok": true, "n": 3}"#),
+        "json" => Completion::new().text(r#"{"ok":true,"n":3}"#),
         "length" => Completion::new().text("Hello from").stop(Stop::Length),
         "unicode" => Completion::new().text(UNICODE_TEXT).usage(usage(9, 14, 0)),
         "cut" => Completion::new().text(HELLO).cut_after(3),

@@ -290,31 +290,23 @@ impl Reply {
         let endpoint = Endpoint::of(request);
         let script = match &self.what {
             What::Raw(bytes) => return Err(bytes.clone()),
-            What::Whole { content_type, body } => {
-                return Ok(self.deliver(
-                    request,
-                    &endpoint,
-                    Contracted::whole(200, content_type, body.clone()),
-                ));
-            }
-            What::Frames { content_type, frames } => {
-                let answer = Contracted::frames(content_type, frames.clone(), None);
-                return Ok(self.deliver(request, &endpoint, answer));
-            }
             What::Completion(completion) => Script::Completion(completion),
             What::Fault(fault) => Script::Fault(fault),
-            What::Contract | What::By(_) => Script::Contract,
+            What::Whole { .. } | What::Frames { .. } | What::Contract | What::By(_) => Script::Contract,
         };
-        Ok(
-            match contract::answer(request, &endpoint, &script, number, rules) {
-                Ok(answer) => self.deliver(request, &endpoint, answer),
-                // Nothing that was scripted applies to a request that is no good.
-                Err((fault, refusal)) => Prepared {
-                    refused: Some(fault.message),
-                    ..Self::contract().deliver(request, &endpoint, refusal)
-                },
-            },
-        )
+        if let Some((fault, refusal)) = contract::refusal(request, &endpoint, number, rules) {
+            // Nothing that was scripted applies to a request that is no good.
+            return Ok(Prepared {
+                refused: Some(fault.message),
+                ..Self::contract().deliver(request, &endpoint, refusal)
+            });
+        }
+        let answer = match &self.what {
+            What::Whole { content_type, body } => Contracted::whole(200, content_type, body.clone()),
+            What::Frames { content_type, frames } => Contracted::frames(content_type, frames.clone(), None),
+            _ => contract::answer(request, &endpoint, &script, number, rules),
+        };
+        Ok(self.deliver(request, &endpoint, answer))
     }
 
     fn deliver(&self, request: &Recorded, endpoint: &Endpoint, answer: Contracted) -> Prepared {

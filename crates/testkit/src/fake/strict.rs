@@ -24,6 +24,7 @@ pub(super) fn check(ask: &Ask<'_>) -> Result<(), Fault> {
     match ask.endpoint {
         Endpoint::Messages => members(ask, anthropic::MESSAGES).map_err(refuse)?,
         Endpoint::RawPredict { .. } => members(ask, anthropic::VERTEX_MESSAGES).map_err(refuse)?,
+        Endpoint::Invoke { .. } => members(ask, anthropic::BEDROCK_MESSAGES).map_err(refuse)?,
         Endpoint::CountMessageTokens => members(ask, anthropic::COUNT).map_err(refuse)?,
         endpoint => {
             if let Some(shape) = shape_of(endpoint)
@@ -66,9 +67,10 @@ fn rules(ask: &Ask<'_>) -> Refusal {
     match ask.endpoint {
         Endpoint::Chat => openai::chat(body),
         Endpoint::Responses => responses::responses(body),
-        Endpoint::Messages | Endpoint::RawPredict { .. } | Endpoint::CountMessageTokens => {
-            anthropic::messages(body)
-        }
+        Endpoint::Messages
+        | Endpoint::RawPredict { .. }
+        | Endpoint::Invoke { .. }
+        | Endpoint::CountMessageTokens => anthropic::messages(body),
         Endpoint::Converse { .. } => bedrock::converse(body),
         Endpoint::Generate { .. } => gemini::generate(body, model_in(&ask.request.path, "/models/")),
         Endpoint::CohereChat => cohere::chat(body),

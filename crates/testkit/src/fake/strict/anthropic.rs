@@ -167,9 +167,15 @@ const VERTEX: &[Member] = &[
     opt("anthropic_beta", List(&Text)),
 ];
 
-/// A message's members on Anthropic's own endpoint, on Vertex AI, and where tokens are counted.
+const BEDROCK: &[Member] = &[
+    req("anthropic_version", Word(&["bedrock-2023-05-31"])),
+    opt("anthropic_beta", List(&Text)),
+];
+
+/// A message's members on Anthropic's own endpoint, on Vertex AI, on Bedrock, and where tokens are counted.
 pub(super) const MESSAGES: &[&[Member]] = &[MODEL, COMMON, SAMPLING];
 pub(super) const VERTEX_MESSAGES: &[&[Member]] = &[VERTEX, COMMON, SAMPLING];
+pub(super) const BEDROCK_MESSAGES: &[&[Member]] = &[BEDROCK, COMMON, SAMPLING];
 pub(super) const COUNT: &[&[Member]] = &[MODEL, COMMON];
 
 /// What a shape cannot say about messages.
