@@ -56,7 +56,7 @@ pub use self::protocol::Protocol;
 pub use self::provider::{Carriage, Endpoint, KeyHeader, Provider, ProviderConf, ProviderError};
 pub use self::refusal::Refusal;
 pub use self::request::RequestView;
-pub use self::stream_event::StreamEvent;
+pub use self::stream_event::{EventSplitter, Framing, StreamEvent};
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
 pub use self::texts::{
     PromptMessage, TextKind, TextSpan, answer_texts, event_texts, prompt_messages, replace_texts,

@@ -5,6 +5,7 @@ use std::fmt;
 use sluice_wire::{JsonView, Kind};
 
 use crate::request::RequestView;
+use crate::stream_event::Framing;
 
 /// A wire protocol of an LLM API. The names are APISIX's (compat §4.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,6 +81,15 @@ impl Protocol {
             Some(Self::OpenAiEmbeddings)
         } else {
             (!members.is_empty()).then_some(Self::Passthrough)
+        }
+    }
+
+    /// How streams in this protocol are framed.
+    #[must_use]
+    pub const fn framing(self) -> Framing {
+        match self {
+            Self::BedrockConverse => Framing::EventStream,
+            _ => Framing::Sse,
         }
     }
 

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-pub use self::bedrock::{event as bedrock_event, exception as bedrock_exception};
+pub use self::bedrock::{event as bedrock_event, events as bedrock_events, exception as bedrock_exception};
 pub use self::playback::Gate;
 pub use self::prompt::UNICODE_TEXT;
 pub use self::record::Recorded;

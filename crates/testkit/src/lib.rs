@@ -49,7 +49,9 @@ mod sse;
 
 pub use self::admin::{Admin, AdminAnswer};
 pub use self::client::{Answer, Call, Client};
-pub use self::fake::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, bedrock_event, bedrock_exception};
+pub use self::fake::{
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, bedrock_event, bedrock_events, bedrock_exception,
+};
 pub use self::fake::{FakeProvider, Gate, Recorded, Reply, UNICODE_TEXT};
 pub use self::gateway::{Gateway, GatewayBuilder};
 pub use self::kafka::{FakeKafka, KafkaMessage};
