@@ -128,7 +128,7 @@ pub(crate) async fn relay(
     let body = if filters.is_empty() {
         body
     } else {
-        filtered::filtered(body, client_protocol, filters)
+        filtered::filtered(body, client_protocol.framing(), filters)
     };
     upstream_reply(status, headers, body).into()
 }

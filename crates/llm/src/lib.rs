@@ -65,7 +65,7 @@ pub use self::provider::{
 };
 pub use self::refusal::Refusal;
 pub use self::request::RequestView;
-pub use self::stream_event::StreamEvent;
+pub use self::stream_event::{EventSplitter, Framing, StreamEvent};
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
 pub use self::texts::{
     PromptMessage, TextKind, TextSpan, answer_texts, event_texts, prompt_messages, replace_texts,

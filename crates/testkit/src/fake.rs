@@ -31,7 +31,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-pub use self::bedrock::{event as bedrock_event, exception as bedrock_exception};
+pub use self::bedrock::{event as bedrock_event, events as bedrock_events, exception as bedrock_exception};
 pub use self::completion::{Completion, Stop, Usage};
 pub use self::playback::Gate;
 pub use self::prompt::UNICODE_TEXT;
