@@ -9,6 +9,8 @@ mod builtin;
 mod certificates;
 mod checks;
 mod consumers;
+mod dry_run;
+mod fault;
 mod global_rules;
 mod plugins;
 mod routes;
@@ -42,6 +44,7 @@ use crate::snapshot::Snapshot;
 use crate::upstream::Upstream;
 
 pub use self::builtin::BuiltinRoute;
+pub use self::dry_run::{DryRun, DryRunError};
 pub(crate) use self::upstreams::compile_at;
 
 /// Kinds that are no part of a snapshot.
@@ -106,6 +109,8 @@ pub struct Compiler {
     matches_bodies: bool,
     problems: OrdMap<Text, Text>,
     warnings: OrdMap<Text, Text>,
+    /// Whether what is compiled is only looked at.
+    is_dry_run: bool,
 }
 
 /// A resource as stored.
@@ -175,6 +180,7 @@ impl Compiler {
             matches_bodies: false,
             problems: OrdMap::new(),
             warnings: OrdMap::new(),
+            is_dry_run: false,
             options,
         }
     }
@@ -363,21 +369,26 @@ impl Compiler {
     }
 
     /// Some texts quote the value that does not hold: nobody but its author may see it if it is a secret.
-    fn without_secrets(&self, item: &Item<'_>, mut problem: String) -> String {
+    fn without_secrets(&self, item: &Item<'_>, problem: String) -> String {
+        // What names the plugin comes from nobody's configuration.
+        let (plugin, mut fault) = match problem.split_once(" err: ") {
+            Some((plugin, fault)) => (format!("{plugin} err: "), fault.to_owned()),
+            None => (String::new(), problem),
+        };
         for field in secret_fields(&**self.registry.catalogue(), item.key, item.value) {
             let Some(secret) = item.value.pointer(&field.pointer) else {
                 continue;
             };
             for text in texts_in(secret).filter(|text| !text.is_empty()) {
-                problem = problem.replace(text, MASK);
+                fault = fault.replace(text, MASK);
             }
         }
         for secret in self.services.secrets.values_of(item.value) {
             if !secret.is_empty() {
-                problem = problem.replace(&secret, MASK);
+                fault = fault.replace(&secret, MASK);
             }
         }
-        problem
+        plugin + &fault
     }
 }
 

@@ -27,6 +27,7 @@ use crate::services::{Services, Worker};
 use crate::snapshot::Snapshot;
 use crate::trace::Trace;
 use crate::upstream::Upstream;
+use crate::vars::BODY_MAX;
 
 const CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
 const CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
@@ -234,6 +235,14 @@ impl Context {
     /// Whether an entry's `_meta.filter` lets it run.
     pub fn passes_filter(&mut self, entry: &PluginEntry) -> bool {
         entry.filter.as_ref().is_none_or(|filter| self.holds(filter))
+    }
+
+    /// Reads the body for what looks into it: `post_arg…` and `graphql_…`. Of one that is too large or breaks off, those
+    /// have no value.
+    pub async fn read_body_for_variables(&mut self) {
+        if let Err(error) = self.request.body.read(BODY_MAX).await {
+            tracing::debug!(%error, "variables of the request body have no value");
+        }
     }
 
     /// Whether an expression of the configuration holds; decided once per request, so that all phases agree.

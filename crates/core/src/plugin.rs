@@ -209,6 +209,8 @@ pub struct CompileEnv<'a> {
     pub metadata: Option<&'a Value>,
     /// What outlives configurations.
     pub services: &'a Arc<Services>,
+    /// Whether the plugin is compiled only to see whether it can be: then nothing outside of it may change.
+    pub is_dry_run: bool,
 }
 
 impl CompileEnv<'_> {

@@ -8,7 +8,7 @@ mod post_arg;
 use std::borrow::Cow;
 
 use serde_json::Value;
-use sluice_resource::Variables;
+use sluice_resource::{Expr, Variables};
 
 use crate::context::Context;
 
@@ -51,6 +51,14 @@ impl Variables for Context {
         }
         post_arg::json(&self.request, name.strip_prefix("post_arg.")?)
     }
+}
+
+/// Most bytes of a body that variables look into (compat §2.4).
+pub(crate) const BODY_MAX: u64 = 64 << 20;
+
+/// Whether evaluating the expression needs the request's body.
+pub(crate) fn look_into_body(expr: &Expr) -> bool {
+    expr.uses(|name| name.starts_with("post_arg") || name.starts_with("graphql_"))
 }
 
 /// Whether a name is that of a variable: for warnings, since an unknown one is merely empty.

@@ -35,6 +35,8 @@ pub struct Config {
     pub control: ControlConfig,
     /// Prometheus metrics.
     pub metrics: MetricsConfig,
+    /// Status for probes.
+    pub status: StatusConfig,
     /// The gateway's own log, on standard error.
     pub log: LogConfig,
     /// One line per request.
@@ -155,6 +157,14 @@ pub struct MetricsConfig {
     pub password: Option<Secret>,
 }
 
+/// Status for probes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StatusConfig {
+    /// A listener for `/status` and `/status/ready` alone; they are always on the admin listener.
+    pub listen: Option<SocketAddr>,
+}
+
 /// The gateway's own log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -247,6 +257,7 @@ impl Default for Config {
             admin: AdminConfig::default(),
             control: ControlConfig::default(),
             metrics: MetricsConfig::default(),
+            status: StatusConfig::default(),
             log: LogConfig::default(),
             access_log: AccessLogConfig::default(),
             ledger: LedgerSection::default(),

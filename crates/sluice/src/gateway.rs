@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use sluice_admin::StatusServer;
 use sluice_cache::{Answers, Backlog};
 use sluice_core::{CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
 use sluice_limit::LocalCounters;
@@ -26,6 +27,7 @@ use crate::config::Config;
 use crate::first_run::{self, Credentials};
 use crate::measuring::Measuring;
 use crate::plugins::Plugins;
+use crate::readiness::Readiness;
 use crate::sync::{Compiling, Sync};
 use crate::{builtin, demo, tls};
 
@@ -58,6 +60,8 @@ pub struct Gateway {
     store: Store,
     proxy: RunningProxy,
     admin: AdminSide,
+    readiness: Readiness,
+    status: Option<StatusServer>,
     measuring: Measuring,
     services: Arc<Services>,
     addresses: Addresses,
@@ -74,6 +78,7 @@ pub(crate) struct Addresses {
     pub(crate) admin: (SocketAddr, &'static str),
     pub(crate) control: Option<SocketAddr>,
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) status: Option<SocketAddr>,
 }
 
 impl Addresses {
@@ -83,6 +88,7 @@ impl Addresses {
             admin: admin.admin_addr()?,
             control: admin.control_addr()?,
             metrics: admin.metrics_addr()?,
+            status: admin.status_addr()?,
         })
     }
 }
@@ -103,7 +109,10 @@ impl Gateway {
         let lock = open_folder(&config.data_dir)?;
         // Addresses first: a taken port must not leave a half-made data folder looking used.
         let proxy = bind_proxy(&config)?;
-        let admin_sockets = crate::admin::bind(&config)?;
+        let mut admin_sockets = crate::admin::bind(&config)?;
+        let addresses = Addresses::of(&config, &proxy, &admin_sockets)?;
+        let readiness = Readiness::default();
+        let status = admin_sockets.serve_status(&config, &readiness)?;
         let database = open_database(&config.data_dir).await?;
         let key_file = config.data_dir.join("secret.key");
         let vault = Vault::unlock(&database, KeySource::File(key_file)).await?;
@@ -132,7 +141,6 @@ impl Gateway {
         if wants_demo {
             demo::warm_up(&services);
         }
-        let addresses = Addresses::of(&config, &proxy, &admin_sockets)?;
         // Late, since what it makes is shown only by a start that succeeds.
         let credentials = first_run::prepare(&database, &config.admin, &config.data_dir).await?;
         let running = start_proxy(proxy, &services, &snapshots)?;
@@ -145,6 +153,8 @@ impl Gateway {
             snapshots: &snapshots,
             measuring: &measuring,
             services: &services,
+            compiler_options: compiler_options(&config),
+            readiness: &readiness,
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {
@@ -153,6 +163,8 @@ impl Gateway {
             store,
             proxy: running,
             admin,
+            readiness,
+            status,
             measuring,
             services,
             addresses,
@@ -184,7 +196,7 @@ impl Gateway {
 
     /// Stops accepting, lets running requests finish, writes everything that is held.
     pub async fn shutdown(self) {
-        self.admin.not_ready();
+        self.readiness.stopping();
         let drain = Duration::from_secs(self.config.proxy.drain);
         // The answers of processes have no end of their own: to wait for one would take the whole drain.
         let (drained, ()) = tokio::join!(self.proxy.shutdown(drain), self.services.processes.stop());
@@ -205,6 +217,9 @@ impl Gateway {
         let _ = tokio::task::spawn_blocking(move || services.files.flush(Duration::from_secs(5))).await;
         self.store.close().await;
         self.database.close().await;
+        if let Some(status) = self.status {
+            status.shutdown(Duration::ZERO).await;
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::Value;
 use sluice_upstream::{CheckerConfig, ChecksConfig, Target};
 
+use super::fault::{fault_of, read};
 use super::{Compiler, Item};
 use crate::upstream::{Node, PassHost, Upstream};
 
@@ -20,7 +20,7 @@ impl Compiler {
         let Some(checks) = value.get("checks") else {
             return Ok(upstream);
         };
-        let checks = ChecksConfig::deserialize(checks).map_err(|error| format!("checks: {error}"))?;
+        let checks: ChecksConfig = read(checks).map_err(|fault| fault_of("checks", fault))?;
         let host_header: Option<Arc<str>> = match &upstream.pass_host {
             PassHost::Rewrite(host) => host.to_str().ok().map(Arc::from),
             PassHost::Pass | PassHost::Node => None,

@@ -73,6 +73,10 @@ metrics:
   #username: null
   #password: null
 
+status:
+  # /status and /status/ready are on the admin listener; this adds a listener for them alone.
+  #listen: null
+
 log:
   # error, warn, info, debug, trace, or a filter such as info,sluice_proxy=debug.
   #level: info
