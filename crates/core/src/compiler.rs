@@ -30,6 +30,7 @@ use sluice_resource::{Key, Kind, Schemas, secret_fields};
 use sluice_secret::Watch;
 
 use self::certificates::{Ssl, client_certificate_of};
+use self::plugins::plugins_of;
 use self::routes::OwnRoute;
 use self::services::Service;
 use crate::certificates::Certificates;
@@ -87,8 +88,8 @@ pub struct Compiler {
     services: Arc<Services>,
     options: CompilerOptions,
     schemas: Option<Arc<Schemas>>,
-    /// The resources that may have to be compiled again: those that carry plugins, which have metadata, and those that
-    /// refer to secrets or client certificates.
+    /// The resources that may have to be compiled again: those that carry plugins, which have metadata, that metadata,
+    /// and those that refer to secrets or client certificates.
     sources: HashMap<Key, Source>,
     /// The `secrets` resources by id, which begins with the kind of the manager.
     managers: BTreeMap<String, Arc<Value>>,
@@ -280,7 +281,8 @@ impl Compiler {
     fn forget_sources(&mut self, dirty: &Dirty) {
         for key in dirty.0.values().flatten() {
             let needed = self.sources.get(key).is_some_and(|source| {
-                self.watches.contains_key(key)
+                key.kind() == Kind::PluginMetadata
+                    || self.watches.contains_key(key)
                     || client_certificate_of(&source.value).is_some()
                     || self.carries(key, &source.value, |_| true)
             });
@@ -383,7 +385,13 @@ impl Compiler {
                 fault = fault.replace(text, MASK);
             }
         }
-        for secret in self.services.secrets.values_of(item.value) {
+        let metadata = plugins_of(item.value)
+            .filter_map(|(name, _)| self.sources.get(&Key::new(Kind::PluginMetadata, name)))
+            .map(|source| &*source.value);
+        let secrets = std::iter::once(item.value)
+            .chain(metadata)
+            .flat_map(|value| self.services.secrets.values_of(value));
+        for secret in secrets {
             if !secret.is_empty() {
                 fault = fault.replace(&secret, MASK);
             }

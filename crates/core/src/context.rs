@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::{Map, Value};
 use sluice_limit::PlaceGuard;
 use sluice_llm::RequestView;
 use sluice_net::Origin;
@@ -91,6 +92,8 @@ pub struct Context {
     pub trace: Option<Trace>,
     /// Value of `apisix_request_id`, once a plugin or listener set it.
     pub request_id: Option<Text>,
+    /// Claims of the caller's token, if `jwt-auth` is to keep them (`store_in_ctx`): for plugins that run after it.
+    pub jwt_auth_payload: Option<Map<String, Value>>,
     /// Places that the request holds in limits on requests under way.
     pub places: Vec<PlaceGuard>,
     /// What the last limit said, for `$rate_limiting_info`.
@@ -204,6 +207,7 @@ impl Context {
             pipeline,
             caller: None,
             key_place: None,
+            jwt_auth_payload: None,
             profile: Profile::Apisix,
             ai: None,
             cache: None,

@@ -98,5 +98,5 @@ pub use self::router::{
 pub use self::services::{Services, Worker};
 pub use self::snapshot::{Snapshot, SnapshotCell};
 pub use self::trace::{Trace, TraceParent};
-pub use self::upstream::{HashKey, Node, PassHost, Upstream};
+pub use self::upstream::{HashKey, Node, NodeSet, Nodes, PassHost, Upstream};
 pub use self::vars::{is_variable, version_name};

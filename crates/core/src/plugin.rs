@@ -222,9 +222,9 @@ impl CompileEnv<'_> {
     /// When a node or a host is none.
     pub fn upstream(&self, place: &str, value: &Value) -> Result<Arc<Upstream>, CompileError> {
         let owner = Text::from(format!("{}/{place}", self.owner));
-        let mut upstream = compile_at(self.services, &owner, value).map_err(CompileError)?;
-        upstream.keeps_unresolved = true;
-        Ok(Arc::new(upstream))
+        compile_at(self.services, &owner, value)
+            .map(Arc::new)
+            .map_err(CompileError)
     }
 }
 

@@ -114,6 +114,7 @@ const NAMES: &[&str] = &[
     "consumer_name",
     "consumer_group_id",
     "credential_id",
+    "jwt_auth_payload",
     "status",
     "bytes_sent",
     "body_bytes_sent",
@@ -205,6 +206,7 @@ fn matched_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         "matched_host" => Cow::Borrowed(matched?.host.as_deref()?),
         "consumer_name" => Cow::Borrowed(&**cx.consumer_name()?),
         "consumer_group_id" => Cow::Borrowed(cx.caller.as_ref()?.consumer.group_id.as_deref()?),
+        "jwt_auth_payload" => Cow::Owned(serde_json::to_string(cx.jwt_auth_payload.as_ref()?).ok()?),
         "credential_id" => Cow::Borrowed(cx.caller.as_ref()?.credential.as_deref()?),
         _ => return None,
     };

@@ -112,6 +112,7 @@ enum Encoded {
 /// The body and path of the call. Each attempt starts from the client's body.
 fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     let profile = cx.profile;
+    let is_retry = !cx.attempts.is_empty();
     let Some(ai) = cx.ai.as_deref_mut() else {
         return Err(Box::new(defect("no AI call was prepared")));
     };
@@ -136,8 +137,10 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
             let converted = convert(carriage, request)?;
             let (view, made) = converted.map_or((None, None), |(view, made)| (Some(view), Some(made)));
             conversion = made;
-            let json = view.as_ref().unwrap_or(request).json();
-            match target.plan(carriage.target(), profile) {
+            let view = view.as_ref().unwrap_or(request);
+            let json = view.json();
+            let plan = target.plan(carriage.target(), profile);
+            let body = match plan {
                 Some(plan) => plan.apply(json).map_err(|error| {
                     let text = format!("could not parse JSON request body: {error}");
                     Failure::new(
@@ -149,7 +152,13 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
                     .apisix_json(serde_json::json!({ "message": text }))
                 })?,
                 None => json.bytes().clone(),
+            };
+            let sets_tools = plan.is_some_and(|plan| plan.sets("tools"));
+            if sets_tools || conversion.is_some() || is_retry {
+                let sent = sets_tools.then(|| RequestView::parse(body.clone()).ok()).flatten();
+                ai.tool_count = tool_count(sent.as_ref().unwrap_or(view));
             }
+            body
         }
     };
     let (stream, protocol) = (ai.stream, ai.protocol);
@@ -247,6 +256,11 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
 pub(crate) struct Provided {
     pub(crate) carriage: Carriage,
     pub(crate) conversion: Option<Conversion>,
+}
+
+/// `llm_tool_count` counts what is sent (compat §4.1.6).
+fn tool_count(body: &RequestView) -> u32 {
+    u32::try_from(body.tool_count()).unwrap_or(u32::MAX)
 }
 
 type Converted = Option<(RequestView, Conversion)>;

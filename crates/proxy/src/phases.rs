@@ -118,7 +118,7 @@ async fn merge_caller(cx: &mut Context, route: &sluice_core::Route) -> Verdict {
 
 fn require_upstream(cx: &Context, upstream: &RouteUpstream) -> Verdict {
     let (status, code, message) = match upstream {
-        RouteUpstream::To(upstream) if !upstream.nodes.is_empty() => return Verdict::Continue,
+        RouteUpstream::To(upstream) if !upstream.configured.nodes.is_empty() => return Verdict::Continue,
         RouteUpstream::Missing => (
             StatusCode::BAD_GATEWAY,
             "upstream_missing",

@@ -231,6 +231,8 @@ pub struct ApisixConfig {
     pub enable_server_tokens: bool,
     /// Sends `X-APISIX-Upstream-Status` with every proxied answer.
     pub show_upstream_status_in_response_header: bool,
+    /// Name servers, instead of those of the system: `ip` or `ip:port`.
+    pub dns_resolver: Vec<String>,
     /// Seconds that resolved addresses are kept, whatever their own time to live is.
     pub dns_resolver_valid: Option<u64>,
     /// Turns the health checks of all upstreams off.
@@ -384,6 +386,7 @@ impl Default for ApisixConfig {
             delete_uri_tail_slash: false,
             enable_server_tokens: true,
             show_upstream_status_in_response_header: false,
+            dns_resolver: Vec::new(),
             dns_resolver_valid: None,
             disable_upstream_healthcheck: false,
             key_prefix: "/apisix".to_owned(),

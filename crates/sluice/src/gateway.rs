@@ -1,7 +1,7 @@
 //! Boot and shutdown: every part is made here, and handed what it needs.
 
 use std::fs::{File, TryLockError};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -391,11 +391,28 @@ fn https_ports(config: &Config) -> Box<[u16]> {
 }
 
 fn resolver(config: &Config, background: &tokio::runtime::Handle) -> anyhow::Result<Resolver> {
-    let resolver = Resolver::system(background.clone())?;
+    let given = &config.apisix.dns_resolver;
+    let servers: Vec<SocketAddr> = given
+        .iter()
+        .map(|server| name_server(server))
+        .collect::<anyhow::Result<_>>()?;
+    let resolver = match servers.is_empty() {
+        true => Resolver::system(background.clone())?,
+        false => Resolver::of_servers(&servers, background.clone())?,
+    };
     Ok(match config.apisix.dns_resolver_valid {
         Some(seconds) => resolver.with_ttl(Duration::from_secs(seconds)),
         None => resolver,
     })
+}
+
+/// An entry of `apisix.dns_resolver`: `ip` or `ip:port`.
+fn name_server(text: &str) -> anyhow::Result<SocketAddr> {
+    let with_port = text.parse();
+    let bare = || text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53));
+    with_port
+        .or_else(|_| bare())
+        .with_context(|| format!("apisix.dns_resolver: `{text}` is neither an address nor one with a port"))
 }
 
 fn start_proxy(

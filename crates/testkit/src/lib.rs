@@ -38,6 +38,7 @@
 
 mod admin;
 mod client;
+mod dns;
 mod fake;
 mod gateway;
 mod kafka;
@@ -49,6 +50,7 @@ mod sse;
 
 pub use self::admin::{Admin, AdminAnswer};
 pub use self::client::{Answer, Call, Client};
+pub use self::dns::FakeDns;
 pub use self::fake::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, bedrock_event, bedrock_exception};
 pub use self::fake::{FakeProvider, Gate, Recorded, Reply, UNICODE_TEXT};
 pub use self::gateway::{Gateway, GatewayBuilder};

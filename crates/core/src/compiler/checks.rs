@@ -31,14 +31,15 @@ impl Compiler {
                 host: config.host.trim_matches(['[', ']']).into(),
                 port: config.port,
                 host_header: host_header.clone(),
+                certificate: config.tls.certificate.clone(),
             }
         };
         let config = CheckerConfig {
             name: item.owner.clone(),
             checks,
-            targets: upstream.nodes.iter().map(target).collect(),
+            targets: upstream.configured.nodes.iter().map(target).collect(),
         };
-        upstream.checker = self.services.checkers.checker(item.owner, config);
+        upstream.configured.checker = self.services.checkers.checker(item.owner, config);
         Ok(upstream)
     }
 }

@@ -9,7 +9,7 @@ use sluice_record::Text;
 use sluice_resource::{CheckScope, Key, Kind};
 
 use super::plugins::plugins_of;
-use super::{Compiler, CompilerOptions, Item};
+use super::{Compiler, CompilerOptions, Item, Source};
 use crate::registry::Registry;
 use crate::services::Services;
 
@@ -58,7 +58,7 @@ impl DryRun {
         let mut compiler = Compiler::new(self.registry.clone(), self.services.clone(), self.options.clone());
         compiler.is_dry_run = true;
         let owner = Text::from(format!("dry-run:{}{key}", self.options.prefix));
-        let tried = self.without_what_is_missing(key, value);
+        let tried = self.without_what_is_missing(key, value, metadata);
         let item = Item {
             key,
             owner: &owner,
@@ -74,14 +74,20 @@ impl DryRun {
         })
     }
 
-    fn without_what_is_missing<'a>(&self, key: &Key, value: &'a Value) -> Cow<'a, Value> {
+    fn without_what_is_missing<'a>(
+        &self,
+        key: &Key,
+        value: &'a Value,
+        metadata: &HashMap<String, Value>,
+    ) -> Cow<'a, Value> {
         let lacks = |part: &Value| !self.services.secrets.resolve(part).unresolved.is_empty();
         let unusable_tls = |tls: &Value| lacks(tls) || tls.get("client_cert_id").is_some();
+        let waits = |name: &str, conf: &Value| lacks(conf) || metadata.get(name).is_some_and(lacks);
         let mut tried = Cow::Borrowed(value);
-        if plugins_of(value).any(|(_, conf)| lacks(conf))
+        if plugins_of(value).any(|(name, conf)| waits(name, conf))
             && let Some(plugins) = tried.to_mut().get_mut("plugins").and_then(Value::as_object_mut)
         {
-            plugins.retain(|_, conf| !lacks(conf));
+            plugins.retain(|name, conf| !waits(name, conf));
         }
         let upstream = match key.kind() {
             Kind::Upstream => "",
@@ -119,6 +125,11 @@ impl Compiler {
             value,
             created: 0,
         };
+        let source = Source {
+            value: Arc::new(value.clone()),
+            created: 0,
+        };
+        self.sources.insert(key.clone(), source);
         if let Ok(Some(checked)) = self.checked_metadata(&item) {
             self.compiled.metadata.insert(key, checked);
         }
@@ -141,12 +152,19 @@ impl Compiler {
                 resource(self.compile_consumer(item))
             }
             Kind::ConsumerGroup | Kind::PluginConfig | Kind::GlobalRule => self.try_plugins(item),
-            Kind::PluginMetadata => self.try_metadata(item),
-            Kind::Ssl if self.services.secrets.resolve(item.value).unresolved.is_empty() => {
-                resource(self.compile_ssl(item))
-            }
-            Kind::Ssl | Kind::Credential | Kind::Secret | Kind::Proto | Kind::StreamRoute => Ok(()),
+            Kind::PluginMetadata if self.has_all_secrets(item) => self.try_metadata(item),
+            Kind::Ssl if self.has_all_secrets(item) => resource(self.compile_ssl(item)),
+            Kind::Ssl
+            | Kind::Credential
+            | Kind::PluginMetadata
+            | Kind::Secret
+            | Kind::Proto
+            | Kind::StreamRoute => Ok(()),
         }
+    }
+
+    fn has_all_secrets(&self, item: &Item<'_>) -> bool {
+        self.services.secrets.resolve(item.value).unresolved.is_empty()
     }
 
     fn try_plugins(&self, item: &Item<'_>) -> Result<(), DryRunError> {

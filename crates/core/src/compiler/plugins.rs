@@ -110,7 +110,7 @@ impl Compiler {
         self.compile_builtin_again(is_meant);
     }
 
-    /// Metadata with defaults filled in, without its `id`, which no schema knows. `None` for an unknown plugin.
+    /// Metadata with defaults filled in and references resolved, without its `id`, which no schema knows. `None` for an unknown plugin.
     pub(super) fn checked_metadata(&self, item: &Item<'_>) -> Result<Option<Value>, String> {
         let Some((info, _)) = self.registry.get(item.key.id()) else {
             return Ok(None);
@@ -119,7 +119,8 @@ impl Compiler {
         if let Some(members) = metadata.as_object_mut() {
             members.shift_remove("id");
         }
-        info.checked(&metadata, CheckScope::Metadata).map(Some)
+        let checked = info.checked(&metadata, CheckScope::Metadata)?;
+        Ok(Some(self.services.secrets.resolve(&checked).value.into_owned()))
     }
 
     /// Whether compiling the resource means to compile a plugin whose name `is_meant`.

@@ -57,7 +57,7 @@ impl Compiler {
         let upstream = compile_at(&self.services, item.owner, &inline)
             .and_then(|upstream| self.with_checks(item, &inline, upstream))
             .map_err(|fault| fault_of("upstream", fault))?;
-        Ok(Some(UpstreamRef::Inline(Arc::new(upstream))))
+        Ok(Some(UpstreamRef::Inline(Arc::new(upstream.with_addresses()))))
     }
 }
 

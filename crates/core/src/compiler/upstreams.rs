@@ -18,7 +18,7 @@ use super::fault::{fault_of, read};
 use super::routes::timeouts;
 use super::{Compiler, Item};
 use crate::services::Services;
-use crate::upstream::{HashKey, Node, PassHost, Upstream};
+use crate::upstream::{HashKey, Node, NodeSet, PassHost, Upstream};
 
 /// The members of an upstream that have a default.
 #[derive(Deserialize)]
@@ -94,7 +94,8 @@ impl Compiler {
             return Ok(None);
         };
         let upstream = compile_at(&self.services, item.owner, &value)?;
-        Ok(Some(Arc::new(self.with_checks(item, &value, upstream)?)))
+        let upstream = self.with_checks(item, &value, upstream)?;
+        Ok(Some(Arc::new(upstream.with_addresses())))
     }
 
     /// Takes the upstreams that changed over into what snapshots share.
@@ -108,7 +109,7 @@ impl Compiler {
     }
 }
 
-/// An upstream that stands in the resource `owner`, or is it.
+/// An upstream that stands in the resource `owner`, or is it. Its names stay nodes.
 pub(crate) fn compile_at(services: &Services, owner: &Text, value: &Value) -> Result<Upstream, String> {
     let settings: Settings = read(value)?;
     let written = nodes(value.get("nodes")).map_err(|fault| fault_of("nodes", fault))?;
@@ -118,37 +119,36 @@ pub(crate) fn compile_at(services: &Services, owner: &Text, value: &Value) -> Re
     };
     let mut compiled = Vec::with_capacity(written.len());
     let mut balanced = Vec::with_capacity(written.len());
-    for node in written {
-        let (node, weighed) = compile_node(services, &settings, node)?;
+    for (index, node) in written.into_iter().enumerate() {
+        let (node, weighed) = compile_node(services, &settings, index, node)?;
         compiled.push(node);
         balanced.push(weighed);
     }
-    let retry_timeout = Duration::try_from_secs_f64(settings.retry_timeout).unwrap_or_default();
-    Ok(Upstream {
-        key: owner.clone(),
-        retries: settings.retries.unwrap_or(compiled.len().saturating_sub(1)),
+    let balancer = BalancerConfig {
+        algorithm,
+        nodes: balanced,
+    };
+    let configured = NodeSet {
         nodes: compiled,
-        balancer: services.balancers.balancer(
-            owner,
-            BalancerConfig {
-                algorithm,
-                nodes: balanced,
-            },
-        ),
-        hash_key: (algorithm == Algorithm::ConsistentHash)
-            .then(|| HashKey::new(&settings.hash_on, &settings.key)),
-        pass_host: pass_host(&settings)?,
-        retry_timeout: (!retry_timeout.is_zero()).then_some(retry_timeout),
-        timeouts: value.get("timeout").map(timeouts),
+        balancer: services.balancers.balancer(owner, balancer),
         checker: None,
         unknown_type,
-        keeps_unresolved: false,
-    })
+    };
+    let retry_timeout = Duration::try_from_secs_f64(settings.retry_timeout).unwrap_or_default();
+    let mut upstream = Upstream::new(owner.clone(), configured);
+    upstream.retries = settings.retries;
+    upstream.hash_key = (algorithm == Algorithm::ConsistentHash)
+        .then(|| HashKey::new(&settings.hash_on, &settings.key));
+    upstream.pass_host = pass_host(&settings)?;
+    upstream.retry_timeout = (!retry_timeout.is_zero()).then_some(retry_timeout);
+    upstream.timeouts = value.get("timeout").map(timeouts);
+    Ok(upstream)
 }
 
 fn compile_node(
     services: &Services,
     settings: &Settings,
+    configured: usize,
     node: WrittenNode,
 ) -> Result<(Node, BalancedNode), String> {
     let (scheme, protocol) = match settings.scheme.as_str() {
@@ -185,7 +185,13 @@ fn compile_node(
         weight: node.weight,
         priority: node.priority,
     };
-    Ok((Node { origin, address }, weighed))
+    let node = Node {
+        origin,
+        address,
+        configured,
+        health: None,
+    };
+    Ok((node, weighed))
 }
 
 /// APISIX does not verify certificates of plain upstreams (compat §8.1); here whoever asks for it gets it.

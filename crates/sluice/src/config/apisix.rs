@@ -296,6 +296,9 @@ fn take_behaviour(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     rest.bool("apisix.show_upstream_status_in_response_header", shown)?;
     let off = &mut apisix.disable_upstream_healthcheck;
     rest.bool("apisix.disable_upstream_healthcheck", off)?;
+    if let Some(servers) = rest.take("apisix.dns_resolver") {
+        apisix.dns_resolver = texts(&servers, "apisix.dns_resolver")?;
+    }
     const VALID: &str = "apisix.dns_resolver_valid";
     if let Some(seconds) = rest.text(VALID)? {
         let parsed = seconds.parse();

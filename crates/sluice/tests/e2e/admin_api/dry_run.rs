@@ -24,14 +24,14 @@ fn unusable_plugins() -> Vec<(&'static str, Value, &'static str)> {
         })
     };
     let rag = json!({
-        "embeddings_provider": { "azure_openai": { "endpoint": "nowhere", "api_key": "k" } },
-        "vector_search_provider": { "azure_ai_search": { "endpoint": "http://a.test/", "api_key": "k" } },
+        "embeddings_provider": { "azure_openai": { "endpoint": "nowhere", "api_key": "rag-secret" } },
+        "vector_search_provider": { "azure_ai_search": { "endpoint": "http://a.test/", "api_key": "rag-secret" } },
     });
     let aws = json!({ "comprehend": {
-        "access_key_id": "a", "secret_access_key": "s", "region": "us-east-1", "endpoint": "http://",
+        "access_key_id": "a", "secret_access_key": "aws-secret", "region": "us-east-1", "endpoint": "http://",
     } });
     let aliyun = json!({
-        "endpoint": "nowhere", "region_id": "cn-shanghai", "access_key_id": "a", "access_key_secret": "s",
+        "endpoint": "nowhere", "region_id": "cn-shanghai", "access_key_id": "a", "access_key_secret": "aliyun-secret",
     });
     let no_host = json!({ "weighted_upstreams": [{ "upstream": { "type": "roundrobin", "nodes": { "no host:80": 1 } } }] });
     vec![
