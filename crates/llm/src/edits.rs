@@ -103,6 +103,16 @@ impl BodyPlan {
         Self { steps }
     }
 
+    /// Whether the edits may set a member.
+    #[must_use]
+    pub fn sets(&self, member: &str) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Set(name, _) => **name == *member,
+            Step::Merge { overlay, .. } => overlay.names(member),
+            Step::AskForUsage(_) | Step::Remove(_) => false,
+        })
+    }
+
     /// The body to send. The very bytes of `body` if nothing changes, or if it is not an object.
     ///
     /// # Errors
