@@ -3,7 +3,12 @@
 //! A codec knows its own protocol and the canonical model, and no other protocol. Decoders take what clients and
 //! providers really send, not only what the documents say; encoders write what the official SDKs read.
 
+mod anthropic;
+mod broken;
+mod call_signatures;
+mod claude;
 mod openai_chat;
+mod pieces;
 #[cfg(test)]
 mod testing;
 
@@ -110,6 +115,7 @@ pub(crate) struct ReplyFacts {
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
         Protocol::OpenAiChat => Some(&openai_chat::OpenAiChat),
+        Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
         _ => None,
     }
 }
