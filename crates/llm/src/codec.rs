@@ -8,6 +8,7 @@ mod broken;
 mod call_signatures;
 mod claude;
 mod openai_chat;
+mod openai_completions;
 mod pieces;
 #[cfg(test)]
 mod testing;
@@ -115,6 +116,7 @@ pub(crate) struct ReplyFacts {
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
         Protocol::OpenAiChat => Some(&openai_chat::OpenAiChat),
+        Protocol::OpenAiCompletions => Some(&openai_completions::OpenAiCompletions),
         Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! Whole answers.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{OpenAiChat, value};
@@ -189,6 +190,86 @@ fn clients_of_functions_read_a_function_call() {
         (&choice["finish_reason"], choice["message"].get("tool_calls")),
         (&json!("function_call"), None)
     );
+}
+
+#[test]
+fn custom_tools_that_were_sent_as_functions_are_custom_again() {
+    let body = r#"{"messages":[],"tools":[{"type":"custom","custom":{"name":"f"}}]}"#;
+    for (arguments, input) in [(r#"{"input":"x"}"#, "x"), ("SELECT", "SELECT")] {
+        let shown = shown(&foreign(vec![call(arguments)], StopReason::ToolCalls), body);
+        assert_eq!(
+            shown["choices"][0]["message"]["tool_calls"],
+            json!([{"id": "a", "type": "custom", "custom": {"name": "f", "input": input}}])
+        );
+    }
+}
+
+fn any_answer() -> impl Strategy<Value = ChatAnswer> {
+    let text = || "\\PC{1,12}";
+    let signed = prop::option::of(Just(Signature::new(SignatureOrigin::Anthropic, "s")));
+    let thought = (text(), signed).prop_map(|(text, signature)| {
+        PartKind::Reasoning(Reasoning {
+            text,
+            signature,
+            ..Reasoning::default()
+        })
+    });
+    let called = (0u32..9, text(), any::<bool>())
+        .prop_map(|(name, arguments, is_custom)| (format!("f{name}"), arguments, is_custom));
+    let said = (
+        prop::collection::vec(thought, 0..3),
+        prop::option::of(text().prop_map(PartKind::Text)),
+        prop::option::of(text().prop_map(PartKind::Refusal)),
+        prop::collection::vec(called, 0..3),
+    );
+    said.prop_map(|(thoughts, text, refusal, calls)| {
+        // Without its signature a thought is one with the next.
+        let signed =
+            |kind: &PartKind| matches!(kind, PartKind::Reasoning(thought) if thought.signature.is_some());
+        let last = thoughts.len().saturating_sub(1);
+        let mut parts: Vec<PartKind> = thoughts
+            .into_iter()
+            .enumerate()
+            .filter(|(index, kind)| signed(kind) || *index == last)
+            .map(|(_, kind)| kind)
+            .collect();
+        let stop = if calls.is_empty() {
+            StopReason::Length
+        } else {
+            StopReason::ToolCalls
+        };
+        parts.extend(text);
+        parts.extend(refusal);
+        for (index, (name, arguments, is_custom)) in calls.into_iter().enumerate() {
+            let id = format!("id{index}");
+            parts.push(PartKind::ToolCall(ToolCall {
+                id,
+                name,
+                arguments,
+                is_custom,
+                signature: None,
+            }));
+        }
+        foreign(parts, stop)
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_a_client_reads_is_what_was_said(answer in any_answer()) {
+        let kinds = |answer: &ChatAnswer| -> Vec<PartKind> {
+            answer.choices.iter().flat_map(|choice| &choice.parts).map(|part| part.kind.clone()).collect()
+        };
+        let whole = OpenAiChat.encode_answer(&answer, &facts("{}"));
+        let whole = OpenAiChat.decode_answer(whole.text().as_bytes()).unwrap();
+        prop_assert_eq!(kinds(&whole), kinds(&answer));
+        prop_assert_eq!(whole.choices[0].stop, answer.choices[0].stop);
+        prop_assert_eq!(whole.usage, answer.usage);
+        let streamed = assemble(&OpenAiChat, replayed(&OpenAiChat, facts("{}"), answer.clone()).as_bytes());
+        prop_assert_eq!(kinds(&streamed), kinds(&answer));
+        prop_assert_eq!(streamed.choices[0].stop, answer.choices[0].stop);
+        prop_assert_eq!(streamed.usage, answer.usage);
+    }
 }
 
 #[test]
