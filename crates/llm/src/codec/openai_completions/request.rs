@@ -1,6 +1,6 @@
 //! Requests, read and written.
 
-use super::super::openai_chat::{Body, sampling, stop, stream, stream_options};
+use super::super::openai_chat::{Body, end_user, sampling, stop, stream, stream_options};
 use super::prompt;
 use crate::chat::{ChatRequest, Drops, Extension, Fields, Json, Part, PartKind, Role, Turn, Unsayable};
 use crate::codec::{Ask, TargetRules};
@@ -54,7 +54,7 @@ pub(super) fn encode(
     body.put("model", request.model.as_deref().unwrap_or(target.model));
     body.put("prompt", &prompt);
     body.put_some("max_tokens", request.sampling.max_tokens);
-    sampling(&request.sampling, &mut body);
+    sampling(request, &mut body);
     if request.extension.protocol() == HERE {
         body.put_some("top_k", request.sampling.top_k.as_ref());
     } else {
@@ -63,7 +63,7 @@ pub(super) fn encode(
     if request.sampling.logprobs == Some(true) {
         body.put("logprobs", &request.sampling.top_logprobs.unwrap_or_default());
     }
-    body.put_some("user", request.end_user.as_ref());
+    end_user(request, &mut body);
     stream(request, &mut body);
     for (is_there, name) in [
         (!request.tools.is_empty(), "tools"),

@@ -277,6 +277,28 @@ fn thinking_in_words() {
 }
 
 #[test]
+fn what_openai_refuses_of_others() {
+    let mut request = request(Vec::new());
+    request.sampling.stop = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
+    request.sampling.temperature = Some(0.into());
+    request.sampling.top_p = Some(1.into());
+    request.sampling.top_logprobs = Some(2);
+    request.end_user = Some("u".repeat(100));
+    let (sent, drops) = encode_for(&request, &NONE, "gpt-5-mini").unwrap();
+    assert_eq!(sent["stop"], json!(["a", "b", "c", "d"]));
+    assert_eq!(sent["logprobs"], json!(true));
+    assert_eq!(sent["user"].as_str().map(str::len), Some(64));
+    assert_eq!((sent.get("temperature"), sent.get("top_p")), (None, None));
+    assert_eq!(drops, ["temperature", "stop"]);
+    let (sent, drops) = encode_for(&request, &COMPATIBLE, "gpt-5-mini").unwrap();
+    assert_eq!(
+        (&sent["temperature"], sent["stop"].as_array().map(Vec::len)),
+        (&json!(0), Some(5))
+    );
+    assert!(drops.is_empty());
+}
+
+#[test]
 fn the_default_format_goes_without_saying() {
     let mut request = request(Vec::new());
     request.format = Some(OutputFormat::Text);
