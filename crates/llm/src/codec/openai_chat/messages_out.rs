@@ -102,21 +102,12 @@ impl Messages<'_, '_, '_> {
     fn content(&mut self, parts: &[&Part]) -> Result<Option<Json>, Unsayable> {
         let is_plain = |part: &&Part| {
             matches!(part.kind, PartKind::Text(_))
-                && part.cache.is_none()
+                && self.mark(part).is_none()
                 && part.extension.members(HERE).is_empty()
         };
         let joins = parts.len() == 1 || !self.body.is_openai();
         if joins && !parts.is_empty() && parts.iter().all(is_plain) {
-            let texts = parts.iter().filter_map(|part| match &part.kind {
-                PartKind::Text(text) => Some(text.as_str()),
-                _ => None,
-            });
-            let texts: Vec<&str> = texts.collect();
-            for part in parts {
-                part.extension
-                    .drop_unless(HERE, "messages.content.", self.body.drops);
-            }
-            return Ok(Some(Json::of(&texts.join(APART))));
+            return Ok(self.joined(parts));
         }
         let mut list = Vec::new();
         for (index, part) in parts.iter().enumerate() {
@@ -128,12 +119,26 @@ impl Messages<'_, '_, '_> {
         Ok((!list.is_empty()).then(|| Json::of(&list)))
     }
 
+    /// Plain texts as one; `None` if they say nothing.
+    fn joined(&mut self, parts: &[&Part]) -> Option<Json> {
+        let mut texts: Vec<&str> = Vec::new();
+        for part in parts {
+            part.extension
+                .drop_unless(HERE, "messages.content.", self.body.drops);
+            self.note_mark(part);
+            match &part.kind {
+                PartKind::Text(text) if is_said(text, part) => texts.push(text),
+                _ => {}
+            }
+        }
+        (!texts.is_empty()).then(|| Json::of(&texts.join(APART)))
+    }
+
     fn part(&mut self, part: &Part) -> Result<Option<Json>, Unsayable> {
         let is_own = part.extension.protocol() == HERE;
         let text = |text: &str| Object::new().set("type", "text").set("text", text);
         let (member, object) = match &part.kind {
-            // An empty text says nothing, and some servers refuse it.
-            PartKind::Text(said) if said.is_empty() && !is_own => return Ok(None),
+            PartKind::Text(said) if !is_said(said, part) => return Ok(None),
             PartKind::Text(said) => ("", text(said)),
             PartKind::Refusal(said) => ("", Object::new().set("type", "refusal").set("refusal", said)),
             PartKind::Media(media) => match media_out::plain_text(media) {
@@ -163,33 +168,41 @@ impl Messages<'_, '_, '_> {
         Ok(Some(object.finish()))
     }
 
-    /// Adds the mark up to which the prompt is to be cached: OpenRouter takes Anthropic's; OpenAI has one of its own,
-    /// which only its newest models take, so that it is sent only for those who asked for it in that form.
+    /// Adds the mark up to which the prompt is to be cached, or notes that it cannot be said.
     fn marked(&mut self, object: Object, part: &Part) -> Object {
-        let Some(mark) = part.cache else { return object };
+        self.note_mark(part);
+        match self.mark(part) {
+            Some((name, mark)) => object.set(name, &mark),
+            None => object,
+        }
+    }
+
+    /// How a part is marked: OpenRouter takes Anthropic's mark; OpenAI has one of its own, which only its newest models
+    /// take, so that it is sent only for those who asked for it in that form.
+    fn mark(&self, part: &Part) -> Option<(&'static str, Json)> {
+        let mark = part.cache?;
         if self.body.quirks.reasoning_back == ReasoningBack::Details {
             let ttl = mark.ttl.filter(|ttl| *ttl >= 3600).map(|_| "1h");
-            let control = Object::new()
-                .set("type", "ephemeral")
-                .set_some("ttl", ttl)
-                .finish();
-            return object.set("cache_control", &control);
+            let control = Object::new().set("type", "ephemeral").set_some("ttl", ttl);
+            return Some(("cache_control", control.finish()));
         }
         let origin = part.extension.protocol();
-        if self.body.is_openai() && matches!(origin, Protocol::OpenAiChat | Protocol::OpenAiResponses) {
+        let is_kin = matches!(origin, Protocol::OpenAiChat | Protocol::OpenAiResponses);
+        (self.body.is_openai() && is_kin).then(|| {
             let ttl = mark.ttl.map(lifetime);
-            let point = Object::new()
-                .set("mode", "explicit")
-                .set_some("ttl", ttl)
-                .finish();
-            return object.set("prompt_cache_breakpoint", &point);
+            let point = Object::new().set("mode", "explicit").set_some("ttl", ttl);
+            ("prompt_cache_breakpoint", point.finish())
+        })
+    }
+
+    fn note_mark(&mut self, part: &Part) {
+        if part.cache.is_some() && self.mark(part).is_none() {
+            self.body.drops.note(match part.extension.protocol() {
+                Protocol::AnthropicMessages => "cache_control",
+                Protocol::BedrockConverse => "cachePoint",
+                _ => "prompt_cache_breakpoint",
+            });
         }
-        self.body.drops.note(match origin {
-            Protocol::AnthropicMessages => "cache_control",
-            Protocol::BedrockConverse => "cachePoint",
-            _ => "prompt_cache_breakpoint",
-        });
-        object
     }
 
     fn assistant(&mut self, turn: &Turn, parts: &[&Part]) -> Result<(), Unsayable> {
@@ -199,8 +212,8 @@ impl Messages<'_, '_, '_> {
         let mut calls = Vec::new();
         for part in parts {
             match &part.kind {
-                PartKind::Text(text) if text.is_empty() && !is_own => {}
-                PartKind::Text(_) => said.push(part),
+                PartKind::Text(text) if is_said(text, part) => said.push(part),
+                PartKind::Text(_) => {}
                 PartKind::Refusal(_) => refusals.push(part),
                 PartKind::ToolCall(call) => calls.extend(self.call(part, call)),
                 PartKind::Media(_) if !is_own => {
@@ -384,6 +397,11 @@ impl Messages<'_, '_, '_> {
                 .push(Object::new().set("role", "user").set("content", &parts).finish());
         }
     }
+}
+
+/// Whether a text is sent: an empty one says nothing, and some servers refuse it, but an OpenAI client may mean it.
+fn is_said(text: &str, part: &Part) -> bool {
+    !text.is_empty() || part.extension.protocol() == HERE
 }
 
 fn refusal(part: &Part) -> Option<&str> {
