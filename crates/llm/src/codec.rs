@@ -3,6 +3,7 @@
 //! A codec knows its own protocol and the canonical model, and no other protocol. Decoders take what clients and
 //! providers really send, not only what the documents say; encoders write what the official SDKs read.
 
+mod openai_responses;
 #[cfg(test)]
 mod testing;
 
@@ -108,6 +109,7 @@ pub(crate) struct ReplyFacts {
 /// The codec of a chat protocol; `None` for protocols that are no chat.
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
+        Protocol::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         _ => None,
     }
 }
