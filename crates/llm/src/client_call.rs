@@ -137,10 +137,7 @@ mod tests {
             (Protocol::GeminiGenerate, named("gemini-2.5-pro"), Some(false))
         );
         assert_eq!(read("/api/chat", None), (Protocol::OllamaChat, None, None));
-        assert_eq!(
-            read("/v1/moderations", None),
-            (Protocol::Passthrough, None, None)
-        );
+        assert_eq!(read("/v1/moderations", None), (Protocol::Passthrough, None, None));
         assert!(!ClientCall::of("/v1beta/models/g:streamGenerateContent", Some("key=alt=sse")).is_sse);
     }
 }

@@ -8,11 +8,11 @@ use http::StatusCode;
 use thiserror::Error;
 
 pub use self::anthropic_openai::{AnthropicStream, AnthropicToChat, StreamOutcome};
-use crate::translate::{ChatStream, ChatTranslation};
 pub use self::embeddings_predict::EmbeddingsToPredict;
 pub(crate) use self::embeddings_predict::Prediction;
 use crate::provider::Carriage;
 use crate::request::RequestView;
+use crate::translate::{ChatStream, ChatTranslation};
 
 /// Why a request is not converted. Shown to the client as `error_msg` with status 400. Indexes count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -256,7 +256,11 @@ impl Provider {
         if protocol == Protocol::Passthrough {
             return Ok(Carriage::Passthrough);
         }
-        let offered = if self.native.is_empty() { self.endpoints } else { self.native };
+        let offered = if self.native.is_empty() {
+            self.endpoints
+        } else {
+            self.native
+        };
         if let Some(endpoint) = offered.iter().find(|endpoint| endpoint.protocol == protocol) {
             return Ok(Carriage::Same(endpoint));
         }
@@ -266,7 +270,9 @@ impl Provider {
             return Ok(Carriage::Translated(endpoint));
         }
         if protocol == Protocol::OpenAiEmbeddings
-            && let Some(endpoint) = offered.iter().find(|endpoint| endpoint.protocol == Protocol::VertexPredict)
+            && let Some(endpoint) = offered
+                .iter()
+                .find(|endpoint| endpoint.protocol == Protocol::VertexPredict)
         {
             return Ok(Carriage::EmbeddingsToPredict(endpoint));
         }
@@ -282,7 +288,11 @@ impl Provider {
         if protocol == Protocol::Passthrough {
             return Ok(Carriage::Passthrough);
         }
-        let offered = |protocol| self.endpoints.iter().find(|endpoint| endpoint.protocol == protocol);
+        let offered = |protocol| {
+            self.endpoints
+                .iter()
+                .find(|endpoint| endpoint.protocol == protocol)
+        };
         if let Some(endpoint) = offered(protocol) {
             return Ok(Carriage::Same(endpoint));
         }

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-pub use self::stream::ChatStream;
 use self::names::Names;
+pub use self::stream::ChatStream;
 use crate::chat::{ChatAnswer, Drops, Unsayable};
 use crate::client_call::ClientCall;
 use crate::codec::{Ask, ChatCodec, ReplyFacts, TargetRules, codec};

@@ -4,15 +4,15 @@
 //! the items were cut is [kept](crate::chat::Extension::keep) with the parts. Text parts that follow each other are one
 //! message unless they were several.
 
+mod answer_in;
+mod answer_out;
 mod content;
+mod envelope;
 mod items_in;
 mod items_out;
 mod marks;
 mod opaque;
 mod output;
-mod answer_in;
-mod answer_out;
-mod envelope;
 mod request_in;
 mod request_out;
 mod stream_in;

@@ -96,7 +96,13 @@ impl Names {
         }
         let mut fitted: String = name
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+                    c
+                } else {
+                    '_'
+                }
+            })
             .collect();
         if starts_badly(&fitted, target) {
             fitted.insert(0, '_');
@@ -132,10 +138,7 @@ fn fit_id(id: &mut String, ids: CallIds) {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let (fits, length) = match ids {
         CallIds::Any => (true, 0),
-        CallIds::Word => (
-            !id.is_empty() && id.len() <= ID_MAX && id.bytes().all(word),
-            32,
-        ),
+        CallIds::Word => (!id.is_empty() && id.len() <= ID_MAX && id.bytes().all(word), 32),
         CallIds::Nine => (
             id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             9,

@@ -20,7 +20,11 @@ pub struct ChatStream {
 }
 
 impl ChatStream {
-    pub(super) fn new(decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>, names: Names) -> Self {
+    pub(super) fn new(
+        decoder: Box<dyn StreamDecoder>,
+        encoder: Box<dyn StreamEncoder>,
+        names: Names,
+    ) -> Self {
         Self {
             decoder,
             encoder,

@@ -6,7 +6,9 @@ use serde_json::value::RawValue;
 use super::PROTOCOL;
 use super::items_in::{self, Item};
 use super::marks;
-use crate::chat::{ChatAnswer, Choice, Extension, Fields, Json, Object, Part, PartKind, StopReason, array, items};
+use crate::chat::{
+    ChatAnswer, Choice, Extension, Fields, Json, Object, Part, PartKind, StopReason, array, items,
+};
 use crate::convert::AnswerError;
 use crate::lenient::{Count, Text};
 use crate::usage::{ResponsesUsage, Usage};
@@ -16,8 +18,7 @@ use crate::usage::{ResponsesUsage, Usage};
 /// # Errors
 /// [`AnswerError`] if it is none, or one that is still being made.
 pub(super) fn read(body: &[u8]) -> Result<ChatAnswer, AnswerError> {
-    let mut fields =
-        Fields::from_slice(body).map_err(|_| AnswerError::Unreadable("it is no JSON object"))?;
+    let mut fields = Fields::from_slice(body).map_err(|_| AnswerError::Unreadable("it is no JSON object"))?;
     let Some(output) = fields.raw("output") else {
         return Err(AnswerError::Unreadable(match fields.peek("error") {
             Some(_) => "it is an error",
@@ -31,7 +32,9 @@ pub(super) fn read(body: &[u8]) -> Result<ChatAnswer, AnswerError> {
         return Err(AnswerError::Unreadable("it is not finished"));
     }
     let reason = fields.raw("incomplete_details").and_then(incomplete_reason);
-    let calls_tools = parts.iter().any(|part| matches!(part.kind, PartKind::ToolCall(_)));
+    let calls_tools = parts
+        .iter()
+        .any(|part| matches!(part.kind, PartKind::ToolCall(_)));
     let stop = stop_reason(status.as_deref().unwrap_or("completed"), reason.as_deref());
     let choice = Choice {
         logprobs: logprobs(&parts),
@@ -75,7 +78,8 @@ fn read_output(output: &[&RawValue]) -> Result<Vec<Part>, AnswerError> {
     let mut parts = Vec::new();
     let mut signatures = Vec::new();
     for item in output {
-        let item = items_in::read(item).map_err(|_| AnswerError::Unreadable("an output item is malformed"))?;
+        let item =
+            items_in::read(item).map_err(|_| AnswerError::Unreadable("an output item is malformed"))?;
         match item {
             Item::Message { parts: more, .. } => parts.extend(more),
             Item::Said(part) | Item::Other(part) => parts.push(part),

@@ -7,7 +7,8 @@ use super::PROTOCOL;
 use super::items_out::Target;
 use super::marks;
 use crate::chat::{
-    CacheMark, Extension, Fields, Json, Media, MediaKind, Object, Part, PartKind, Role, Source, Unsayable, items,
+    CacheMark, Extension, Fields, Json, Media, MediaKind, Object, Part, PartKind, Role, Source, Unsayable,
+    items,
 };
 use crate::protocol::Protocol;
 
@@ -31,7 +32,11 @@ pub(super) fn read(content: &RawValue, role: Role) -> Result<Vec<Part>, Unsayabl
 
 /// The usual type of text of a role.
 fn text_type(role: Role) -> &'static str {
-    if role == Role::Assistant { "output_text" } else { "input_text" }
+    if role == Role::Assistant {
+        "output_text"
+    } else {
+        "input_text"
+    }
 }
 
 fn read_part(json: &RawValue, role: Role) -> Result<Part, Unsayable> {
@@ -49,10 +54,18 @@ fn read_part(json: &RawValue, role: Role) -> Result<Part, Unsayable> {
         "input_image" => PartKind::Media(read_image(&mut fields, &mut kept)?),
         "input_file" => PartKind::Media(read_file(&mut fields, &mut kept)?),
         "input_audio" => PartKind::Media(read_audio(&mut fields, &mut kept)?),
-        _ => return Ok(Part::new(PartKind::Foreign, Fields::read(json)?.into_extension(PROTOCOL))),
+        _ => {
+            return Ok(Part::new(
+                PartKind::Foreign,
+                Fields::read(json)?.into_extension(PROTOCOL),
+            ));
+        }
     };
     for (name, mark) in [("annotations", marks::ANNOTATIONS), ("logprobs", marks::LOGPROBS)] {
-        if fields.peek(name).is_some_and(|list| items(list).is_some_and(|list| list.is_empty())) {
+        if fields
+            .peek(name)
+            .is_some_and(|list| items(list).is_some_and(|list| list.is_empty()))
+        {
             fields.raw(name);
             marks::keep_flag(&mut kept, mark);
         }
@@ -119,7 +132,11 @@ fn read_file(fields: &mut Fields<'_>, kept: &mut Extension) -> Result<Media, Uns
         let message = "`file_data`, `file_url` or `file_id` is required";
         return Err(Unsayable::at("file_data", message));
     };
-    Ok(Media { detail, name, ..media })
+    Ok(Media {
+        detail,
+        name,
+        ..media
+    })
 }
 
 fn read_audio(fields: &mut Fields<'_>, kept: &mut Extension) -> Result<Media, Unsayable> {
@@ -142,7 +159,10 @@ fn from_url(kind: MediaKind, url: &str, kept: &mut Extension) -> Media {
     let media = Media::from_url(kind, url);
     let is_plain = match url.split_once(',') {
         Some((meta, _)) if meta.starts_with("data:") => {
-            media.media_type.as_ref().is_some_and(|told| meta.len() == told.len() + "data:;base64".len())
+            media
+                .media_type
+                .as_ref()
+                .is_some_and(|told| meta.len() == told.len() + "data:;base64".len())
                 && meta.ends_with(";base64")
         }
         _ => true,
@@ -308,7 +328,10 @@ fn write_cache_mark(object: &mut Object, part: &Part, target: &mut Target<'_>) {
         let named = LIFETIMES.iter().find(|(_, seconds)| *seconds >= asked);
         named.map_or("12h", |(name, _)| name)
     });
-    let value = Object::new().set("mode", "explicit").set_some("ttl", ttl).finish();
+    let value = Object::new()
+        .set("mode", "explicit")
+        .set_some("ttl", ttl)
+        .finish();
     object.put("prompt_cache_breakpoint", &value);
 }
 
@@ -320,7 +343,9 @@ fn takes_cache_marks(model: &str) -> bool {
     };
     let digits = |text: &str| -> u32 {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        text.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        text.get(..end)
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or(0)
     };
     let minor = version.split_once('.').map_or(0, |(_, minor)| digits(minor));
     (digits(version), minor) >= (5, 6)

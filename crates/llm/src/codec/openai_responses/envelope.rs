@@ -89,7 +89,11 @@ impl Envelope {
             model.clone_into(&mut self.model);
         }
         // The error is part of what differs.
-        for (name, value) in extension.members(PROTOCOL).iter().filter(|(name, _)| name != "error") {
+        for (name, value) in extension
+            .members(PROTOCOL)
+            .iter()
+            .filter(|(name, _)| name != "error")
+        {
             self.set(name, value.clone());
         }
     }
@@ -173,9 +177,10 @@ pub(super) fn usage(usage: &Usage) -> Json {
         .set("cached_tokens", &usage.cache_read)
         .set("cache_write_tokens", &(usage.cache_write + usage.cache_write_1h))
         .set_some("audio_tokens", Some(usage.audio_input).filter(|count| *count > 0));
-    let output = Object::new()
-        .set("reasoning_tokens", &usage.reasoning)
-        .set_some("audio_tokens", Some(usage.audio_output).filter(|count| *count > 0));
+    let output = Object::new().set("reasoning_tokens", &usage.reasoning).set_some(
+        "audio_tokens",
+        Some(usage.audio_output).filter(|count| *count > 0),
+    );
     Object::new()
         .set("input_tokens", &usage.total_input())
         .set("input_tokens_details", &input.finish())
@@ -199,7 +204,9 @@ pub(super) struct KnownTool {
 /// The tools of a request.
 pub(super) fn tool_table(request: &Fields<'_>) -> ToolTable {
     let list: Option<Vec<&RawValue>> = request.peek("tools").and_then(crate::chat::items);
-    let tools = list.and_then(|list| tools_in::read(&list).ok()).unwrap_or_default();
+    let tools = list
+        .and_then(|list| tools_in::read(&list).ok())
+        .unwrap_or_default();
     tools.iter().filter_map(known).collect()
 }
 
@@ -213,7 +220,10 @@ fn known(tool: &Tool) -> Option<(String, KnownTool)> {
     let namespace = namespace.and_then(|members| members.read::<Namespace>());
     let is_custom = matches!(tool.kind, ToolKind::Custom { .. });
     let flat = tool.name()?;
-    let name = tool.extension.kept(PROTOCOL, marks::NAME).and_then(|name| name.read());
+    let name = tool
+        .extension
+        .kept(PROTOCOL, marks::NAME)
+        .and_then(|name| name.read());
     (is_custom || namespace.is_some()).then(|| {
         let known = KnownTool {
             name: name.unwrap_or_else(|| flat.to_owned()),

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::PROTOCOL;
 use super::content;
 use super::marks;
 use super::opaque::Opaque;
 use super::tools_in::flat_name;
-use super::PROTOCOL;
 use crate::chat::{
     Extension, Fields, Json, Part, PartKind, Reasoning, Role, Signature, ToolCall, ToolResult, Turn,
     Unsayable, items,
@@ -100,7 +100,11 @@ pub(super) fn read(json: &RawValue) -> Result<Item, Unsayable> {
         Some(kind) => {
             let is_said = is_said(kind);
             let part = whole(json)?;
-            Ok(if is_said { Item::Said(part) } else { Item::Other(part) })
+            Ok(if is_said {
+                Item::Said(part)
+            } else {
+                Item::Other(part)
+            })
         }
     }
 }
@@ -142,7 +146,9 @@ fn message(mut fields: Fields<'_>) -> Result<Item, Unsayable> {
         None => return Err(Unsayable::at("content", "`content` is required")),
     };
     let mut extension = Extension::of(PROTOCOL);
-    let first = parts.first_mut().map_or(&mut extension, |part| &mut part.extension);
+    let first = parts
+        .first_mut()
+        .map_or(&mut extension, |part| &mut part.extension);
     marks::keep_item(first, &mut fields);
     marks::push_rest(first, marks::MESSAGE, fields);
     Ok(Item::Message {

@@ -146,7 +146,11 @@ fn note_foreign(part: &Part, drops: &mut Drops) {
 /// A thought that the provider knows again: one that it signed, or one of its own items. Others are left out.
 fn reasoning(part: &Part, thought: &Reasoning, drops: &mut Drops) -> Option<Json> {
     let is_foreign = |origin| origin != SignatureOrigin::OpenAi;
-    if thought.signature.as_ref().is_some_and(|signature| is_foreign(signature.origin)) {
+    if thought
+        .signature
+        .as_ref()
+        .is_some_and(|signature| is_foreign(signature.origin))
+    {
         drops.note("reasoning");
         return None;
     }
@@ -162,7 +166,10 @@ fn reasoning(part: &Part, thought: &Reasoning, drops: &mut Drops) -> Option<Json
         .set("type", "reasoning")
         .set_some("id", thought.id.as_ref())
         .set("summary", &summary)
-        .set("encrypted_content", &opaque::thought(signature, thought.is_redacted));
+        .set(
+            "encrypted_content",
+            &opaque::thought(signature, thought.is_redacted),
+        );
     Some(item.finish())
 }
 

@@ -9,7 +9,7 @@ use crate::chat::{Extension, Fields, Json, Object};
 pub(super) const ITEM: &str = "item";
 /// The content was a string and no list.
 pub(super) const STRING: &str = "string";
-/// The whole input was a string.
+/// The whole input was a string, or an empty list.
 pub(super) const INPUT: &str = "input";
 /// The turn stood in `instructions`.
 pub(super) const INSTRUCTIONS: &str = "instructions";

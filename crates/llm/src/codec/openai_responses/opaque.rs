@@ -11,10 +11,7 @@ const CALL: &str = "sluice-call:";
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Opaque {
     /// The signature of the thought that it stands with.
-    Thought {
-        signature: Signature,
-        is_redacted: bool,
-    },
+    Thought { signature: Signature, is_redacted: bool },
     /// The signature of the call with that id.
     Call { call_id: String, signature: Signature },
 }

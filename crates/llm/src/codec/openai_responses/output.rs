@@ -7,8 +7,8 @@ use super::envelope::ToolTable;
 use super::marks;
 use super::opaque;
 use crate::chat::{
-    Choice, Extension, Json, Media, MediaKind, Object, Part, PartKind, Reasoning, Source, StopReason, ToolCall,
-    array,
+    Choice, Extension, Json, Media, MediaKind, Object, Part, PartKind, Reasoning, Source, StopReason,
+    ToolCall, array,
 };
 
 /// An item of the output.
@@ -134,7 +134,11 @@ impl Thought {
 
 /// A part of a summary or of the content of a thought.
 pub(super) fn text_part(is_summary: bool, text: &str) -> Json {
-    let kind = if is_summary { "summary_text" } else { "reasoning_text" };
+    let kind = if is_summary {
+        "summary_text"
+    } else {
+        "reasoning_text"
+    };
     Object::new().set("type", kind).set("text", text).finish()
 }
 
@@ -213,7 +217,11 @@ pub(super) fn outputs(choice: &Choice, id: &str, tools: &ToolTable) -> Vec<Json>
     );
     let last = builder.items.len().saturating_sub(1);
     let json = |(index, (output, status)): (usize, (Output, Option<String>))| {
-        let usual = if is_cut && index == last { "incomplete" } else { "completed" };
+        let usual = if is_cut && index == last {
+            "incomplete"
+        } else {
+            "completed"
+        };
         output.json(status.as_deref().unwrap_or(usual))
     };
     builder.items.into_iter().enumerate().map(json).collect()

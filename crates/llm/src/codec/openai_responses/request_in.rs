@@ -31,6 +31,12 @@ pub(super) fn read(body: &[u8], ask: &Ask<'_>) -> Result<ChatRequest, Unsayable>
     };
     let is_stream: Option<bool> = fields.take("stream")?;
     request.stream = ask.stream.or(is_stream).unwrap_or(false);
+    if fields
+        .peek("input")
+        .is_some_and(|input| items(input).is_some_and(|list| list.is_empty()))
+    {
+        marks::keep_flag(&mut request.extension, marks::INPUT);
+    }
     request.turns = read_turns(&mut fields)?;
     request.tools = match fields.items("tools")? {
         Some(list) => tools_in::read(&list)?,
@@ -53,7 +59,9 @@ pub(super) fn read(body: &[u8], ask: &Ask<'_>) -> Result<ChatRequest, Unsayable>
 fn refuse_stored(fields: &Fields<'_>) -> Result<(), Unsayable> {
     for name in ["conversation", "prompt"] {
         if fields.peek(name).is_some() {
-            let message = format!("`{name}` is stored with OpenAI, and another provider answers; send the content itself");
+            let message = format!(
+                "`{name}` is stored with OpenAI, and another provider answers; send the content itself"
+            );
             return Err(Unsayable::at(name, message));
         }
     }
@@ -94,8 +102,8 @@ fn text_turn(role: Role, text: String) -> Turn {
 
 fn read_tool_choice(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), Unsayable> {
     if let Some(json) = fields.raw("tool_choice") {
-        request.tool_choice = tools_in::read_choice(json, &request.tools)
-            .map_err(|error| error.within("tool_choice"))?;
+        request.tool_choice =
+            tools_in::read_choice(json, &request.tools).map_err(|error| error.within("tool_choice"))?;
         if request.tool_choice.is_none() {
             request.extension.push("tool_choice", Json::from(json));
         }
@@ -108,8 +116,8 @@ fn read_text(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), U
         return Ok(());
     };
     if let Some(json) = text.raw("format") {
-        request.format = read_format(json, &mut request.extension)
-            .map_err(|error| error.within("text.format"))?;
+        request.format =
+            read_format(json, &mut request.extension).map_err(|error| error.within("text.format"))?;
     }
     marks::push_rest(&mut request.extension, "text.", text);
     Ok(())

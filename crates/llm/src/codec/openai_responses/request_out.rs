@@ -83,6 +83,9 @@ impl Body<'_> {
             .filter(|turn| instructions.is_none() || !is_instructions(turn))
             .peekable();
         let Some(first) = turns.next() else {
+            if marks::has(&request.extension, marks::INPUT) {
+                self.put("input", &[(); 0]);
+            }
             return Ok(());
         };
         if turns.peek().is_none()
@@ -174,7 +177,11 @@ impl Body<'_> {
             .extension
             .get(Protocol::OpenAiChat, "safety_identifier")
             .is_some();
-        let name = if is_user || is_named { "user" } else { "safety_identifier" };
+        let name = if is_user || is_named {
+            "user"
+        } else {
+            "safety_identifier"
+        };
         self.put_some(name, request.end_user.as_ref());
     }
 

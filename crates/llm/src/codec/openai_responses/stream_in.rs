@@ -119,7 +119,10 @@ impl Decoder {
 }
 
 fn too_long() -> PublicError {
-    PublicError::new(ErrorKind::Upstream, "an event of the provider's answer is too long")
+    PublicError::new(
+        ErrorKind::Upstream,
+        "an event of the provider's answer is too long",
+    )
 }
 
 /// The events of an answer that is no stream.
@@ -130,8 +133,10 @@ fn whole(body: &[u8]) -> Vec<ChatEvent> {
             Some(error) => vec![ChatEvent::Error(error)],
             None => replay(answer),
         },
-        Err(error) => vec![ChatEvent::Error(failure::of_body(body).unwrap_or_else(|| {
-            PublicError::new(ErrorKind::Upstream, error.to_string())
-        }))],
+        Err(error) => {
+            vec![ChatEvent::Error(failure::of_body(body).unwrap_or_else(|| {
+                PublicError::new(ErrorKind::Upstream, error.to_string())
+            }))]
+        }
     }
 }

@@ -321,7 +321,8 @@ impl Encoder {
         call.arguments.push_str(more);
         if !is_wrapped && !more.is_empty() {
             let name = frames::call_delta(call.is_custom);
-            self.frames.delta(name, frames::At::item(&call.id, item), more, None, out);
+            self.frames
+                .delta(name, frames::At::item(&call.id, item), more, None, out);
         }
     }
 
@@ -364,7 +365,8 @@ impl Encoder {
         }
         let at = frames::At::content(&message.id, item, content);
         self.frames.content_done(at, part, out);
-        self.frames.part("response.content_part.done", at, &part.json(), out);
+        self.frames
+            .part("response.content_part.done", at, &part.json(), out);
         if is_last && !is_open {
             self.done(item, "completed", out);
         }
@@ -394,13 +396,7 @@ impl Encoder {
         self.done(item, "completed", out);
     }
 
-    fn end_call(
-        &mut self,
-        item: usize,
-        signature: Option<&Signature>,
-        is_wrapped: bool,
-        out: &mut BytesMut,
-    ) {
+    fn end_call(&mut self, item: usize, signature: Option<&Signature>, is_wrapped: bool, out: &mut BytesMut) {
         let Some(Slot {
             output: Output::Call(call),
             ..
@@ -524,7 +520,9 @@ impl StreamEncoder for Encoder {
             } => self.delta(part, delta, out),
             ChatEvent::PartEnd { choice: 0, part } => self.part_end(part, out),
             ChatEvent::Logprobs { choice: 0, logprobs } => self.logprobs.extend(token_logprobs(&logprobs)),
-            ChatEvent::Stop { choice: 0, reason, .. } => {
+            ChatEvent::Stop {
+                choice: 0, reason, ..
+            } => {
                 self.stop = reason;
                 self.close_message(out);
             }

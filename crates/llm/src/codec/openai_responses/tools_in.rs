@@ -16,7 +16,9 @@ pub(super) fn read(list: &[&RawValue]) -> Result<Vec<Tool>, Unsayable> {
     let mut tools = Vec::with_capacity(list.len());
     for (index, json) in list.iter().enumerate() {
         let at = |error: Unsayable| error.within(&format!("tools[{index}]"));
-        let kind: String = Fields::read(json).and_then(|mut fields| fields.need("type")).map_err(at)?;
+        let kind: String = Fields::read(json)
+            .and_then(|mut fields| fields.need("type"))
+            .map_err(at)?;
         match kind.as_str() {
             "function" | "custom" => tools.push(read_tool(json, None).map_err(at)?),
             "namespace" => read_namespace(json, &mut tools).map_err(at)?,
@@ -44,7 +46,9 @@ fn read_namespace(json: &RawValue, tools: &mut Vec<Tool>) -> Result<(), Unsayabl
     }
     let name: String = serde_json::from_str(fields.peek("name").map_or("null", RawValue::get))
         .map_err(|_| Unsayable::at("name", "`name` is required"))?;
-    let members = Object::new().extend(&fields.into_extension(PROTOCOL), PROTOCOL).finish();
+    let members = Object::new()
+        .extend(&fields.into_extension(PROTOCOL), PROTOCOL)
+        .finish();
     for (index, json) in inner.into_iter().enumerate() {
         let tool = read_tool(json, Some((&name, &members)));
         tools.push(tool.map_err(|error| error.within(&format!("tools[{index}]")))?);
@@ -78,7 +82,12 @@ fn read_tool(json: &RawValue, namespace: Option<(&str, &Json)>) -> Result<Tool, 
             description,
             format: fields.raw("format").map(nested_format).transpose()?,
         },
-        _ => return Err(Unsayable::at("type", "a namespace holds tools of type function and custom")),
+        _ => {
+            return Err(Unsayable::at(
+                "type",
+                "a namespace holds tools of type function and custom",
+            ));
+        }
     };
     marks::push_rest(&mut extension, "", fields);
     Ok(Tool {
@@ -122,11 +131,16 @@ pub(super) fn read_choice(json: &RawValue, tools: &[Tool]) -> Result<Option<Tool
         "allowed_tools" => {
             let mode: String = fields.need("mode")?;
             let allowed = fields.raw("tools").and_then(items).unwrap_or_default();
-            let names: Option<Vec<_>> = allowed.into_iter().map(|tool| allowed_name(tool, tools)).collect();
-            Ok(names.filter(|_| fields.is_empty()).map(|names| ToolChoice::Allowed {
-                required: mode == "required",
-                names,
-            }))
+            let names: Option<Vec<_>> = allowed
+                .into_iter()
+                .map(|tool| allowed_name(tool, tools))
+                .collect();
+            Ok(names
+                .filter(|_| fields.is_empty())
+                .map(|names| ToolChoice::Allowed {
+                    required: mode == "required",
+                    names,
+                }))
         }
         _ => Ok(None),
     }

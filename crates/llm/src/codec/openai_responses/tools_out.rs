@@ -3,8 +3,7 @@
 use super::PROTOCOL;
 use super::items_out::Target;
 use super::marks;
-use crate::chat::{Extension, Fields, Json, Object, Tool, ToolChoice, ToolKind, array};
-use crate::protocol::Protocol;
+use crate::chat::{Json, Object, Tool, ToolChoice, ToolKind, array};
 
 /// Writes `tools`. Tools of one namespace that stand together are put into it again. Built-in tools of other protocols
 /// are left out unless this one has the same.

@@ -20,7 +20,10 @@ pub(super) fn of_error(error: Option<&RawValue>) -> PublicError {
 
 /// The error of a whole answer that failed.
 pub(super) fn of_answer(answer: &ChatAnswer) -> Option<PublicError> {
-    let failed = answer.choices.iter().any(|choice| choice.stop == StopReason::Failed);
+    let failed = answer
+        .choices
+        .iter()
+        .any(|choice| choice.stop == StopReason::Failed);
     failed.then(|| {
         let error = answer.extension.get(PROTOCOL, "error");
         let body = Object::new().set("error", &error).into_text();

@@ -13,7 +13,11 @@ impl Halves {
     pub(super) fn read(&mut self, delta: &RawValue) -> String {
         let json = delta.get();
         let Some(inner) = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) else {
-            return if json == "null" { String::new() } else { json.to_owned() };
+            return if json == "null" {
+                String::new()
+            } else {
+                json.to_owned()
+            };
         };
         if self.first.is_empty()
             && let Ok(text) = serde_json::from_str(json)
@@ -58,6 +62,9 @@ mod tests {
         assert_eq!(read(&[r#""a\ud83c""#, r#""\udf89b""#]), ["a", "🎉b"]);
         assert_eq!(read(&[r#""\ud83c""#, r#""""#, r#""\udf89""#]).concat(), "🎉");
         assert_eq!(read(&[r#""a\\ud83c""#]), ["a\\ud83c"]);
-        assert_eq!(read(&[r#""\ud83c\udf89""#, "null", r#"{"a":1}"#]), ["🎉", "", r#"{"a":1}"#]);
+        assert_eq!(
+            read(&[r#""\ud83c\udf89""#, "null", r#"{"a":1}"#]),
+            ["🎉", "", r#"{"a":1}"#]
+        );
     }
 }

@@ -60,9 +60,7 @@ impl Items {
     /// The item that an event names by its id, or else by its place.
     pub(super) fn find(&self, id: Option<&str>, index: Option<u64>) -> Option<usize> {
         let named = id.and_then(|id| self.by_id.get(id));
-        named
-            .or_else(|| self.by_index.get(&index?))
-            .copied()
+        named.or_else(|| self.by_index.get(&index?)).copied()
     }
 
     /// Adds an item.

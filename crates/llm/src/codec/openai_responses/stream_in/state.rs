@@ -139,7 +139,10 @@ impl State {
         let id = head.id.as_str().or(place.id);
         let kind = head.kind.as_str().unwrap_or_default();
         // The same item may be added again, another one at the same place not.
-        let known = self.items.find(id, None).or_else(|| self.items.find(place.id, None));
+        let known = self
+            .items
+            .find(id, None)
+            .or_else(|| self.items.find(place.id, None));
         let item = match known {
             Some(item) => item,
             None => self.items.add(ItemKind::of(kind), id, place.index),
@@ -176,12 +179,22 @@ impl State {
     }
 
     /// The content part of a message with that number, begun if it was not.
-    fn content(&mut self, item: usize, index: u64, is_refusal: bool, out: &mut Vec<ChatEvent>) -> Option<&mut Content> {
+    fn content(
+        &mut self,
+        item: usize,
+        index: u64,
+        is_refusal: bool,
+        out: &mut Vec<ChatEvent>,
+    ) -> Option<&mut Content> {
         let is_new = match self.items.get(item).map(|item| &item.kind) {
             Some(ItemKind::Message(contents)) => !contents.contains_key(&index),
             _ => return None,
         };
-        let start = if is_refusal { PartStart::Refusal } else { PartStart::Text };
+        let start = if is_refusal {
+            PartStart::Refusal
+        } else {
+            PartStart::Text
+        };
         let new = is_new.then(|| Content {
             part: self.part(start, out),
             has_text: false,
@@ -213,7 +226,9 @@ impl State {
             content.has_text = true;
             say(content.part, text, out);
         }
-        let logprobs = event.logprobs.and_then(|list| Json::from(list).read::<Vec<Json>>());
+        let logprobs = event
+            .logprobs
+            .and_then(|list| Json::from(list).read::<Vec<Json>>());
         say_logprobs(logprobs, out);
     }
 

@@ -172,7 +172,9 @@ impl Frames {
         let body = error.body(Dialect::OpenAiResponses, None);
         let mut body = Fields::from_slice(&body).unwrap_or_default();
         let inner = body.raw("error");
-        let members = inner.and_then(|inner| Fields::read(inner).ok()).unwrap_or_default();
+        let members = inner
+            .and_then(|inner| Fields::read(inner).ok())
+            .unwrap_or_default();
         let event = Object::new()
             .set("type", "error")
             .set("sequence_number", &self.sent)
@@ -215,7 +217,11 @@ fn member<T: Serialize + ?Sized>(out: &mut BytesMut, name: &str, value: &T) {
     }
     // Documents that are handed on may be laid out over lines, which would end the frame's. Within strings there are
     // no bare line ends.
-    for byte in out.iter_mut().skip(before).filter(|byte| matches!(byte, b'\n' | b'\r')) {
+    for byte in out
+        .iter_mut()
+        .skip(before)
+        .filter(|byte| matches!(byte, b'\n' | b'\r'))
+    {
         *byte = b' ';
     }
 }
