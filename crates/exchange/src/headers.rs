@@ -53,7 +53,11 @@ pub(crate) fn for_provider(cx: &Context, target: &Target, carriage: &Carriage) -
     if let Carriage::AnthropicToChat(_) = carriage {
         AnthropicToChat::convert_headers(&mut headers);
     }
-    for (name, value) in &target.auth_headers {
+    let auth = match cx.profile {
+        Profile::Apisix => &target.auth_headers,
+        Profile::Native => &target.native_auth_headers,
+    };
+    for (name, value) in auth {
         headers.insert(name, value.clone());
     }
     if *carriage != Carriage::Passthrough || cx.request.body.bytes().is_some() {

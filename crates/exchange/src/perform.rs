@@ -15,7 +15,7 @@ use crate::credential::Unsigned;
 use crate::headers;
 use crate::prepare::client_call;
 use crate::target::{Addressed, ClientTarget, Place, Target};
-use crate::{answer, local, stream};
+use crate::{answer, local, memory, stream};
 
 /// What one attempt at a target came to.
 pub enum Attempt {
@@ -113,6 +113,7 @@ enum Encoded {
 /// The body and path of the call. Each attempt starts from the client's body.
 fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     let profile = cx.profile;
+    let is_retry = !cx.attempts.is_empty();
     let Some(ai) = cx.ai.as_deref_mut() else {
         return Err(Box::new(defect("no AI call was prepared")));
     };
@@ -132,7 +133,14 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
         .or_else(|| (!ai.model_asked.is_empty()).then(|| ai.model_asked.clone()));
     ai.model_sent = Some(model.clone().unwrap_or_else(|| Text::from("")));
     let (stream, protocol) = (ai.stream, ai.protocol);
-    let (body, conversion) = body(cx, target, carriage, model.as_deref())?;
+    let Written {
+        body,
+        conversion,
+        tool_count,
+    } = written(cx, target, carriage, model.as_deref(), is_retry)?;
+    if let (Some(ai), Some(tool_count)) = (cx.ai.as_deref_mut(), tool_count) {
+        ai.tool_count = tool_count;
+    }
     if let Place::BuiltIn = target.place {
         return Ok(Encoded::Local {
             provided: Provided { carriage, conversion },
@@ -161,33 +169,56 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     }))
 }
 
-/// The provider's body, and what turns its answer back.
-fn body(
+/// A request as it goes to the provider.
+#[derive(Default)]
+struct Written {
+    body: Bytes,
+    /// What turns the answer back.
+    conversion: Option<Conversion>,
+    /// Length of `tools`, where it may differ from the client's.
+    tool_count: Option<u32>,
+}
+
+fn written(
     cx: &Context,
     target: &Target,
     carriage: Carriage,
     model: Option<&str>,
-) -> Result<(Bytes, Option<Conversion>), Box<Failure>> {
+    is_retry: bool,
+) -> Result<Written, Box<Failure>> {
     let Some(request) = cx.ai.as_deref().and_then(|ai| ai.request.as_ref()) else {
-        return Ok((Bytes::new(), None));
+        return Ok(Written::default());
     };
     let converted = convert(cx, target, carriage, request, model)?;
     let (view, conversion) = converted.map_or((None, None), |(view, made)| (Some(view), Some(made)));
-    let json = view.as_ref().unwrap_or(request).json();
-    let Some(plan) = target.plan(carriage.target(), cx.profile) else {
-        return Ok((json.bytes().clone(), conversion));
+    let view = view.as_ref().unwrap_or(request);
+    let plan = target.plan(carriage.target(), cx.profile);
+    let body = match plan {
+        Some(plan) => plan.apply(view.json()).map_err(|error| {
+            let text = format!("could not parse JSON request body: {error}");
+            Failure::new(
+                StatusCode::BAD_REQUEST,
+                ErrorKind::InvalidRequest,
+                "invalid_json",
+                text.clone(),
+            )
+            .apisix_json(serde_json::json!({ "message": text }))
+        })?,
+        None => view.bytes().clone(),
     };
-    let body = plan.apply(json).map_err(|error| {
-        let text = format!("could not parse JSON request body: {error}");
-        Failure::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            "invalid_json",
-            text.clone(),
-        )
-        .apisix_json(serde_json::json!({ "message": text }))
-    })?;
-    Ok((body, conversion))
+    let sets_tools = plan.is_some_and(|plan| plan.sets("tools"));
+    let counts_again = sets_tools || conversion.is_some() || is_retry;
+    let tool_count = counts_again.then(|| {
+        let sent = sets_tools
+            .then(|| RequestView::parse(body.clone()).ok())
+            .flatten();
+        tool_count(sent.as_ref().unwrap_or(view))
+    });
+    Ok(Written {
+        body,
+        conversion,
+        tool_count,
+    })
 }
 
 async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Outbound) -> Attempt {
@@ -264,6 +295,11 @@ pub(crate) struct Provided {
     pub(crate) conversion: Option<Conversion>,
 }
 
+/// `llm_tool_count` counts what is sent (compat §4.1.6).
+fn tool_count(body: &RequestView) -> u32 {
+    u32::try_from(body.tool_count()).unwrap_or(u32::MAX)
+}
+
 type Converted = Option<(RequestView, Conversion)>;
 
 /// The body in the provider's protocol, where that is not the client's.
@@ -310,6 +346,7 @@ fn translate(
         model: model.unwrap_or_default(),
         id: &format!("{:032x}", cx.id.0),
         created: u64::try_from(cx.started_us / 1_000_000).unwrap_or_default(),
+        memory: &memory::of_caller(cx),
     };
     let (body, translation) = ChatTranslation::request(request.bytes(), to).map_err(|error| {
         let failure = Failure::new(

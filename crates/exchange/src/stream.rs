@@ -128,7 +128,7 @@ pub(crate) async fn relay(
     let body = if filters.is_empty() {
         body
     } else {
-        filtered::filtered(body, client_protocol, filters)
+        filtered::filtered(body, client_protocol.framing(), filters)
     };
     upstream_reply(status, headers, body).into()
 }
@@ -163,7 +163,8 @@ async fn first_data(body: &mut Body, hold: Option<Duration>, ends: Option<Instan
 /// A stream whose first word is that it failed.
 fn failed(error: &PublicError) -> Failure {
     let status = error.status(Dialect::OpenAi);
-    Failure::new(status, error.kind(), "upstream_error", error.message().to_owned()).upstream(Retry::NextTarget)
+    Failure::new(status, error.kind(), "upstream_error", error.message().to_owned())
+        .upstream(Retry::NextTarget)
 }
 
 fn over_limit(limit: Limit) -> Failure {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sluice_core::{Context, Picked, Profile, Services};
-use sluice_llm::{BodyEdits, BodyPlan, Carriage, Protocol, Provider, ProviderConf, StreamUsage};
+use sluice_llm::{BodyEdits, BodyPlan, Carriage, KeyHeader, Protocol, Provider, ProviderConf, StreamUsage};
 use sluice_net::{Origin, OriginConfig, PoolSettings, Protocol as HttpVersions, Replay, Scheme};
 use sluice_record::Text;
 
@@ -56,6 +56,8 @@ pub struct Target {
     pub(crate) place: Place,
     pub(crate) conf: ProviderConf,
     pub(crate) auth_headers: Vec<(HeaderName, HeaderValue)>,
+    /// The same for the native profile, whose endpoints may read the key elsewhere.
+    pub(crate) native_auth_headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) credential: Credential,
     auth_query: Vec<(String, String)>,
     ways: Vec<Way>,
@@ -144,6 +146,7 @@ impl Target {
             settings: Text::from(config.digest()),
             place,
             conf: config.provider_conf.clone(),
+            native_auth_headers: native_auth(provider, &auth_headers),
             auth_headers,
             credential: Credential::compile(provider, &config.auth, &config.provider_conf, call, services),
             auth_query: config
@@ -199,14 +202,25 @@ impl Target {
         };
         for index in 0..self.ways.len() {
             let protocol = self.ways[index].protocol;
-            let fixed = |carriage: Result<Carriage, _>| {
-                let carriage = carriage.ok().filter(|carriage| *carriage != Carriage::Passthrough)?;
-                let of = |model, stream| self.path_and_query(&carriage, model, stream, nobody);
+            let fixed = |carriage: Result<Carriage, _>, profile| {
+                let carriage = carriage
+                    .ok()
+                    .filter(|carriage| *carriage != Carriage::Passthrough)?;
+                let of = |model, stream| {
+                    self.path_and_query(&Addressed {
+                        carriage: &carriage,
+                        protocol,
+                        profile,
+                        model,
+                        stream,
+                        client: nobody,
+                    })
+                };
                 let plain = of(None, false)?;
                 (Some(&plain) == of(Some("m"), true).as_ref()).then(|| plain.parse().ok())?
             };
-            let uri = fixed(self.provider.carriage(protocol));
-            let native_uri = fixed(self.provider.native_carriage(protocol));
+            let uri = fixed(self.provider.carriage(protocol), Profile::Apisix);
+            let native_uri = fixed(self.provider.native_carriage(protocol), Profile::Native);
             self.ways[index].uri = uri;
             self.ways[index].native_uri = native_uri;
         }
@@ -231,11 +245,7 @@ impl Target {
             Profile::Apisix => way.uri.clone(),
             Profile::Native => way.native_uri.clone(),
         });
-        fixed.or_else(|| {
-            self.path_and_query(call.carriage, call.model, call.stream, call.client)?
-                .parse()
-                .ok()
-        })
+        fixed.or_else(|| self.path_and_query(call)?.parse().ok())
     }
 
     /// The path of the provider's list of models, or of one model in it.
@@ -252,13 +262,14 @@ impl Target {
     }
 
     /// Path and query to call; `None` when neither configuration nor request names the path (compat §4.1.4).
-    fn path_and_query(
-        &self,
-        carriage: &Carriage,
-        model: Option<&str>,
-        stream: bool,
-        client: ClientTarget<'_>,
-    ) -> Option<String> {
+    fn path_and_query(&self, call: &Addressed<'_>) -> Option<String> {
+        let Addressed {
+            carriage,
+            model,
+            stream,
+            client,
+            ..
+        } = *call;
         let Place::Remote { path, query, .. } = &self.place else {
             return None;
         };
@@ -274,6 +285,10 @@ impl Target {
             None
         };
         let mut pairs = self.auth_query.clone();
+        if call.profile == Profile::Native && path.is_none() {
+            let defaults = self.provider.default_query().iter();
+            pairs.extend(defaults.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        }
         for (name, value) in query {
             put(&mut pairs, name, value.clone());
         }
@@ -378,8 +393,39 @@ fn put(pairs: &mut Vec<(String, String)>, name: &str, value: String) {
     }
 }
 
-fn plan(
+/// A key that is configured as a bearer token, as OpenAI-compatible endpoints read it, goes where the provider's own
+/// endpoints read it. Google's access tokens stay bearer tokens.
+fn native_auth(
     provider: &Provider,
+    configured: &[(HeaderName, HeaderValue)],
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = configured.to_vec();
+    let KeyHeader::Named(own) = provider.key_header() else {
+        return headers;
+    };
+    let own = HeaderName::from_static(own);
+    if configured.iter().any(|(name, _)| *name == own) {
+        return headers;
+    }
+    for (name, value) in headers
+        .iter_mut()
+        .filter(|(name, _)| *name == header::AUTHORIZATION)
+    {
+        let key = value
+            .as_bytes()
+            .strip_prefix(b"Bearer ")
+            .filter(|key| !key.starts_with(b"ya29."));
+        if let Some(Ok(mut key)) = key.map(HeaderValue::from_bytes) {
+            key.set_sensitive(true);
+            *value = key;
+            *name = own.clone();
+        }
+    }
+    headers
+}
+
+fn plan(
+    provider: &'static Provider,
     protocol: Protocol,
     config: &TargetConfig,
     stream_usage: StreamUsage,
@@ -407,12 +453,12 @@ fn place(
     let endpoint = match endpoint {
         Some(endpoint) => endpoint,
         None => Endpoint {
-            scheme: Scheme::Https,
+            scheme: provider.local_port().map_or(Scheme::Https, |_| Scheme::Http),
             host: provider
                 .host(&config.provider_conf)
                 .ok_or(TargetError::NoEndpoint(provider.name()))?
                 .into_owned(),
-            port: 443,
+            port: provider.local_port().unwrap_or(443),
             path: None,
             query: Vec::new(),
         },

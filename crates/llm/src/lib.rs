@@ -65,11 +65,11 @@ pub use self::provider::{
 };
 pub use self::refusal::Refusal;
 pub use self::request::RequestView;
-pub use self::stream_event::StreamEvent;
+pub use self::stream_event::{EventSplitter, Framing, StreamEvent};
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
 pub use self::texts::{
     PromptMessage, TextKind, TextSpan, answer_texts, event_texts, prompt_messages, replace_texts,
 };
 pub use self::tokens::{Encoding, TokenCounter};
-pub use self::translate::{ChatStream, ChatTranslation, TranslationFor};
+pub use self::translate::{ChatStream, ChatTranslation, Conversation, Memory, TranslationFor};
 pub use self::usage::{Metered, Provenance, ReportedCounts, Usage};

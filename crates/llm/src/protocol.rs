@@ -5,6 +5,7 @@ use std::fmt;
 use sluice_wire::{JsonView, Kind};
 
 use crate::request::RequestView;
+use crate::stream_event::Framing;
 
 /// A wire protocol of an LLM API. The names of the first are APISIX's (compat §4.1.2); it does not know the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,6 +118,16 @@ impl Protocol {
             | Self::OpenAiCompletions
             | Self::OpenAiResponses => true,
             Self::OpenAiEmbeddings | Self::Passthrough | Self::VertexPredict => false,
+        }
+    }
+
+    /// How streams in this protocol are framed.
+    #[must_use]
+    pub const fn framing(self) -> Framing {
+        match self {
+            Self::BedrockConverse => Framing::EventStream,
+            Self::OllamaChat | Self::OllamaGenerate => Framing::Lines,
+            _ => Framing::Sse,
         }
     }
 

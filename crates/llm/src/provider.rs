@@ -32,17 +32,23 @@ pub struct Provider {
     native: &'static [Endpoint],
     quirks: Quirks,
     drops_model: bool,
+    /// Members that every body in the native profile carries.
+    body: &'static [(&'static str, &'static str)],
+    /// Query arguments that every call in the native profile carries, unless configured otherwise.
+    query: &'static [(&'static str, &'static str)],
     needs: Needs,
     headers: Headers,
 }
 
-/// Where a provider listens unless an endpoint is configured. Always HTTPS on port 443.
+/// Where a provider listens unless an endpoint is configured: by HTTPS on port 443, but for [`Local`](Self::Local).
 #[derive(Debug, PartialEq, Eq)]
 enum Location {
     /// A host name, in which `{region}` stands for the configured region.
     Host(&'static str),
     /// Google's names for regions of Vertex AI.
     Vertex,
+    /// On the gateway's own machine, by HTTP on that port.
+    Local(u16),
     /// Nowhere in particular: the endpoint must be configured.
     Configured,
     /// Inside the gateway.
@@ -100,6 +106,10 @@ pub(crate) enum MaxTokens {
     },
     /// `inferenceConfig.maxTokens`
     InferenceConfig,
+    /// `generationConfig.maxOutputTokens`
+    GenerationConfig,
+    /// `options.num_predict`
+    Options,
 }
 
 /// The block `provider_conf` of `ai-proxy` (compat §4.1.2).
@@ -197,15 +207,36 @@ impl Provider {
         self.drops_model || matches!(target, Protocol::VertexPredict | Protocol::GeminiGenerate)
     }
 
-    /// Default host, to be called over HTTPS on port 443. `None` if an endpoint must be configured, or if the host
+    /// Default host, to be called over HTTPS on port 443 unless there is a [local port](Self::local_port). `None` if an endpoint must be configured, or if the host
     /// depends on a region that is not.
     #[must_use]
     pub fn host(&self, conf: &ProviderConf) -> Option<Cow<'static, str>> {
         match self.location {
             Location::Host(template) => expand(template, conf, None),
             Location::Vertex => conf.region.as_deref().map(vertex_host).map(Cow::Owned),
+            Location::Local(_) => Some(Cow::Borrowed("127.0.0.1")),
             Location::Configured | Location::BuiltIn => None,
         }
+    }
+
+    /// The port where it is called by HTTP on the gateway's own machine, unless an endpoint is configured.
+    #[must_use]
+    pub fn local_port(&self) -> Option<u16> {
+        match self.location {
+            Location::Local(port) => Some(port),
+            _ => None,
+        }
+    }
+
+    /// Query arguments that every call in the native profile carries, unless configured otherwise.
+    #[must_use]
+    pub fn default_query(&self) -> &'static [(&'static str, &'static str)] {
+        self.query
+    }
+
+    /// Members that every body in the native profile carries.
+    pub(crate) fn body_members(&self) -> &'static [(&'static str, &'static str)] {
+        self.body
     }
 
     /// Checks what the provider needs of its configuration (compat §4.1.2).

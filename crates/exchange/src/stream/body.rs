@@ -11,8 +11,8 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame};
 use sluice_core::Progress;
 use sluice_llm::{
-    AnthropicStream, ChatStream, Dialect, ErrorKind, FrameKind, Provenance, PublicError, StreamEnd, StreamOutcome,
-    StreamTap,
+    AnthropicStream, ChatStream, Dialect, ErrorKind, FrameKind, Provenance, PublicError, StreamEnd,
+    StreamOutcome, StreamTap,
 };
 use sluice_net::{Body, BodyError};
 use sluice_record::Ended;

@@ -2,16 +2,27 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::Keeper;
 use super::names::Names;
-use crate::chat::ChatEvent;
+use crate::chat::{Assembler, ChatEvent};
 use crate::codec::{StreamDecoder, StreamEncoder};
 use crate::error::PublicError;
 
+/// What a stream is translated with.
+pub(super) struct Parts {
+    pub(super) decoder: Box<dyn StreamDecoder>,
+    pub(super) encoder: Box<dyn StreamEncoder>,
+    pub(super) names: Names,
+    pub(super) keeper: Keeper,
+    /// Where something of the answer is to be remembered.
+    pub(super) assembler: Option<Assembler>,
+    /// What the client's id of the answer is made of.
+    pub(super) id: String,
+}
+
 /// Translates one stream, piece by piece. Nothing is held longer than the client's protocol demands.
 pub struct ChatStream {
-    decoder: Box<dyn StreamDecoder>,
-    encoder: Box<dyn StreamEncoder>,
-    names: Names,
+    parts: Parts,
     events: Vec<ChatEvent>,
     has_content: bool,
     is_over: bool,
@@ -20,15 +31,9 @@ pub struct ChatStream {
 }
 
 impl ChatStream {
-    pub(super) fn new(
-        decoder: Box<dyn StreamDecoder>,
-        encoder: Box<dyn StreamEncoder>,
-        names: Names,
-    ) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
         Self {
-            decoder,
-            encoder,
-            names,
+            parts,
             events: Vec::new(),
             has_content: false,
             is_over: false,
@@ -39,7 +44,7 @@ impl ChatStream {
     /// Takes a piece of the provider's stream, cut anywhere, and appends what the client gets of it.
     pub fn push(&mut self, piece: &Bytes, out: &mut BytesMut) {
         if !self.is_over {
-            self.decoder.push(piece, &mut self.events);
+            self.parts.decoder.push(piece, &mut self.events);
             self.pass(out);
         }
     }
@@ -47,7 +52,7 @@ impl ChatStream {
     /// The provider's stream ended. Whether it was whole, [`is_whole`](Self::is_whole) says.
     pub fn finish(&mut self, out: &mut BytesMut) {
         if !self.is_over {
-            self.decoder.finish(&mut self.events);
+            self.parts.decoder.finish(&mut self.events);
             self.pass(out);
         }
     }
@@ -90,8 +95,17 @@ impl ChatStream {
                 }
                 _ => {}
             }
-            self.names.restore_event(&mut event);
-            self.encoder.push(event, out);
+            self.parts.names.restore_event(&mut event);
+            if let Some(assembler) = &mut self.parts.assembler {
+                assembler.push(&event);
+            }
+            // Before the client sees the end, and may go on.
+            if matches!(event, ChatEvent::End)
+                && let Some(assembler) = self.parts.assembler.take()
+            {
+                self.parts.keeper.keep(&assembler.finish().0, &self.parts.id);
+            }
+            self.parts.encoder.push(event, out);
         }
     }
 }
