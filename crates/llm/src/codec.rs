@@ -3,16 +3,13 @@
 //! A codec knows its own protocol and the canonical model, and no other protocol. Decoders take what clients and
 //! providers really send, not only what the documents say; encoders write what the official SDKs read.
 
-<<<<<<< HEAD
-mod openai_responses;
-=======
 mod anthropic;
 mod broken;
 mod call_signatures;
 mod claude;
 mod openai_chat;
+mod openai_responses;
 mod pieces;
->>>>>>> main
 #[cfg(test)]
 mod testing;
 
@@ -118,12 +115,9 @@ pub(crate) struct ReplyFacts {
 /// The codec of a chat protocol; `None` for protocols that are no chat.
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
-<<<<<<< HEAD
-        Protocol::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
-=======
         Protocol::OpenAiChat => Some(&openai_chat::OpenAiChat),
+        Protocol::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
->>>>>>> main
         _ => None,
     }
 }

@@ -80,20 +80,8 @@ pub(super) fn put_rest(object: &mut Object, extension: &Extension, prefix: &str)
 
 /// Writes the members of a kept object.
 pub(super) fn put_kept(object: &mut Object, kept: &Json) {
-    if let Some(members) = kept.read::<Kept>() {
-        for (name, value) in members.0.members(PROTOCOL) {
-            object.put(name, value);
-        }
-    }
-}
-
-/// The members of an object, owned.
-struct Kept(Extension);
-
-impl<'de> serde::Deserialize<'de> for Kept {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&serde_json::value::RawValue>::deserialize(deserializer)?;
-        let fields = Fields::read(raw).map_err(serde::de::Error::custom)?;
-        Ok(Self(fields.into_extension(PROTOCOL)))
+    let members = kept.fields().unwrap_or_default().into_extension(PROTOCOL);
+    for (name, value) in members.members(PROTOCOL) {
+        object.put(name, value);
     }
 }

@@ -5,7 +5,6 @@
 
 mod event;
 mod failure;
-mod halves;
 mod items;
 mod state;
 
@@ -15,7 +14,7 @@ use sluice_wire::{SseFrame, SsePart, SseSplitter};
 use self::state::State;
 use super::answer_in;
 use crate::chat::{ChatEvent, replay};
-use crate::codec::StreamDecoder;
+use crate::codec::{StreamDecoder, broken};
 use crate::error::{ErrorKind, PublicError};
 
 /// Largest event that is read: the first and the last repeat the request.
@@ -87,8 +86,7 @@ impl StreamDecoder for Decoder {
         if let Some(part) = self.splitter.finish() {
             self.frame(&part.into_bytes(), out);
         }
-        let cut = PublicError::new(ErrorKind::Upstream, "the provider broke off its answer");
-        self.state.fail(cut.with_code("upstream_cut"), out);
+        self.state.fail(broken::cut(), out);
     }
 }
 

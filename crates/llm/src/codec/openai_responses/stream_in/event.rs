@@ -94,7 +94,26 @@ pub(super) struct ContentPart<'a> {
     pub(super) logprobs: Option<Vec<Json>>,
 }
 
-impl ContentPart<'_> {
+impl<'a> ItemHead<'a> {
+    /// Reads an item.
+    pub(super) fn read(json: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(json.get()).ok()
+    }
+}
+
+impl<'a> Response<'a> {
+    /// Reads a response.
+    pub(super) fn read(json: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(json.get()).ok()
+    }
+}
+
+impl<'a> ContentPart<'a> {
+    /// Reads a content part.
+    pub(super) fn read(json: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(json.get()).ok()
+    }
+
     /// Whether the model refuses in it; `None` for parts that are neither text nor refusal.
     pub(super) fn is_refusal(&self) -> Option<bool> {
         match self.kind.as_str() {

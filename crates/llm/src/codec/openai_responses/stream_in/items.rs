@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::halves::Halves;
+use crate::codec::pieces::Pieces;
 
 /// Items by their places and by their ids.
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub(super) struct Items {
 /// An item.
 pub(super) struct Item {
     pub(super) kind: ItemKind,
-    pub(super) halves: Halves,
+    pub(super) pieces: Pieces,
     /// Whether all of it was read.
     pub(super) is_done: bool,
 }
@@ -68,7 +68,7 @@ impl Items {
         let place = self.all.len();
         self.all.push(Item {
             kind,
-            halves: Halves::default(),
+            pieces: Pieces::default(),
             is_done: false,
         });
         if let Some(index) = index {
