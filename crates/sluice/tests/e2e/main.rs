@@ -39,4 +39,5 @@ mod ssls;
 mod status;
 mod support;
 mod traffic_plugins;
+mod translation;
 mod upstreams;
