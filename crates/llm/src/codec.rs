@@ -9,6 +9,7 @@ mod call_signatures;
 mod claude;
 mod openai_chat;
 mod openai_completions;
+mod openai_responses;
 mod pieces;
 #[cfg(test)]
 mod testing;
@@ -117,6 +118,7 @@ pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
         Protocol::OpenAiChat => Some(&openai_chat::OpenAiChat),
         Protocol::OpenAiCompletions => Some(&openai_completions::OpenAiCompletions),
+        Protocol::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
         _ => None,
     }
