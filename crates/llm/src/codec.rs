@@ -4,9 +4,11 @@
 //! providers really send, not only what the documents say; encoders write what the official SDKs read.
 
 mod anthropic;
+mod bedrock;
 mod broken;
 mod call_signatures;
 mod claude;
+mod messages;
 mod pieces;
 #[cfg(test)]
 mod testing;
@@ -114,6 +116,7 @@ pub(crate) struct ReplyFacts {
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
         Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
+        Protocol::BedrockConverse => Some(&bedrock::Bedrock),
         _ => None,
     }
 }

@@ -1,9 +1,12 @@
 //! Limits, dials and thinking of a request, as a Claude model takes them.
 
 use serde_json::Number;
+use serde_json::value::RawValue;
 
 use super::{Claude, OTHER_MAX_TOKENS};
-use crate::chat::{ChatRequest, Drops, Effort, PartKind, Role, SignatureOrigin, ToolChoice};
+use crate::chat::{
+    ChatRequest, Drops, Effort, Fields, PartKind, ReasoningRequest, Role, SignatureOrigin, ToolChoice,
+};
 use crate::protocol::Protocol;
 
 /// Least budget of thinking.
@@ -28,6 +31,15 @@ pub(in crate::codec) struct Dials {
     pub(in crate::codec) effort: Option<Effort>,
 }
 
+/// Where a model runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::codec) enum Platform {
+    /// Behind Anthropic's protocol, which demands a limit of tokens. Models that are no Claude take a budget of thinking.
+    Anthropic,
+    /// On Bedrock. Models that are no Claude have no common word for thinking.
+    Bedrock,
+}
+
 /// How much is thought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::codec) enum Depth {
@@ -40,6 +52,42 @@ pub(in crate::codec) enum Depth {
 }
 
 impl Depth {
+    /// Reads `thinking` as Anthropic writes it, and whether thoughts are shown; `None` if it says what there is no word
+    /// for here.
+    pub(in crate::codec) fn read(thinking: &RawValue) -> Option<(Self, Option<bool>)> {
+        let mut fields = Fields::read(thinking).ok()?;
+        let kind: String = fields.need("type").ok()?;
+        let display: Option<String> = fields.take("display").ok()?;
+        let depth = match kind.as_str() {
+            "enabled" => Self::Budget(fields.need("budget_tokens").ok()?),
+            "adaptive" => Self::Adaptive,
+            "disabled" if display.is_none() => Self::Off,
+            _ => return None,
+        };
+        let show = match display.as_deref() {
+            None => None,
+            Some("summarized") => Some(true),
+            Some("omitted") => Some(false),
+            Some(_) => return None,
+        };
+        fields.is_empty().then_some((depth, show))
+    }
+
+    /// The same as a wish.
+    pub(in crate::codec) fn wish(self, show: Option<bool>, effort: Option<Effort>) -> ReasoningRequest {
+        let mut wish = ReasoningRequest {
+            effort,
+            show,
+            ..ReasoningRequest::default()
+        };
+        match self {
+            Self::Off => wish.effort = Some(Effort::None),
+            Self::Budget(budget) => wish.budget = Some(budget),
+            Self::Adaptive => wish.adaptive = true,
+        }
+        wish
+    }
+
     /// As Anthropic writes it.
     pub(in crate::codec) fn json(self, show: Option<bool>) -> crate::chat::Json {
         let object = crate::chat::Object::new();
@@ -67,17 +115,18 @@ impl Dials {
     ///   did not send back: models refuse both;
     /// * a budget that does not fit under the limit of tokens becomes half of the limit.
     ///
-    /// `needs_limit`: whether the protocol demands a limit of tokens.
     pub(in crate::codec) fn of(
         request: &ChatRequest,
         claude: Option<Claude>,
-        needs_limit: bool,
+        platform: Platform,
         drops: &mut Drops,
     ) -> Self {
         let sampling = &request.sampling;
         let limit = claude.map_or(OTHER_MAX_TOKENS, Claude::default_max_tokens);
         let mut dials = Self {
-            max_tokens: sampling.max_tokens.or(needs_limit.then_some(limit)),
+            max_tokens: sampling
+                .max_tokens
+                .or((platform == Platform::Anthropic).then_some(limit)),
             temperature: sampling.temperature.clone(),
             top_p: sampling.top_p.clone(),
             top_k: sampling.top_k.clone(),
@@ -90,7 +139,12 @@ impl Dials {
         if speaks_claude {
             dials.think_as_said(request);
         } else {
-            dials.think(request, claude, limit, drops);
+            if claude.is_some() || platform == Platform::Anthropic {
+                dials.think(request, claude, limit, drops);
+            } else {
+                let effort = request.reasoning.as_ref().and_then(ReasoningRequest::as_effort);
+                drops.note_if(effort.is_some_and(|effort| effort > Effort::None), "reasoning_effort");
+            }
             dials.fit_sampling(claude, drops);
         }
         dials
@@ -207,7 +261,7 @@ fn lacks_thoughts(request: &ChatRequest) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Extension, ReasoningRequest};
+    use crate::chat::Extension;
 
     fn request(effort: Option<Effort>, max_tokens: Option<u64>) -> ChatRequest {
         let mut request = ChatRequest::new(Extension::of(Protocol::OpenAiChat));
@@ -223,7 +277,7 @@ mod tests {
 
     fn dials(model: &str, request: &ChatRequest) -> (Dials, Vec<String>) {
         let mut drops = Drops::default();
-        let dials = Dials::of(request, Claude::of(model), true, &mut drops);
+        let dials = Dials::of(request, Claude::of(model), Platform::Anthropic, &mut drops);
         let names = drops.names().iter().map(ToString::to_string).collect();
         (dials, names)
     }
