@@ -13,5 +13,6 @@ pub(super) fn cut() -> PublicError {
 
 /// The stream says what cannot be read.
 pub(super) fn unreadable() -> PublicError {
-    PublicError::new(ErrorKind::Upstream, "the provider's stream cannot be read").with_code("upstream_unreadable")
+    PublicError::new(ErrorKind::Upstream, "the provider's stream cannot be read")
+        .with_code("upstream_unreadable")
 }

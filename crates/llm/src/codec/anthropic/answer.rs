@@ -4,8 +4,8 @@ use super::blocks_in::block;
 use super::stop;
 use super::{HERE, NATIVE};
 use crate::chat::{
-    ChatAnswer, Choice, Extension, Fields, Json, Object, Part, PartKind, Reasoning, Signature, StopReason, ToolCall,
-    array,
+    ChatAnswer, Choice, Extension, Fields, Json, Object, Part, PartKind, Reasoning, Signature, StopReason,
+    ToolCall, array,
 };
 use crate::codec::ReplyFacts;
 use crate::codec::call_signatures::rejoin;
@@ -86,7 +86,10 @@ pub(super) fn encode(answer: &ChatAnswer, facts: &ReplyFacts) -> Json {
         .set("model", answer.model.as_deref().unwrap_or(&facts.model))
         .set("content", &array(&content))
         .set("stop_reason", &reason)
-        .set("stop_sequence", &choice.and_then(|choice| choice.stop_sequence.as_ref()))
+        .set(
+            "stop_sequence",
+            &choice.and_then(|choice| choice.stop_sequence.as_ref()),
+        )
         .set_some("stop_details", details);
     if answer.extension.get(HERE, "usage").is_none() {
         object.put("usage", &usage(&answer.usage.unwrap_or_default()));
@@ -138,9 +141,16 @@ fn blocks(part: &Part) -> [Option<Json>; 2] {
 }
 
 fn thinking(reasoning: &Reasoning) -> Option<Object> {
-    let signature = reasoning.signature.as_ref().map(|signature| signature.pack(NATIVE));
+    let signature = reasoning
+        .signature
+        .as_ref()
+        .map(|signature| signature.pack(NATIVE));
     if reasoning.is_redacted {
-        return Some(Object::new().set("type", "redacted_thinking").set("data", &signature?));
+        return Some(
+            Object::new()
+                .set("type", "redacted_thinking")
+                .set("data", &signature?),
+        );
     }
     if reasoning.text.is_empty() && signature.is_none() {
         return None;

@@ -23,7 +23,11 @@ fn each(
     if json.get().starts_with('"') {
         let text: String =
             serde_json::from_str(json.get()).map_err(|_| Unsayable::new("must be a valid string"))?;
-        return Ok(if text.is_empty() { Vec::new() } else { vec![plain(text)] });
+        return Ok(if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![plain(text)]
+        });
     }
     let blocks = items(json).ok_or_else(|| Unsayable::new("must be a string or an array of blocks"))?;
     blocks
@@ -134,8 +138,14 @@ fn media<'a>(fields: &mut Fields<'a>, kind: MediaKind) -> Result<Option<PartKind
         .ok_or_else(|| Unsayable::at("source", "`source` is required"))?;
     let mut source = Fields::read(raw).map_err(|error| error.within("source"))?;
     let told: String = source.need("type").map_err(|error| error.within("source"))?;
-    let media_type = source.take("media_type").map_err(|error| error.within("source"))?;
-    let mut text = |name| source.need::<String>(name).map_err(|error| error.within("source"));
+    let media_type = source
+        .take("media_type")
+        .map_err(|error| error.within("source"))?;
+    let mut text = |name| {
+        source
+            .need::<String>(name)
+            .map_err(|error| error.within("source"))
+    };
     let source = match (told.as_str(), kind) {
         ("base64", _) => Source::Base64(text("data")?),
         ("text", MediaKind::Document) => Source::Text(text("data")?),
@@ -175,7 +185,11 @@ fn search_result(json: &RawValue) -> Result<Part, Unsayable> {
     let source: Option<String> = fields.take("source")?;
     let content = fields.raw("content").and_then(texts).unwrap_or_default();
     let lines = [title, source, Some(content)];
-    let lines: Vec<String> = lines.into_iter().flatten().filter(|line| !line.is_empty()).collect();
+    let lines: Vec<String> = lines
+        .into_iter()
+        .flatten()
+        .filter(|line| !line.is_empty())
+        .collect();
     let mut whole = Fields::read(json)?;
     let cache = cache_mark(&mut whole);
     Ok(Part {

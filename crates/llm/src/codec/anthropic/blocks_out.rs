@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{HERE, NATIVE};
 use crate::chat::{
-    CacheMark, Drops, Json, Media, MediaKind, Object, Part, PartKind, Reasoning, Source, ToolCall, ToolResult,
-    Unsayable, array,
+    CacheMark, Drops, Json, Media, MediaKind, Object, Part, PartKind, Reasoning, Source, ToolCall,
+    ToolResult, Unsayable, array,
 };
 use crate::protocol::Protocol;
 
@@ -96,7 +96,8 @@ impl<'d> Writer<'d> {
             .as_ref()
             .filter(|signature| signature.origin == NATIVE);
         let Some(signature) = signature else {
-            self.drops.note_if(!reasoning.text.is_empty(), "reasoning_content");
+            self.drops
+                .note_if(!reasoning.text.is_empty(), "reasoning_content");
             return None;
         };
         Some(if reasoning.is_redacted {

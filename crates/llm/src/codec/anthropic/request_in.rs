@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use super::blocks_in::{cache_mark, content};
 use super::{HERE, NATIVE};
 use crate::chat::{
-    ChatRequest, Effort, Extension, Fields, Json, Object, OutputFormat, Part, PartKind, Role,
-    Tool, ToolChoice, ToolKind, Turn, Unsayable,
+    ChatRequest, Effort, Extension, Fields, Json, Object, OutputFormat, Part, PartKind, Role, Tool,
+    ToolChoice, ToolKind, Turn, Unsayable,
 };
 use crate::codec::Ask;
 use crate::codec::call_signatures::rejoin;
@@ -25,7 +25,9 @@ pub(super) fn decode(body: &[u8], ask: &Ask<'_>) -> Result<ChatRequest, Unsayabl
     read_thinking(&mut fields, &mut request, &mut rest);
     read_sampling(&mut fields, &mut request)?;
     if let Some(mut metadata) = fields.object("metadata")? {
-        request.end_user = metadata.take("user_id").map_err(|error| error.within("metadata"))?;
+        request.end_user = metadata
+            .take("user_id")
+            .map_err(|error| error.within("metadata"))?;
         keep("metadata", metadata, &mut rest);
     }
     request.service_tier = fields.take("service_tier")?;
@@ -46,7 +48,9 @@ fn keep(name: &'static str, fields: Fields<'_>, rest: &mut Vec<(&'static str, Js
 }
 
 fn read_system(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), Unsayable> {
-    let Some(system) = fields.raw("system") else { return Ok(()) };
+    let Some(system) = fields.raw("system") else {
+        return Ok(());
+    };
     let parts = content(system).map_err(|error| error.within("system"))?;
     if !parts.is_empty() {
         request
@@ -80,10 +84,7 @@ fn read_message(message: &RawValue, turns: &mut Vec<Turn>) -> Result<(), Unsayab
         "assistant" => turns.push(Turn::new(Role::Assistant, rejoin(parts, NATIVE), extension)),
         "system" => turns.push(Turn::new(Role::System, parts, extension)),
         _ => {
-            return Err(Unsayable::at(
-                "role",
-                "must be `user`, `assistant` or `system`",
-            ));
+            return Err(Unsayable::at("role", "must be `user`, `assistant` or `system`"));
         }
     }
     Ok(())
@@ -116,7 +117,9 @@ fn read_tool(json: &RawValue) -> Result<Tool, Unsayable> {
     let mut fields = Fields::read(json)?;
     let cache = cache_mark(&mut fields);
     let kind = match fields.peek("type").map(|kind| kind.get().trim_matches('"')) {
-        Some(kind) if kind != "custom" => ToolKind::BuiltIn { kind: kind.to_owned() },
+        Some(kind) if kind != "custom" => ToolKind::BuiltIn {
+            kind: kind.to_owned(),
+        },
         _ => {
             fields.raw("type");
             ToolKind::Function {
@@ -135,7 +138,9 @@ fn read_tool(json: &RawValue) -> Result<Tool, Unsayable> {
 }
 
 fn read_tool_choice(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), Unsayable> {
-    let Some(raw) = fields.raw("tool_choice") else { return Ok(()) };
+    let Some(raw) = fields.raw("tool_choice") else {
+        return Ok(());
+    };
     let read = || {
         let mut choice = Fields::read(raw)?;
         let kind: String = choice.need("type")?;

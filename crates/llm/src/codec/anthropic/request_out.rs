@@ -53,7 +53,9 @@ pub(super) fn encode(
     out.put_some("max_tokens", dials.max_tokens);
     let only = request.leading_system();
     match only {
-        [turn] if system.len() == 1 && plain_text(&turn.parts).is_some_and(|text| !text.trim().is_empty()) => {
+        [turn]
+            if system.len() == 1 && plain_text(&turn.parts).is_some_and(|text| !text.trim().is_empty()) =>
+        {
             out.put_some("system", plain_text(&turn.parts));
         }
         _ if system.is_empty() => {}
@@ -118,7 +120,11 @@ impl<'a> Out<'a> {
         let mut config = Object::new().set_some("effort", effort);
         if let Some(OutputFormat::JsonSchema { schema, .. }) = format {
             let is_native = self.request.extension.protocol() == HERE;
-            let schema = if is_native { schema.clone() } else { closed_schema(schema) };
+            let schema = if is_native {
+                schema.clone()
+            } else {
+                closed_schema(schema)
+            };
             let format = Object::new().set("type", "json_schema").set("schema", &schema);
             config = config.set("format", &format.finish());
         }
@@ -194,7 +200,8 @@ fn note_unsayable(request: &ChatRequest, drops: &mut Drops) {
 }
 
 fn is_enforced(format: &OutputFormat, claude: Option<Claude>, is_native: bool) -> bool {
-    matches!(format, OutputFormat::JsonSchema { .. }) && (is_native || claude.is_some_and(Claude::enforces_schemas))
+    matches!(format, OutputFormat::JsonSchema { .. })
+        && (is_native || claude.is_some_and(Claude::enforces_schemas))
 }
 
 fn text_block(text: &str) -> Json {
@@ -216,7 +223,10 @@ fn system(request: &ChatRequest, writer: &mut Writer<'_>) -> Result<Vec<Json>, U
         turn.extension.drop_unless(HERE, "messages.", writer.drops);
         for part in &turn.parts {
             if matches!(part.kind, PartKind::Media(_)) {
-                return Err(Unsayable::at("messages", "system messages can only be text for this model"));
+                return Err(Unsayable::at(
+                    "messages",
+                    "system messages can only be text for this model",
+                ));
             }
             blocks.extend(writer.block(part)?);
         }
@@ -225,7 +235,10 @@ fn system(request: &ChatRequest, writer: &mut Writer<'_>) -> Result<Vec<Json>, U
 }
 
 fn messages(request: &ChatRequest, writer: &mut Writer<'_>) -> Result<Vec<Json>, Unsayable> {
-    let turns = request.turns.get(request.leading_system().len()..).unwrap_or_default();
+    let turns = request
+        .turns
+        .get(request.leading_system().len()..)
+        .unwrap_or_default();
     for turn in turns {
         turn.extension.drop_unless(HERE, "messages.", writer.drops);
         writer.drops.note_if(turn.name.is_some(), "messages.name");
@@ -234,7 +247,9 @@ fn messages(request: &ChatRequest, writer: &mut Writer<'_>) -> Result<Vec<Json>,
     let messages = run_together(turns, is_native, |part| {
         Ok(writer.block(part)?.into_iter().collect())
     })?;
-    let begins_late = messages.first().is_some_and(|message| message.role == "assistant");
+    let begins_late = messages
+        .first()
+        .is_some_and(|message| message.role == "assistant");
     let mut written: Vec<_> = messages.into_iter().map(write_message).collect();
     if begins_late && !is_native {
         written.insert(0, opening(&mut Vec::new()));
@@ -337,5 +352,9 @@ fn tool_choice(request: &ChatRequest) -> Option<Json> {
         ToolChoice::Required | ToolChoice::Allowed { required: true, .. } => object.set("type", "any"),
         ToolChoice::Tool(name) => object.set("type", "tool").set("name", name),
     };
-    Some(object.set_some("disable_parallel_tool_use", one_at_a_time).finish())
+    Some(
+        object
+            .set_some("disable_parallel_tool_use", one_at_a_time)
+            .finish(),
+    )
 }

@@ -200,11 +200,20 @@ impl Decoder {
             return;
         }
         self.started = true;
-        let mut fields = message.and_then(|json| Fields::read(json).ok()).unwrap_or_default();
+        let mut fields = message
+            .and_then(|json| Fields::read(json).ok())
+            .unwrap_or_default();
         let id = fields.take("id").unwrap_or_default();
         let model = fields.take("model").unwrap_or_default();
         let usage: Option<AnthropicUsage> = fields.take("usage").unwrap_or_default();
-        for known in ["type", "role", "content", "stop_reason", "stop_sequence", "stop_details"] {
+        for known in [
+            "type",
+            "role",
+            "content",
+            "stop_reason",
+            "stop_sequence",
+            "stop_details",
+        ] {
             fields.raw(known);
         }
         let extension = fields.into_extension(HERE);

@@ -31,9 +31,17 @@ pub(super) struct Encoder {
 /// The part at hand. Blocks begin when there is something in them: clients send blocks back, and empty ones are refused.
 enum Block {
     None,
-    Text { begun: bool },
-    Thinking { begun: bool, is_redacted: bool },
-    Call { is_custom: bool, signature: Option<Signature> },
+    Text {
+        begun: bool,
+    },
+    Thinking {
+        begun: bool,
+        is_redacted: bool,
+    },
+    Call {
+        is_custom: bool,
+        signature: Option<Signature>,
+    },
 }
 
 impl Encoder {
@@ -289,7 +297,9 @@ impl Encoder {
     /// A delta in one pass: `head` is its JSON up to the text.
     fn write_delta(&self, head: &str, text: &str, out: &mut BytesMut) {
         out.reserve(head.len() + text.len() + 112);
-        out.extend_from_slice(b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":");
+        out.extend_from_slice(
+            b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":",
+        );
         write_json(&self.index(), out);
         out.extend_from_slice(b",\"delta\":");
         out.extend_from_slice(head.as_bytes());

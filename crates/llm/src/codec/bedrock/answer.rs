@@ -6,7 +6,8 @@ use super::blocks_out::tool_use;
 use super::signatures::{NATIVE, to_blob};
 use super::stop;
 use crate::chat::{
-    ChatAnswer, Choice, Extension, Fields, Json, Object, Part, PartKind, Reasoning, Signature, StopReason, array,
+    ChatAnswer, Choice, Extension, Fields, Json, Object, Part, PartKind, Reasoning, Signature, StopReason,
+    array,
 };
 use crate::codec::call_signatures::rejoin;
 use crate::convert::AnswerError;
@@ -76,7 +77,10 @@ pub(super) fn encode(answer: &ChatAnswer) -> Json {
         .set("role", "assistant")
         .set("content", &array(&content));
     let mut object = Object::new()
-        .set("output", &Object::new().set("message", &message.finish()).finish())
+        .set(
+            "output",
+            &Object::new().set("message", &message.finish()).finish(),
+        )
         .set("stopReason", &reason);
     if answer.extension.get(HERE, "usage").is_none() {
         object.put("usage", &usage(&answer.usage.unwrap_or_default()));
@@ -105,13 +109,12 @@ pub(super) fn usage(usage: &Usage) -> Json {
             .set("cacheWriteInputTokens", &written);
     }
     if usage.cache_write_1h > 0 {
-        let detail = |ttl: &str, tokens: u64| {
-            Object::new()
-                .set("ttl", ttl)
-                .set("inputTokens", &tokens)
-                .finish()
-        };
-        let details = [detail("5m", usage.cache_write), detail("1h", usage.cache_write_1h)];
+        let detail =
+            |ttl: &str, tokens: u64| Object::new().set("ttl", ttl).set("inputTokens", &tokens).finish();
+        let details = [
+            detail("5m", usage.cache_write),
+            detail("1h", usage.cache_write_1h),
+        ];
         object.put("cacheDetails", &array(&details));
     }
     object.finish()
@@ -128,12 +131,17 @@ fn blocks(part: &Part) -> [Option<Json>; 2] {
             [Some(Object::new().extend(&part.extension, HERE).finish()), None]
         }
         PartKind::Text(text) | PartKind::Refusal(text) if text.is_empty() => [None, None],
-        PartKind::Text(text) | PartKind::Refusal(text) => [Some(Object::new().set("text", text).finish()), None],
+        PartKind::Text(text) | PartKind::Refusal(text) => {
+            [Some(Object::new().set("text", text).finish()), None]
+        }
         PartKind::Reasoning(thought) => {
             let object = reasoning(thought);
             [object.and_then(|object| union("reasoningContent", object)), None]
         }
-        PartKind::ToolCall(call) => [union("toolUse", tool_use(call)), call.signature.as_ref().map(hidden)],
+        PartKind::ToolCall(call) => [
+            union("toolUse", tool_use(call)),
+            call.signature.as_ref().map(hidden),
+        ],
         PartKind::Media(_) | PartKind::ToolResult(_) | PartKind::Foreign => [None, None],
     }
 }

@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use super::signatures::{NATIVE, from_blob};
 use super::{HERE, formats};
 use crate::chat::{
-    CacheMark, Extension, Fields, Json, Media, MediaKind, Part, PartKind, Reasoning, Signature, Source, ToolCall,
-    ToolResult, Unsayable, items,
+    CacheMark, Extension, Fields, Json, Media, MediaKind, Part, PartKind, Reasoning, Signature, Source,
+    ToolCall, ToolResult, Unsayable, items,
 };
 
 /// The parts of a `content` or `system`. Marks of the prompt cache are on the parts before them.
@@ -109,7 +109,10 @@ fn reasoning(mut fields: Fields<'_>) -> Result<Part, Unsayable> {
             ..Reasoning::default()
         }
     };
-    Ok(Part::new(PartKind::Reasoning(thought), fields.into_extension(HERE)))
+    Ok(Part::new(
+        PartKind::Reasoning(thought),
+        fields.into_extension(HERE),
+    ))
 }
 
 /// One block that may stand within others too. What only Converse has is kept as it is; where it has a text, that is
@@ -120,13 +123,22 @@ fn inner_block(json: &RawValue) -> Result<Part, Unsayable> {
         let kind = PartKind::Text(fields.need("text")?);
         return Ok(Part::new(kind, fields.into_extension(HERE)));
     }
-    for kind in [MediaKind::Image, MediaKind::Document, MediaKind::Video, MediaKind::Audio] {
+    for kind in [
+        MediaKind::Image,
+        MediaKind::Document,
+        MediaKind::Video,
+        MediaKind::Audio,
+    ] {
         let member = formats::member(kind);
         if let Some(media) = fields.object(member)? {
             return read_media(kind, media).map_err(|error| error.within(member));
         }
     }
-    let text = match (fields.peek("json"), fields.peek("citationsContent"), fields.peek("searchResult")) {
+    let text = match (
+        fields.peek("json"),
+        fields.peek("citationsContent"),
+        fields.peek("searchResult"),
+    ) {
         (Some(json), ..) => Some(json.get().to_owned()),
         (None, Some(cited), _) => Fields::read(cited)?.raw("content").map(texts),
         (None, None, Some(found)) => Some(search_result(found)?),
@@ -176,7 +188,10 @@ fn read_media(kind: MediaKind, mut fields: Fields<'_>) -> Result<Part, Unsayable
         is_whole = false;
         Source::Text(texts(content))
     } else {
-        return Err(Unsayable::at("source", "must hold `bytes`, `text`, `content` or `s3Location`"));
+        return Err(Unsayable::at(
+            "source",
+            "must hold `bytes`, `text`, `content` or `s3Location`",
+        ));
     };
     let media = Media {
         kind,

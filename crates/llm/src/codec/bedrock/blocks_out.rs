@@ -7,8 +7,8 @@ use super::model::Model;
 use super::signatures::{NATIVE, to_blob};
 use super::{HERE, formats};
 use crate::chat::{
-    CacheMark, Drops, Json, Media, MediaKind, Object, Part, PartKind, Reasoning, Source, ToolCall, ToolResult,
-    Unsayable, array,
+    CacheMark, Drops, Json, Media, MediaKind, Object, Part, PartKind, Reasoning, Source, ToolCall,
+    ToolResult, Unsayable, array,
 };
 use crate::protocol::Protocol;
 
@@ -107,7 +107,8 @@ impl<'d, 'm> Writer<'d, 'm> {
             .filter(|signature| signature.origin == NATIVE);
         let is_usable = self.is_native() || (signature.is_some() && self.model.claude.is_some());
         if !is_usable || (signature.is_none() && reasoning.text.is_empty()) {
-            self.drops.note_if(!reasoning.text.is_empty(), "reasoning_content");
+            self.drops
+                .note_if(!reasoning.text.is_empty(), "reasoning_content");
             return None;
         }
         Some(match signature {
@@ -128,7 +129,9 @@ impl<'d, 'm> Writer<'d, 'm> {
         for part in &result.content {
             content.extend(self.blocks(part)?);
         }
-        let status = result.is_error.map(|failed| if failed { "error" } else { "success" });
+        let status = result
+            .is_error
+            .map(|failed| if failed { "error" } else { "success" });
         Ok(Object::new()
             .set("toolUseId", &result.call_id)
             .set("content", &array(&content))

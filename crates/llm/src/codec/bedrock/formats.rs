@@ -67,7 +67,9 @@ pub(super) fn format(media: &Media) -> Option<&str> {
         return Some(name);
     }
     let name = media.format();
-    let is_known = NAMES.iter().any(|(kind, known, _)| *kind == media.kind && *known == name)
+    let is_known = NAMES
+        .iter()
+        .any(|(kind, known, _)| *kind == media.kind && *known == name)
         || (media.kind == MediaKind::Video && PLAIN_VIDEO.contains(&name))
         || (media.kind == MediaKind::Audio && PLAIN_AUDIO.contains(&name));
     is_known.then_some(name)

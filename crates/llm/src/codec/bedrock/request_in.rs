@@ -6,8 +6,8 @@ use super::HERE;
 use super::blocks_in::{cache_point, content};
 use super::signatures::NATIVE;
 use crate::chat::{
-    ChatRequest, Effort, Extension, Fields, Json, Object, OutputFormat, PartKind, ReasoningRequest, Role, Tool,
-    ToolChoice, ToolKind, Turn, Unsayable,
+    ChatRequest, Effort, Extension, Fields, Json, Object, OutputFormat, PartKind, ReasoningRequest, Role,
+    Tool, ToolChoice, ToolKind, Turn, Unsayable,
 };
 use crate::codec::Ask;
 use crate::codec::call_signatures::rejoin;
@@ -25,7 +25,9 @@ pub(super) fn decode(body: &[u8], ask: &Ask<'_>) -> Result<ChatRequest, Unsayabl
     if let Some(system) = fields.raw("system") {
         let parts = content(system).map_err(|error| error.within("system"))?;
         if !parts.is_empty() {
-            request.turns.push(Turn::new(Role::System, parts, Extension::of(HERE)));
+            request
+                .turns
+                .push(Turn::new(Role::System, parts, Extension::of(HERE)));
         }
     }
     let messages = fields.items("messages")?.unwrap_or_default();
@@ -89,7 +91,11 @@ fn read_message(message: &RawValue, turns: &mut Vec<Turn>) -> Result<(), Unsayab
     Ok(())
 }
 
-fn read_inference(fields: &mut Fields<'_>, request: &mut ChatRequest, rest: &mut Rest) -> Result<(), Unsayable> {
+fn read_inference(
+    fields: &mut Fields<'_>,
+    request: &mut ChatRequest,
+    rest: &mut Rest,
+) -> Result<(), Unsayable> {
     let Some(mut config) = fields.object("inferenceConfig")? else {
         return Ok(());
     };
@@ -118,7 +124,10 @@ fn read_tools(config: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), 
         return Ok(());
     };
     request.tool_choice = Some(if let Some(mut tool) = choice.object("tool")? {
-        ToolChoice::Tool(tool.need("name").map_err(|error| error.within("toolChoice.tool"))?)
+        ToolChoice::Tool(
+            tool.need("name")
+                .map_err(|error| error.within("toolChoice.tool"))?,
+        )
     } else if choice.raw("any").is_some() {
         ToolChoice::Required
     } else if choice.raw("auto").is_some() {

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::blocks_out::Writer;
 use super::model::Model;
 use super::{HERE, tools_out};
-use crate::chat::{
-    ChatRequest, Drops, Effort, Json, Object, OutputFormat, PartKind, Unsayable, array,
-};
+use crate::chat::{ChatRequest, Drops, Effort, Json, Object, OutputFormat, PartKind, Unsayable, array};
 use crate::codec::TargetRules;
 use crate::codec::claude::{Depth, Dials, Platform, closed_schema, instruction};
 use crate::codec::messages::{Message, run_together};
@@ -16,7 +14,12 @@ use crate::codec::messages::{Message, run_together};
 const OPENING: &str = "Begin.";
 
 /// Members that are partly known and partly the client's own.
-const MERGED: [&str; 4] = ["inferenceConfig", "toolConfig", "outputConfig", "additionalModelRequestFields"];
+const MERGED: [&str; 4] = [
+    "inferenceConfig",
+    "toolConfig",
+    "outputConfig",
+    "additionalModelRequestFields",
+];
 
 pub(super) fn encode(
     request: &ChatRequest,
@@ -63,10 +66,19 @@ pub(super) fn encode(
         (!object.is_empty()).then(|| object.finish())
     };
     out = out
-        .set_some("inferenceConfig", merged(inference(request, &dials, drops), MERGED[0]))
+        .set_some(
+            "inferenceConfig",
+            merged(inference(request, &dials, drops), MERGED[0]),
+        )
         .set_some("toolConfig", merged(tools.unwrap_or_default(), MERGED[1]))
-        .set_some("outputConfig", merged(output(&dials, enforced, is_native), MERGED[2]))
-        .set_some("additionalModelRequestFields", merged(additional(&dials), MERGED[3]))
+        .set_some(
+            "outputConfig",
+            merged(output(&dials, enforced, is_native), MERGED[2]),
+        )
+        .set_some(
+            "additionalModelRequestFields",
+            merged(additional(&dials), MERGED[3]),
+        )
         .set_some("requestMetadata", metadata(request, drops))
         .set_some("serviceTier", service_tier(request, drops));
     for (name, value) in request.extension.members(HERE) {
@@ -113,7 +125,10 @@ fn system(request: &ChatRequest, writer: &mut Writer<'_, '_>) -> Result<Vec<Json
         turn.extension.drop_unless(HERE, "messages.", writer.drops);
         for part in &turn.parts {
             if matches!(part.kind, PartKind::Media(_)) {
-                return Err(Unsayable::at("messages", "system messages can only be text for this model"));
+                return Err(Unsayable::at(
+                    "messages",
+                    "system messages can only be text for this model",
+                ));
             }
             blocks.extend(writer.blocks(part)?);
         }
@@ -135,14 +150,19 @@ fn opening(system: &mut Vec<Json>) -> Json {
 }
 
 fn messages(request: &ChatRequest, writer: &mut Writer<'_, '_>) -> Result<Vec<Json>, Unsayable> {
-    let turns = request.turns.get(request.leading_system().len()..).unwrap_or_default();
+    let turns = request
+        .turns
+        .get(request.leading_system().len()..)
+        .unwrap_or_default();
     for turn in turns {
         turn.extension.drop_unless(HERE, "messages.", writer.drops);
         writer.drops.note_if(turn.name.is_some(), "messages.name");
     }
     let is_native = writer.is_native();
     let messages = run_together(turns, is_native, |part| writer.blocks(part))?;
-    let begins_late = messages.first().is_some_and(|message| message.role == "assistant");
+    let begins_late = messages
+        .first()
+        .is_some_and(|message| message.role == "assistant");
     let mut written: Vec<_> = messages
         .into_iter()
         .map(|message| write_message(message, is_native))
@@ -198,7 +218,11 @@ fn text_format(format: &OutputFormat, is_native: bool) -> Option<Json> {
     else {
         return None;
     };
-    let schema = if is_native { schema.clone() } else { closed_schema(schema) };
+    let schema = if is_native {
+        schema.clone()
+    } else {
+        closed_schema(schema)
+    };
     let schema = Object::new()
         .set("schema", schema.text())
         .set_some("name", name.as_ref())
@@ -230,7 +254,10 @@ fn metadata(request: &ChatRequest, drops: &mut Drops) -> Option<Json> {
     };
     let said = request.metadata.as_ref();
     let mut all: BTreeMap<String, String> = said.and_then(Json::read).unwrap_or_default();
-    let fits = all.len() < 16 && all.iter().all(|(name, value)| !name.is_empty() && allowed(name) && allowed(value));
+    let fits = all.len() < 16
+        && all
+            .iter()
+            .all(|(name, value)| !name.is_empty() && allowed(name) && allowed(value));
     if !fits || (all.is_empty() && said.is_some()) {
         all.clear();
         drops.note("metadata");

@@ -214,7 +214,10 @@ impl Decoder {
                 self.start(out);
                 self.close(None, out);
                 if !std::mem::replace(&mut self.stopped, true) {
-                    let said = event.stop_reason.as_str().map_or(StopReason::Stop, stop::from_name);
+                    let said = event
+                        .stop_reason
+                        .as_str()
+                        .map_or(StopReason::Stop, stop::from_name);
                     out.push(ChatEvent::Stop {
                         choice: 0,
                         reason: said.with_tools(self.calls_tools),
@@ -258,9 +261,19 @@ impl Decoder {
             part,
             pieces: Pieces::default(),
             signature: String::new(),
-            is_redacted: matches!(start, PartStart::Reasoning { is_redacted: true, .. }),
+            is_redacted: matches!(
+                start,
+                PartStart::Reasoning {
+                    is_redacted: true,
+                    ..
+                }
+            ),
         });
-        out.push(ChatEvent::PartStart { choice: 0, part, start });
+        out.push(ChatEvent::PartStart {
+            choice: 0,
+            part,
+            start,
+        });
     }
 
     fn go_on(&mut self, index: u64, delta: Delta<'_>, out: &mut Vec<ChatEvent>) {

@@ -66,7 +66,9 @@ impl Encoder {
             ChatEvent::PartStart { start, .. } => self.begin(start, out),
             ChatEvent::Delta { delta, .. } => self.delta(delta, out),
             ChatEvent::PartEnd { .. } => self.end_part(out),
-            ChatEvent::Stop { choice: 0, reason, .. } => self.reason = Some(reason),
+            ChatEvent::Stop {
+                choice: 0, reason, ..
+            } => self.reason = Some(reason),
             ChatEvent::Stop { .. } | ChatEvent::Logprobs { .. } => {}
             ChatEvent::Usage(usage) => self.usage = Some(usage),
             ChatEvent::End => self.end(out),

@@ -25,7 +25,11 @@ pub(super) fn config(request: &ChatRequest, model: Model<'_>, writer: &mut Write
     }
     if tools.is_empty() {
         // Converse refuses a conversation with calls unless there are tools.
-        tools.extend(called.into_iter().map(|name| spec(Object::new().set("name", name), None)));
+        tools.extend(
+            called
+                .into_iter()
+                .map(|name| spec(Object::new().set("name", name), None)),
+        );
     }
     if tools.is_empty() {
         return None;
@@ -85,9 +89,10 @@ fn write(tool: &Tool, model: Model<'_>, writer: &mut Writer<'_, '_>) -> Option<J
                     schema.clone()
                 }
             });
-            let object = Object::new()
-                .set("name", name)
-                .set_some("description", description.as_ref().filter(|text| !text.is_empty()));
+            let object = Object::new().set("name", name).set_some(
+                "description",
+                description.as_ref().filter(|text| !text.is_empty()),
+            );
             let object = object.set_some("strict", strict).extend(&tool.extension, HERE);
             spec(object, schema)
         }
@@ -97,9 +102,10 @@ fn write(tool: &Tool, model: Model<'_>, writer: &mut Writer<'_, '_>) -> Option<J
             format,
         } => {
             writer.drops.note_if(format.is_some(), "tools.format");
-            let object = Object::new()
-                .set("name", name)
-                .set_some("description", description.as_ref().filter(|text| !text.is_empty()));
+            let object = Object::new().set("name", name).set_some(
+                "description",
+                description.as_ref().filter(|text| !text.is_empty()),
+            );
             spec(object, Json::parse(TEXT_INPUT))
         }
         ToolKind::BuiltIn { kind } if tool.extension.protocol() != HERE => {
@@ -123,7 +129,9 @@ fn choice(request: &ChatRequest) -> Option<Json> {
     let choice = match request.tool_choice.as_ref()? {
         ToolChoice::None => return None,
         ToolChoice::Auto | ToolChoice::Allowed { required: false, .. } => Object::new().set("auto", &nothing),
-        ToolChoice::Required | ToolChoice::Allowed { required: true, .. } => Object::new().set("any", &nothing),
+        ToolChoice::Required | ToolChoice::Allowed { required: true, .. } => {
+            Object::new().set("any", &nothing)
+        }
         ToolChoice::Tool(name) => Object::new().set("tool", &Object::new().set("name", name).finish()),
     };
     Some(choice.finish())

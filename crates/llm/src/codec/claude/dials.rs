@@ -143,7 +143,10 @@ impl Dials {
                 dials.think(request, claude, limit, drops);
             } else {
                 let effort = request.reasoning.as_ref().and_then(ReasoningRequest::as_effort);
-                drops.note_if(effort.is_some_and(|effort| effort > Effort::None), "reasoning_effort");
+                drops.note_if(
+                    effort.is_some_and(|effort| effort > Effort::None),
+                    "reasoning_effort",
+                );
             }
             dials.fit_sampling(claude, drops);
         }
@@ -236,7 +239,11 @@ fn forces_tool(request: &ChatRequest) -> bool {
 
 /// Whether the conversation goes on behind tool calls of the model without the thoughts that led to them.
 fn lacks_thoughts(request: &ChatRequest) -> bool {
-    let Some(last) = request.turns.iter().rposition(|turn| turn.role == Role::Assistant) else {
+    let Some(last) = request
+        .turns
+        .iter()
+        .rposition(|turn| turn.role == Role::Assistant)
+    else {
         return false;
     };
     let is_answered = request
@@ -287,7 +294,10 @@ mod tests {
         let (old, names) = dials("claude-3-5-sonnet", &request(None, None));
         assert_eq!(old.temperature, Some(Number::from(1)));
         assert_eq!(old.top_p, Number::from_f64(0.5));
-        assert_eq!((old.max_tokens, names), (Some(8192), vec!["temperature".to_owned()]));
+        assert_eq!(
+            (old.max_tokens, names),
+            (Some(8192), vec!["temperature".to_owned()])
+        );
 
         let (newer, names) = dials("claude-sonnet-4-5", &request(None, Some(9)));
         assert_eq!((newer.max_tokens, newer.top_p), (Some(9), None));

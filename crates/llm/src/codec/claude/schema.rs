@@ -38,7 +38,9 @@ pub(in crate::codec) fn closed_schema(schema: &Json) -> Json {
 
 /// Closes a schema and those within; says whether that changed anything. The parser bounds the depth.
 fn close(schema: &mut Value) -> bool {
-    let Value::Object(schema) = schema else { return false };
+    let Value::Object(schema) = schema else {
+        return false;
+    };
     let mut changed = describe_refused(schema);
     let is_object = schema.contains_key("properties")
         || match schema.get("type") {

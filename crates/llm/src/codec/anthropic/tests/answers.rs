@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{call, openai, part, text};
-use crate::chat::{
-    ChatAnswer, Choice, PartKind, Reasoning, Signature, SignatureOrigin, StopReason,
-};
+use crate::chat::{ChatAnswer, Choice, PartKind, Reasoning, Signature, SignatureOrigin, StopReason};
 use crate::codec::ChatCodec;
 use crate::codec::anthropic::Anthropic;
 use crate::codec::testing::facts;
@@ -39,7 +37,14 @@ fn answers_are_kept() {
     let mut whole = answer(content, "tool_use");
     whole["container"] = json!({"id": "c"});
     assert_eq!(again(&whole), whole);
-    for reason in ["end_turn", "max_tokens", "refusal", "pause_turn", "model_context_window_exceeded", "newer"] {
+    for reason in [
+        "end_turn",
+        "max_tokens",
+        "refusal",
+        "pause_turn",
+        "model_context_window_exceeded",
+        "newer",
+    ] {
         let mut answer = answer(json!([{"type": "text", "text": "hi"}]), reason);
         if reason == "refusal" {
             answer["stop_details"] = json!({"type": "refusal", "category": "cyber"});
@@ -53,7 +58,10 @@ fn answers_are_kept() {
 
 #[test]
 fn what_it_means() {
-    let body = answer(json!([{"type": "tool_use", "id": "t", "name": "f", "input": {}}]), "end_turn");
+    let body = answer(
+        json!([{"type": "tool_use", "id": "t", "name": "f", "input": {}}]),
+        "end_turn",
+    );
     let decoded = Anthropic.decode_answer(body.to_string().as_bytes()).unwrap();
     assert_eq!(decoded.choices[0].stop, StopReason::ToolCalls);
     assert_eq!(decoded.service_tier.as_deref(), Some("standard"));
@@ -68,7 +76,12 @@ fn what_it_means() {
             ..Usage::default()
         })
     );
-    for refused in [r#"{"type":"error","error":{"type":"x","message":"y"}}"#, "{}", "[]", "<html>"] {
+    for refused in [
+        r#"{"type":"error","error":{"type":"x","message":"y"}}"#,
+        "{}",
+        "[]",
+        "<html>",
+    ] {
         assert!(Anthropic.decode_answer(refused.as_bytes()).is_err(), "{refused}");
     }
 }
@@ -94,7 +107,14 @@ fn answers_of_other_providers() {
         model: None,
         created: Some(1),
         choices: vec![Choice {
-            parts: vec![part(thought), part(unsigned), text(""), text("hi"), signed, call("c2", "")],
+            parts: vec![
+                part(thought),
+                part(unsigned),
+                text(""),
+                text("hi"),
+                signed,
+                call("c2", ""),
+            ],
             stop: StopReason::ToolCalls,
             stop_sequence: None,
             logprobs: None,

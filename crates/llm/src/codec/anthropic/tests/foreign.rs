@@ -4,8 +4,9 @@ use serde_json::{Number, Value, json};
 
 use super::{call, openai, part, target, text};
 use crate::chat::{
-    ChatRequest, Drops, Effort, Json, Media, MediaKind, OutputFormat, Part, PartKind, Reasoning, ReasoningRequest,
-    Role, Signature, SignatureOrigin, Source, Tool, ToolChoice, ToolKind, ToolResult, Turn, Unsayable,
+    ChatRequest, Drops, Effort, Json, Media, MediaKind, OutputFormat, Part, PartKind, Reasoning,
+    ReasoningRequest, Role, Signature, SignatureOrigin, Source, Tool, ToolChoice, ToolKind, ToolResult, Turn,
+    Unsayable,
 };
 use crate::codec::ChatCodec;
 use crate::codec::anthropic::Anthropic;
@@ -117,13 +118,19 @@ fn sides_alternate_and_results_come_first() {
 
 #[test]
 fn a_conversation_has_a_users_turn_first() {
-    let (body, _) = encode(&request(vec![(Role::System, vec![text("be kind")])]), "claude-3-opus");
+    let (body, _) = encode(
+        &request(vec![(Role::System, vec![text("be kind")])]),
+        "claude-3-opus",
+    );
     assert_eq!(
         body["messages"],
         json!([{"role": "user", "content": [{"type": "text", "text": "be kind"}]}])
     );
     assert!(body.get("system").is_none());
-    let greeted = request(vec![(Role::Assistant, vec![text("Hello!")]), (Role::User, vec![text("hi")])]);
+    let greeted = request(vec![
+        (Role::Assistant, vec![text("Hello!")]),
+        (Role::User, vec![text("hi")]),
+    ]);
     let (body, _) = encode(&greeted, "claude-3-opus");
     assert_eq!(body["messages"][0], json!({"role": "user", "content": "Begin."}));
 }
@@ -157,9 +164,18 @@ fn media_in_all_sources() {
         (media(MediaKind::Audio, data(), None), "audio"),
         (media(MediaKind::Video, data(), None), "video"),
         (media(MediaKind::Image, data(), Some("image/bmp")), "image/bmp"),
-        (media(MediaKind::Document, data(), Some("application/msword")), "application/msword"),
-        (media(MediaKind::Image, Source::File("file-1".to_owned()), None), "another provider"),
-        (media(MediaKind::Image, Source::Url("gs://a/b".to_owned()), None), "http address"),
+        (
+            media(MediaKind::Document, data(), Some("application/msword")),
+            "application/msword",
+        ),
+        (
+            media(MediaKind::Image, Source::File("file-1".to_owned()), None),
+            "another provider",
+        ),
+        (
+            media(MediaKind::Image, Source::Url("gs://a/b".to_owned()), None),
+            "http address",
+        ),
     ] {
         let error = try_encode(&request(vec![(Role::User, vec![medium])]), "claude-sonnet-4-5").unwrap_err();
         assert!(error.message.contains(message), "{error}");
@@ -206,7 +222,10 @@ fn reasoning_by_effort() {
     });
     request.sampling.temperature = Number::from_f64(0.2);
     let (body, drops) = encode(&request, "claude-sonnet-4-5");
-    assert_eq!(body["thinking"], json!({"type": "enabled", "budget_tokens": 16384}));
+    assert_eq!(
+        body["thinking"],
+        json!({"type": "enabled", "budget_tokens": 16384})
+    );
     assert!(body.get("temperature").is_none());
     assert_eq!(drops, ["temperature"]);
     let (body, _) = encode(&request, "claude-opus-4-6");
@@ -246,7 +265,9 @@ fn tools_and_choices() {
             extension: openai(),
         },
         Tool {
-            kind: ToolKind::BuiltIn { kind: "web_search".to_owned() },
+            kind: ToolKind::BuiltIn {
+                kind: "web_search".to_owned(),
+            },
             cache: None,
             extension: openai(),
         },
@@ -261,7 +282,10 @@ fn tools_and_choices() {
             {"name": "sql", "input_schema": {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}},
         ])
     );
-    assert_eq!(body["tool_choice"], json!({"type": "auto", "disable_parallel_tool_use": true}));
+    assert_eq!(
+        body["tool_choice"],
+        json!({"type": "auto", "disable_parallel_tool_use": true})
+    );
     assert_eq!(drops, ["tools.web_search"]);
 
     request.parallel_tool_calls = Some(true);
@@ -297,7 +321,12 @@ fn structured_output_is_enforced_or_asked_for() {
     assert!(asked.ends_with(r#"{"type":"object"}"#), "{asked}");
     request.format = Some(OutputFormat::JsonObject);
     let (body, _) = encode(&request, "claude-sonnet-4-5");
-    assert!(body["system"][0]["text"].as_str().unwrap().contains("JSON object"));
+    assert!(
+        body["system"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("JSON object")
+    );
 }
 
 #[test]
@@ -312,7 +341,18 @@ fn what_cannot_be_said_is_noted() {
     request.end_user = Some("u".to_owned());
     request.extension.push("logit_bias", Json::parse("{}").unwrap());
     let (body, drops) = encode(&request, "claude-sonnet-4-5");
-    assert_eq!(drops, ["seed", "frequency_penalty", "n", "logprobs", "logit_bias", "stop", "service_tier"]);
+    assert_eq!(
+        drops,
+        [
+            "seed",
+            "frequency_penalty",
+            "n",
+            "logprobs",
+            "logit_bias",
+            "stop",
+            "service_tier"
+        ]
+    );
     assert_eq!(body["stop_sequences"], json!(["END"]));
     assert_eq!(body["metadata"], json!({"user_id": "u"}));
 
@@ -324,7 +364,9 @@ fn what_cannot_be_said_is_noted() {
 #[test]
 fn four_marks_of_the_cache_and_no_more() {
     let marked = |index: usize| Part {
-        cache: Some(crate::chat::CacheMark { ttl: (index == 0).then_some(600) }),
+        cache: Some(crate::chat::CacheMark {
+            ttl: (index == 0).then_some(600),
+        }),
         ..text(&index.to_string())
     };
     let (body, drops) = encode(
@@ -332,8 +374,13 @@ fn four_marks_of_the_cache_and_no_more() {
         "claude-sonnet-4-5",
     );
     let content = body["messages"][0]["content"].as_array().unwrap();
-    assert_eq!(content[0]["cache_control"], json!({"type": "ephemeral", "ttl": "1h"}));
-    let marks = content.iter().filter(|block| block.get("cache_control").is_some());
+    assert_eq!(
+        content[0]["cache_control"],
+        json!({"type": "ephemeral", "ttl": "1h"})
+    );
+    let marks = content
+        .iter()
+        .filter(|block| block.get("cache_control").is_some());
     assert_eq!(marks.count(), 4);
     assert_eq!(drops, ["cache_control"]);
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::target;
 use crate::chat::{
-    CacheMark, ChatRequest, Drops, Effort, MediaKind, OutputFormat, PartKind, Role, Source, ToolChoice, ToolKind,
+    CacheMark, ChatRequest, Drops, Effort, MediaKind, OutputFormat, PartKind, Role, Source, ToolChoice,
+    ToolKind,
 };
 use crate::codec::anthropic::Anthropic;
 use crate::codec::{Ask, ChatCodec};
@@ -60,12 +61,18 @@ fn members_are_kept() {
         ("service_tier", json!("standard_only")),
         ("stream", json!(true)),
         ("thinking", json!({"type": "enabled", "budget_tokens": 2048})),
-        ("thinking", json!({"type": "enabled", "budget_tokens": 2048, "display": "omitted"})),
+        (
+            "thinking",
+            json!({"type": "enabled", "budget_tokens": 2048, "display": "omitted"}),
+        ),
         ("thinking", json!({"type": "adaptive", "display": "summarized"})),
         ("thinking", json!({"type": "disabled"})),
         ("thinking", json!({"type": "between_tools", "x": [1]})),
         ("output_config", json!({"effort": "xhigh"})),
-        ("output_config", json!({"effort": "low", "task_budget": {"total": 1.50}})),
+        (
+            "output_config",
+            json!({"effort": "low", "task_budget": {"total": 1.50}}),
+        ),
         (
             "output_config",
             json!({"format": {"type": "json_schema", "schema": {"type": "object", "properties": {"b": {}, "a": {"maximum": 12345678901234567890_u64}}}}}),
@@ -181,11 +188,15 @@ fn what_it_means() {
     let request = decode(&body);
     let roles: Vec<_> = request.turns.iter().map(|turn| turn.role).collect();
     assert_eq!(roles, [Role::Tool, Role::User]);
-    let PartKind::ToolResult(result) = &request.turns[0].parts[0].kind else { panic!() };
+    let PartKind::ToolResult(result) = &request.turns[0].parts[0].kind else {
+        panic!()
+    };
     assert_eq!((result.text().as_str(), result.is_error), ("21", Some(true)));
     let said = &request.turns[1].parts;
     assert_eq!(said[0].cache, Some(CacheMark { ttl: Some(3600) }));
-    let PartKind::Media(document) = &said[1].kind else { panic!() };
+    let PartKind::Media(document) = &said[1].kind else {
+        panic!()
+    };
     assert_eq!(document.kind, MediaKind::Document);
     assert_eq!(document.source, Source::Text("held".to_owned()));
     assert_eq!(said[2].kind, PartKind::Text("A\nhttps://a\nfound".to_owned()));
@@ -210,9 +221,13 @@ fn signatures_of_others_come_back_to_where_they_belong() {
     );
     let parts = &decode(&body).turns[0].parts;
     assert_eq!(parts.len(), 2);
-    let PartKind::Reasoning(thought) = &parts[0].kind else { panic!() };
+    let PartKind::Reasoning(thought) = &parts[0].kind else {
+        panic!()
+    };
     assert_eq!(thought.signature.as_ref().unwrap().data, "AAA");
-    let PartKind::ToolCall(call) = &parts[1].kind else { panic!() };
+    let PartKind::ToolCall(call) = &parts[1].kind else {
+        panic!()
+    };
     assert_eq!(call.signature.as_ref().unwrap().data, "BBB");
 }
 

@@ -67,7 +67,9 @@ fn a_stream_is_the_answer_that_it_makes() {
     let choice = &answer.choices[0];
     assert_eq!(choice.stop, StopReason::ToolCalls);
     let parts = &choice.parts;
-    let PartKind::Reasoning(thought) = &parts[0].kind else { panic!() };
+    let PartKind::Reasoning(thought) = &parts[0].kind else {
+        panic!()
+    };
     assert_eq!(thought.text, "hm ja");
     assert_eq!(thought.signature.as_ref().unwrap().data, "EqQB");
     assert!(matches!(&parts[1].kind, PartKind::Reasoning(hidden) if hidden.is_redacted));
@@ -84,7 +86,15 @@ fn a_stream_is_the_answer_that_it_makes() {
     assert_eq!(arguments, [r#"{"a":1}"#, r#"{"whole":true}"#]);
     let citations = decode_stream(&Anthropic, rich().as_bytes())
         .into_iter()
-        .filter(|event| matches!(event, ChatEvent::Delta { delta: PartDelta::Annotation(_), .. }));
+        .filter(|event| {
+            matches!(
+                event,
+                ChatEvent::Delta {
+                    delta: PartDelta::Annotation(_),
+                    ..
+                }
+            )
+        });
     assert_eq!(citations.count(), 1);
 }
 
@@ -94,13 +104,19 @@ fn odd_framing_makes_no_difference() {
     let carriage = rich().replace('\n', "\r\n");
     assert_eq!(assemble(&Anthropic, carriage.as_bytes()), expected);
     let bare = rich().replace("data: ", "data:").replace("event: ", "event:");
-    assert_eq!(assemble(&Anthropic, format!("\u{feff}: hello\n\n{bare}").as_bytes()), expected);
+    assert_eq!(
+        assemble(&Anthropic, format!("\u{feff}: hello\n\n{bare}").as_bytes()),
+        expected
+    );
     let nameless: String = rich()
         .lines()
         .filter(|line| !line.starts_with("event"))
         .map(|line| format!("{line}\n"))
         .collect();
-    assert_eq!(assemble(&Anthropic, format!("{nameless}data: [DONE]\n\n").as_bytes()), expected);
+    assert_eq!(
+        assemble(&Anthropic, format!("{nameless}data: [DONE]\n\n").as_bytes()),
+        expected
+    );
 }
 
 fn error_of(stream: &str) -> (ErrorKind, String, Option<String>) {
@@ -118,10 +134,20 @@ fn error_of(stream: &str) -> (ErrorKind, String, Option<String>) {
 #[test]
 fn a_stream_without_its_end_is_cut() {
     let whole = rich();
-    for end in [0, 20, whole.len() / 2, whole.find("event: message_stop").unwrap(), whole.len() - 2] {
+    for end in [
+        0,
+        20,
+        whole.len() / 2,
+        whole.find("event: message_stop").unwrap(),
+        whole.len() - 2,
+    ] {
         let cut = &whole[..(end..).find(|end| whole.is_char_boundary(*end)).unwrap()];
         let (kind, _, code) = error_of(cut);
-        assert_eq!((kind, code.as_deref()), (ErrorKind::Upstream, Some("upstream_cut")), "{cut}");
+        assert_eq!(
+            (kind, code.as_deref()),
+            (ErrorKind::Upstream, Some("upstream_cut")),
+            "{cut}"
+        );
     }
 }
 
@@ -134,11 +160,20 @@ fn errors_of_the_provider_end_it() {
         "data: {}\n\n",
         r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key sk-1"}}"#
     ));
-    assert_eq!((kind, code.as_deref()), (ErrorKind::Upstream, Some("upstream_auth")));
+    assert_eq!(
+        (kind, code.as_deref()),
+        (ErrorKind::Upstream, Some("upstream_auth"))
+    );
     assert!(!message.contains("sk-1"));
-    assert_eq!(error_of(r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}"#).0, ErrorKind::RateLimit);
+    assert_eq!(
+        error_of(r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}"#).0,
+        ErrorKind::RateLimit
+    );
     assert_eq!(error_of("data: {\"error\":{\"message\":\"no\"}}\n\n").1, "no");
-    assert_eq!(error_of("event: x\ndata: {broken\n\n").2.as_deref(), Some("upstream_unreadable"));
+    assert_eq!(
+        error_of("event: x\ndata: {broken\n\n").2.as_deref(),
+        Some("upstream_unreadable")
+    );
 }
 
 #[test]

@@ -10,11 +10,19 @@ use crate::protocol::Protocol;
 use crate::usage::Usage;
 
 fn start(part: u32, start: PartStart) -> ChatEvent {
-    ChatEvent::PartStart { choice: 0, part, start }
+    ChatEvent::PartStart {
+        choice: 0,
+        part,
+        start,
+    }
 }
 
 fn delta(part: u32, delta: PartDelta) -> ChatEvent {
-    ChatEvent::Delta { choice: 0, part, delta }
+    ChatEvent::Delta {
+        choice: 0,
+        part,
+        delta,
+    }
 }
 
 fn end(part: u32) -> ChatEvent {
@@ -144,7 +152,10 @@ data: {"type":"message_stop"}
 }
 
 fn names(stream: &str) -> Vec<&str> {
-    stream.lines().filter_map(|line| line.strip_prefix("event: ")).collect()
+    stream
+        .lines()
+        .filter_map(|line| line.strip_prefix("event: "))
+        .collect()
 }
 
 #[test]
@@ -161,12 +172,21 @@ fn empty_parts_and_other_choices_leave_no_trace() {
             part: 0,
             start: PartStart::Text,
         },
-        start(2, PartStart::Foreign(Extension::with(Protocol::GeminiGenerate, vec![("x".to_owned(), Json::of("y"))]))),
+        start(
+            2,
+            PartStart::Foreign(Extension::with(
+                Protocol::GeminiGenerate,
+                vec![("x".to_owned(), Json::of("y"))],
+            )),
+        ),
         end(2),
         stop(StopReason::Length),
         ChatEvent::End,
     ]);
-    assert_eq!(names(&written), ["message_start", "message_delta", "message_stop"]);
+    assert_eq!(
+        names(&written),
+        ["message_start", "message_delta", "message_stop"]
+    );
     assert!(written.contains(r#""stop_reason":"max_tokens""#));
 }
 
@@ -182,18 +202,26 @@ fn signatures_of_thoughts_and_calls() {
         arguments(1, "{}"),
         delta(1, signature("C")),
         end(1),
-        start(2, PartStart::Reasoning {
-            is_summary: false,
-            is_redacted: true,
-            id: None,
-        }),
-        delta(2, PartDelta::Signature(Signature::new(SignatureOrigin::Anthropic, "R"))),
+        start(
+            2,
+            PartStart::Reasoning {
+                is_summary: false,
+                is_redacted: true,
+                id: None,
+            },
+        ),
+        delta(
+            2,
+            PartDelta::Signature(Signature::new(SignatureOrigin::Anthropic, "R")),
+        ),
         end(2),
         stop(StopReason::ToolCalls),
         ChatEvent::End,
     ]);
     assert!(written.contains(r#"{"type":"signature_delta","signature":"sluice.google-gemini-v1.T"}"#));
-    assert!(written.contains(r#""index":2,"content_block":{"type":"redacted_thinking","data":"sluice.google-gemini-v1.C"}"#));
+    assert!(written.contains(
+        r#""index":2,"content_block":{"type":"redacted_thinking","data":"sluice.google-gemini-v1.C"}"#
+    ));
     assert!(written.contains(r#""index":3,"content_block":{"type":"redacted_thinking","data":"R"}"#));
 }
 
@@ -231,17 +259,22 @@ fn what_is_written_reads_as_the_same_answer() {
 fn custom_tools_get_an_object_around_their_text() {
     let written = encode(vec![
         head(),
-        start(0, PartStart::ToolCall {
-            id: "a".to_owned(),
-            name: "sql".to_owned(),
-            is_custom: true,
-        }),
+        start(
+            0,
+            PartStart::ToolCall {
+                id: "a".to_owned(),
+                name: "sql".to_owned(),
+                is_custom: true,
+            },
+        ),
         arguments(0, "select \"x\""),
         end(0),
         stop(StopReason::ToolCalls),
         ChatEvent::End,
     ]);
     let answer = assemble(&Anthropic, written.as_bytes());
-    let crate::chat::PartKind::ToolCall(call) = &answer.choices[0].parts[0].kind else { panic!() };
+    let crate::chat::PartKind::ToolCall(call) = &answer.choices[0].parts[0].kind else {
+        panic!()
+    };
     assert_eq!(call.arguments, r#"{"input":"select \"x\""}"#);
 }
