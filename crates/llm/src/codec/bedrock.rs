@@ -20,6 +20,8 @@ mod signatures;
 mod stop;
 mod stream_in;
 mod stream_out;
+#[cfg(test)]
+mod tests;
 mod tools_out;
 
 use super::{Ask, ChatCodec, ReplyFacts, StreamDecoder, StreamEncoder, TargetRules};

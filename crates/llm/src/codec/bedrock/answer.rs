@@ -2,12 +2,13 @@
 
 use super::HERE;
 use super::blocks_in::content;
-use super::blocks_out::tool_use;
+use super::blocks_out::{Writer, tool_use};
+use super::model::Model;
 use super::signatures::{NATIVE, to_blob};
 use super::stop;
 use crate::chat::{
-    ChatAnswer, Choice, Extension, Fields, Json, Object, Part, PartKind, Reasoning, Signature, StopReason,
-    array,
+    ChatAnswer, Choice, Drops, Extension, Fields, Json, Object, Part, PartKind, Reasoning, Signature,
+    StopReason, array,
 };
 use crate::codec::call_signatures::rejoin;
 use crate::convert::AnswerError;
@@ -142,8 +143,16 @@ fn blocks(part: &Part) -> [Option<Json>; 2] {
             union("toolUse", tool_use(call)),
             call.signature.as_ref().map(hidden),
         ],
-        PartKind::Media(_) | PartKind::ToolResult(_) | PartKind::Foreign => [None, None],
+        PartKind::Media(_) => [media(part), None],
+        PartKind::ToolResult(_) | PartKind::Foreign => [None, None],
     }
+}
+
+/// What a model drew or spoke; left out if Converse has no word for its form.
+fn media(part: &Part) -> Option<Json> {
+    let mut drops = Drops::default();
+    let mut writer = Writer::new(part.extension.protocol(), Model::of(""), &mut drops);
+    writer.blocks(part).ok()?.pop()
 }
 
 fn reasoning(thought: &Reasoning) -> Option<Object> {
