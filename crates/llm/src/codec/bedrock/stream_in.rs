@@ -147,8 +147,8 @@ impl StreamDecoder for Decoder {
         if self.ended {
             return;
         }
-        if let Form::Json(whole) = &self.form {
-            let whole = whole.clone().freeze();
+        if let Form::Json(whole) = &mut self.form {
+            let whole = std::mem::take(whole).freeze();
             self.ended = true;
             match answer::decode(&whole) {
                 Ok(answer) => out.extend(replay(answer)),
@@ -196,6 +196,7 @@ impl Decoder {
                         id: tool
                             .tool_use_id
                             .as_str()
+                            .filter(|id| !id.is_empty())
                             .map_or_else(|| format!("tooluse_{index}"), str::to_owned),
                         name: tool.name.as_str().unwrap_or_default().to_owned(),
                         is_custom: false,

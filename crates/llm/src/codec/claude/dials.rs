@@ -40,6 +40,16 @@ pub(in crate::codec) enum Platform {
     Bedrock,
 }
 
+impl Platform {
+    /// The protocol that it speaks.
+    fn protocol(self) -> Protocol {
+        match self {
+            Self::Anthropic => Protocol::AnthropicMessages,
+            Self::Bedrock => Protocol::BedrockConverse,
+        }
+    }
+}
+
 /// How much is thought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::codec) enum Depth {
@@ -105,8 +115,8 @@ impl Depth {
 }
 
 impl Dials {
-    /// The dials of a request. What clients of Anthropic and Bedrock say stands as they said it; what others say is
-    /// fitted to the model, and noted in `drops` where it does not fit:
+    /// The dials of a request. What clients of Anthropic and Bedrock say stands as they said it (thinking is put in the
+    /// words of the model's generation where the platform is not their own); what others say is fitted to the model, and noted in `drops` where it does not fit:
     ///
     /// * temperatures over 1 become 1; thinking takes no temperature, no `top_k` and no `top_p` under 0.95; models
     ///   since 4.1 take one of temperature and `top_p`, models since 4.7 none of the three;
@@ -132,12 +142,15 @@ impl Dials {
             top_k: sampling.top_k.clone(),
             ..Self::default()
         };
-        let speaks_claude = matches!(
-            request.extension.protocol(),
-            Protocol::AnthropicMessages | Protocol::BedrockConverse
-        );
-        if speaks_claude {
+        let client = request.extension.protocol();
+        if client == platform.protocol() {
             dials.think_as_said(request);
+        } else if matches!(client, Protocol::AnthropicMessages | Protocol::BedrockConverse) {
+            if Self::knows(request, claude) {
+                dials.think_as_said(request);
+            } else {
+                dials.think(request, claude, limit, drops);
+            }
         } else {
             if claude.is_some() || platform == Platform::Anthropic {
                 dials.think(request, claude, limit, drops);
@@ -151,6 +164,19 @@ impl Dials {
             dials.fit_sampling(claude, drops);
         }
         dials
+    }
+
+    /// Whether a model knows the words in which a client of the other platform asks for thinking.
+    fn knows(request: &ChatRequest, claude: Option<Claude>) -> bool {
+        let (Some(reasoning), Some(claude)) = (&request.reasoning, claude) else {
+            return true;
+        };
+        let is_off = reasoning.effort == Some(Effort::None);
+        if claude.adapts() {
+            reasoning.budget.is_none() || !claude.since(4, 7)
+        } else {
+            !reasoning.adaptive && (reasoning.effort.is_none() || is_off) && claude.thinks()
+        }
     }
 
     fn think_as_said(&mut self, request: &ChatRequest) {
@@ -326,6 +352,34 @@ mod tests {
         assert_eq!(off.depth, Some(Depth::Off));
         let (cannot, _) = dials("claude-3-haiku", &request(Some(Effort::None), None));
         assert_eq!(cannot.depth, None);
+    }
+
+    #[test]
+    fn wishes_of_anthropic_clients_on_bedrock() {
+        let on_bedrock = |model: &str, wish: ReasoningRequest| {
+            let mut request = ChatRequest::new(Extension::of(Protocol::AnthropicMessages));
+            request.reasoning = Some(wish);
+            let dials = Dials::of(
+                &request,
+                Claude::of(model),
+                Platform::Bedrock,
+                &mut Drops::default(),
+            );
+            (dials.depth, dials.effort)
+        };
+        let adaptive = || Depth::Adaptive.wish(None, Some(Effort::High));
+        let kept = (Some(Depth::Adaptive), Some(Effort::High));
+        assert_eq!(on_bedrock("claude-opus-4-6", adaptive()), kept);
+        assert_eq!(
+            on_bedrock("claude-sonnet-4-5", adaptive()),
+            (Some(Depth::Budget(16_384)), None)
+        );
+        let budget = || Depth::Budget(5000).wish(None, None);
+        let kept = (Some(Depth::Budget(5000)), None);
+        assert_eq!(on_bedrock("claude-opus-4-6", budget()), kept);
+        assert_eq!(on_bedrock("claude-opus-4-7", budget()).0, Some(Depth::Adaptive));
+        let off = Depth::Off.wish(None, None);
+        assert_eq!(on_bedrock("claude-sonnet-4-5", off), (Some(Depth::Off), None));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Streams of providers.
 
+use proptest::prelude::*;
+
 use crate::chat::{ChatEvent, PartDelta, PartKind, StopReason};
 use crate::codec::anthropic::Anthropic;
 use crate::codec::testing::{assemble, decode_stream};
@@ -202,4 +204,16 @@ fn blocks_that_nobody_began_or_closed() {
     assert_eq!(answer.choices[0].stop, StopReason::ToolCalls);
     assert_eq!(answer.choices[0].parts.len(), 2);
     assert_eq!(answer.usage.unwrap().output, 3);
+}
+
+proptest! {
+    /// Events lost, repeated, out of place: the order that encoders rely on holds, however the bytes are cut.
+    #[test]
+    fn hostile_streams_keep_the_order(picks in prop::collection::vec(0_usize..64, 0..40), garbage in "[ -~]{0,40}") {
+        let rich = rich();
+        let frames: Vec<&str> = rich.split_inclusive("\n\n").collect();
+        let mut hostile: String = picks.iter().map(|pick| frames[pick % frames.len()]).collect();
+        hostile.push_str(&garbage);
+        decode_stream(&Anthropic, hostile.as_bytes());
+    }
 }

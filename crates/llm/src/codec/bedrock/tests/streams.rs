@@ -1,6 +1,7 @@
 //! Streams, both ways.
 
 use bytes::BytesMut;
+use proptest::prelude::*;
 use sluice_wire::{EventStreamSplitter, write_event_message};
 
 use super::stream;
@@ -258,4 +259,18 @@ fn an_error_is_an_exception() {
             r#"{"message":"slow down"}"#.to_owned()
         )]
     );
+}
+
+proptest! {
+    /// Events lost, repeated, out of place: the order that encoders rely on holds, however the bytes are cut.
+    #[test]
+    fn hostile_streams_keep_the_order(
+        picks in prop::collection::vec(0_usize..RICH.len(), 0..40),
+        garbage in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let events: Vec<_> = picks.into_iter().map(|pick| RICH[pick]).collect();
+        let mut hostile = stream(&events);
+        hostile.extend(garbage);
+        decode_stream(&Bedrock, &hostile);
+    }
 }
