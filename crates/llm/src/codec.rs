@@ -9,6 +9,7 @@ mod broken;
 mod call_signatures;
 mod claude;
 mod messages;
+mod openai_chat;
 mod pieces;
 #[cfg(test)]
 mod testing;
@@ -115,6 +116,7 @@ pub(crate) struct ReplyFacts {
 /// The codec of a chat protocol; `None` for protocols that are no chat.
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
+        Protocol::OpenAiChat => Some(&openai_chat::OpenAiChat),
         Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
         Protocol::BedrockConverse => Some(&bedrock::Bedrock),
         _ => None,
