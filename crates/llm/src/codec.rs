@@ -4,9 +4,11 @@
 //! providers really send, not only what the documents say; encoders write what the official SDKs read.
 
 mod anthropic;
+mod bedrock;
 mod broken;
 mod call_signatures;
 mod claude;
+mod messages;
 mod openai_chat;
 mod openai_completions;
 mod openai_responses;
@@ -120,6 +122,7 @@ pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
         Protocol::OpenAiCompletions => Some(&openai_completions::OpenAiCompletions),
         Protocol::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
+        Protocol::BedrockConverse => Some(&bedrock::Bedrock),
         _ => None,
     }
 }
