@@ -3,6 +3,8 @@
 //! A codec knows its own protocol and the canonical model, and no other protocol. Decoders take what clients and
 //! providers really send, not only what the documents say; encoders write what the official SDKs read.
 
+mod common;
+mod gemini;
 #[cfg(test)]
 mod testing;
 
@@ -108,6 +110,7 @@ pub(crate) struct ReplyFacts {
 /// The codec of a chat protocol; `None` for protocols that are no chat.
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
+        Protocol::GeminiGenerate => Some(&gemini::Gemini),
         _ => None,
     }
 }
