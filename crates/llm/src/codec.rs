@@ -5,6 +5,7 @@
 
 mod common;
 mod gemini;
+mod ollama;
 #[cfg(test)]
 mod testing;
 
@@ -111,6 +112,8 @@ pub(crate) struct ReplyFacts {
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
         Protocol::GeminiGenerate => Some(&gemini::Gemini),
+        Protocol::OllamaChat => Some(&ollama::Ollama::CHAT),
+        Protocol::OllamaGenerate => Some(&ollama::Ollama::GENERATE),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::super::common::path;
+use super::super::common::{custom_schema, path};
 use super::PROTOCOL;
 use super::config_in::keep;
 use super::schema::to_json_schema;
@@ -154,13 +154,10 @@ pub(super) fn encode(request: &ChatRequest, drops: &mut Drops) -> Option<Json> {
 
 /// A tool whose input is text, as a function of one argument.
 fn custom(name: &str, description: Option<&str>) -> Json {
-    let schema = serde_json::json!({
-        "type": "object", "properties": { "input": { "type": "string" } }, "required": ["input"],
-    });
     Object::new()
         .set("name", name)
         .set_some("description", description)
-        .set("parametersJsonSchema", &schema)
+        .set("parametersJsonSchema", &custom_schema())
         .finish()
 }
 
