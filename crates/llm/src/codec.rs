@@ -13,6 +13,9 @@ mod openai_chat;
 mod openai_completions;
 mod openai_responses;
 mod pieces;
+mod common;
+mod gemini;
+mod ollama;
 #[cfg(test)]
 mod testing;
 
@@ -123,6 +126,9 @@ pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
         Protocol::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
         Protocol::BedrockConverse => Some(&bedrock::Bedrock),
+        Protocol::GeminiGenerate => Some(&gemini::Gemini),
+        Protocol::OllamaChat => Some(&ollama::Ollama::CHAT),
+        Protocol::OllamaGenerate => Some(&ollama::Ollama::GENERATE),
         _ => None,
     }
 }
