@@ -129,7 +129,13 @@ pub(super) enum Script<'a> {
 }
 
 fn parse(request: &Recorded, endpoint: &Endpoint) -> Option<Value> {
-    let body = serde_json::from_slice(&request.body).ok()?;
+    let mut body: Value = serde_json::from_slice(&request.body).ok()?;
+    // Azure has the model in the path, and overlooks that of the body.
+    if request.path.contains("/openai/deployments/")
+        && let Value::Object(members) = &mut body
+    {
+        members.entry("model").or_insert_with(|| "deployment".into());
+    }
     Some(match endpoint.dialect(request) {
         Dialect::Gemini => gemini::camel_case(body),
         _ => body,

@@ -135,3 +135,28 @@ async fn frames_can_be_edited() {
     assert_eq!(edited.events[1].comment.as_deref(), Some("keep-alive"));
     assert!(!edited.data().contains(&"[DONE]"));
 }
+
+#[tokio::test]
+async fn the_json_of_an_answer_can_be_edited() {
+    let provider = FakeProvider::start();
+    provider.always(Reply::completion(everything()).edit_json(|event| {
+        for place in ["/choices/0/message", "/choices/0/delta"] {
+            if let Some(Value::Object(members)) = event.pointer_mut(place)
+                && let Some(text) = members.remove("reasoning_content")
+            {
+                members.insert("reasoning".to_owned(), text);
+            }
+        }
+    }));
+    let whole = post(&provider, "/v1/chat/completions", chat(""))
+        .await
+        .json()
+        .await;
+    assert_eq!(whole["choices"][0]["message"]["reasoning"], "Hmm, well.");
+    let streamed = stream(&provider, "/v1/chat/completions").await;
+    assert_eq!(
+        streamed.json()[1]["choices"][0]["delta"],
+        json!({"reasoning": "Hmm,"})
+    );
+    assert_eq!(streamed.data().last(), Some(&"[DONE]"));
+}
