@@ -116,6 +116,11 @@ impl<'a> Ask<'a> {
     }
 
     pub(super) fn fault(&self, fault: &Fault) -> Contracted {
+        let is_array = *self.endpoint == Endpoint::Generate { stream: true }
+            && gemini::is_array(self.request.query.as_deref());
+        if is_array {
+            return Contracted::whole(fault.status, "application/json", fault.element(0));
+        }
         fault.answer(self.dialect(), self.number)
     }
 }

@@ -33,6 +33,13 @@ async fn errors_are_worded_by_each_provider() {
     assert_eq!(gemini["error"]["status"], "RESOURCE_EXHAUSTED");
     assert_eq!(gemini["error"]["details"][0]["retryDelay"], "7s");
     provider.next(Reply::error(503, "busy"));
+    let array = post(&provider, "/v1beta/models/m:streamGenerateContent", json!({})).await;
+    let array = array.expect_status(503).await.json().await;
+    assert_eq!(
+        array[0]["error"]["code"], 503,
+        "an array is an array in failure too"
+    );
+    provider.next(Reply::error(503, "busy"));
     let bedrock = post(&provider, "/model/m/converse", json!({})).await;
     assert_eq!(
         bedrock.header("x-amzn-errortype"),
