@@ -31,7 +31,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-pub use self::bedrock::{event as bedrock_event, exception as bedrock_exception};
+pub use self::bedrock::{event as bedrock_event, events as bedrock_events, exception as bedrock_exception};
 pub use self::completion::{Completion, Stop, Usage};
 pub use self::playback::Gate;
 pub use self::prompt::UNICODE_TEXT;
@@ -75,18 +75,26 @@ impl FakeProvider {
     /// When no port can be had.
     #[must_use]
     pub fn start() -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let addr = listener.local_addr().expect("the port");
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port")
+    }
+
+    /// Starts at an address.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub fn start_at(addr: SocketAddr) -> std::io::Result<Self> {
+        let listener = std::net::TcpListener::bind(addr)?;
+        let addr = listener.local_addr()?;
         let state = Arc::new(State::default());
         let (stop, stopped) = oneshot::channel();
         let serving = state.clone();
         let thread = std::thread::spawn(move || server::run(listener, serving, stopped));
-        Self {
+        Ok(Self {
             addr,
             state,
             stop: Some(stop),
             thread: Some(thread),
-        }
+        })
     }
 
     /// Starts one that holds requests to the rules of the real providers: known fields and their types, required ones,

@@ -2,6 +2,7 @@
 
 mod aliyun;
 mod aws;
+mod binary;
 mod lakera;
 mod own;
 mod streams;

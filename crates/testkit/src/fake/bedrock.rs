@@ -204,6 +204,55 @@ pub fn exception(name: &str, payload: &Value) -> Bytes {
     )
 }
 
+/// The events of a Converse stream: name and payload. An exception is an event with its own name.
+///
+/// # Panics
+///
+/// Where the stream is not made of whole messages whose checksums hold.
+#[must_use]
+pub fn events(mut stream: &[u8]) -> Vec<(String, Value)> {
+    let mut events = Vec::new();
+    while !stream.is_empty() {
+        let number = |at: usize| {
+            let bytes = stream.get(at..at + 4).expect("a whole message");
+            u32::from_be_bytes(bytes.try_into().expect("four bytes"))
+        };
+        let (total, headers) = (number(0) as usize, number(4) as usize);
+        assert_eq!(
+            number(8),
+            crc32fast::hash(&stream[..8]),
+            "checksum of the prelude"
+        );
+        let checked = stream.get(..total - 4).expect("a whole message");
+        assert_eq!(
+            number(total - 4),
+            crc32fast::hash(checked),
+            "checksum of the message"
+        );
+        let name = name_of(&checked[12..12 + headers]);
+        let payload = serde_json::from_slice(&checked[12 + headers..]).expect("a payload in JSON");
+        events.push((name, payload));
+        stream = &stream[total..];
+    }
+    events
+}
+
+fn name_of(mut headers: &[u8]) -> String {
+    let mut names = Vec::new();
+    while let [length, rest @ ..] = headers {
+        let (name, rest) = rest.split_at(usize::from(*length));
+        assert_eq!(rest[0], STRING, "type of a header");
+        let length = usize::from(u16::from_be_bytes([rest[1], rest[2]]));
+        let (value, rest) = rest[3..].split_at(length);
+        if matches!(name, b":event-type" | b":exception-type") {
+            names.push(String::from_utf8_lossy(value).into_owned());
+        }
+        headers = rest;
+    }
+    assert_eq!(names.len(), 1, "a message has one name: {names:?}");
+    names.remove(0)
+}
+
 fn message(headers: &[(&str, &str)], payload: &Value) -> Bytes {
     let mut block = BytesMut::new();
     for (name, value) in headers {
