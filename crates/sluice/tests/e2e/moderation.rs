@@ -3,6 +3,7 @@
 mod aliyun;
 mod aws;
 mod binary;
+mod faults;
 mod lakera;
 mod own;
 mod streams;
