@@ -6,6 +6,7 @@ mod binary;
 mod faults;
 mod lakera;
 mod own;
+mod refusals;
 mod streams;
 
 use serde_json::{Value, json};
