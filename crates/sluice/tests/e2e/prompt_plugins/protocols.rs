@@ -16,7 +16,7 @@ struct Asked {
     text: &'static str,
 }
 
-/// A request that says `text`. `None` for what only providers speak.
+/// A request that says `text`. `None` for what no client of a stored route speaks.
 fn asked(protocol: Protocol, text: &str) -> Option<Asked> {
     let turn = json!([{ "role": "user", "content": text }]);
     let (path, body, text) = match protocol {
@@ -38,7 +38,7 @@ fn asked(protocol: Protocol, text: &str) -> Option<Asked> {
         Protocol::OpenAiResponses => ("/v1/responses", json!({ "input": text }), "/input"),
         Protocol::OpenAiEmbeddings => ("/v1/embeddings", json!({ "input": text }), "/input"),
         Protocol::Passthrough => ("/other", json!({ "prompt": text }), "/prompt"),
-        Protocol::VertexPredict => return None,
+        _ => return None,
     };
     let mut body = body;
     body["model"] = json!("m");
@@ -103,7 +103,7 @@ fn decorated(protocol: Protocol, body: &Value) -> Value {
             body["instructions"] = json!("before");
             body["input"] = json!(format!("{}\nafter", body["input"].as_str().unwrap()));
         }
-        Protocol::OpenAiEmbeddings | Protocol::Passthrough | Protocol::VertexPredict => {}
+        _ => {}
     }
     body
 }
@@ -321,7 +321,7 @@ fn assert_refused(protocol: Protocol, answer: &Value, text: &str) {
         Protocol::BedrockConverse => "/output/message/content/0/text",
         Protocol::OpenAiResponses => "/output/0/content/0/text",
         Protocol::OpenAiEmbeddings => "/error/message",
-        Protocol::Passthrough | Protocol::VertexPredict => panic!("{protocol} has no refusals"),
+        _ => panic!("{protocol} has no refusals"),
     };
     assert_eq!(answer.pointer(place), Some(&json!(text)), "{protocol}: {answer}");
 }

@@ -1,0 +1,4 @@
+//! Both sides of the codec.
+
+mod streams_in;
+mod streams_out;
