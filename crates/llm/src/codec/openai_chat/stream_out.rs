@@ -9,9 +9,8 @@ use bytes::BytesMut;
 use self::chunk::ChunkWriter;
 pub(in crate::codec) use self::chunk::{put, put_json};
 use super::answer_out::{APART, asks_for_functions, extra_content, finish_reason, foreign_image, image};
-use super::citations::annotations;
 use super::usage_out::UsageOut;
-use super::{custom, details};
+use super::{citations, custom, details};
 use crate::chat::{
     ChatEvent, Extension, Json, Object, PartDelta, PartStart, Reasoning, Signature, SignatureOrigin,
 };
@@ -302,8 +301,9 @@ impl Encoder {
                 self.late_signature(choice, index, &signature, out);
             }
             (Open::Text, PartDelta::Annotation(annotation)) => {
-                if let Some(annotations) = annotations(&annotation) {
-                    self.writer.member(choice, "annotations", &annotations, out);
+                let items = citations::streamed(&annotation);
+                if !items.is_empty() {
+                    self.writer.member(choice, "annotations", &Json::of(&items), out);
                 }
             }
             _ => {}

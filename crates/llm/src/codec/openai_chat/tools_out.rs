@@ -2,6 +2,7 @@
 
 use super::request_out::Body;
 use crate::chat::{ChatRequest, Extension, Fields, Json, Object, Tool, ToolChoice, ToolKind};
+use crate::codec::common::custom_schema;
 use crate::protocol::Protocol;
 
 const HERE: Protocol = Protocol::OpenAiChat;
@@ -68,7 +69,7 @@ fn encode_tool(tool: &Tool, body: &mut Body<'_, '_>) -> Option<Json> {
             let object = Object::new()
                 .set("name", name)
                 .set_some("description", description.as_ref())
-                .set("parameters", &text_input());
+                .set("parameters", &custom_schema());
             ("function", object)
         }
         ToolKind::BuiltIn { .. } if is_own => {
@@ -97,17 +98,6 @@ fn wrapped(member: &str, mut inner: Object, extension: &Extension) -> Json {
         }
     }
     object.finish()
-}
-
-/// The schema of a custom tool that is offered as a function: one text.
-fn text_input() -> Json {
-    let input = Object::new().set("type", "string").finish();
-    let properties = Object::new().set("input", &input).finish();
-    Object::new()
-        .set("type", "object")
-        .set("properties", &properties)
-        .set("required", &["input"])
-        .finish()
 }
 
 /// A schema as OpenAI takes it: one of an object has `properties`, and none names its dialect. `None` if it is so already.
