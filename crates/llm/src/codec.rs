@@ -8,14 +8,14 @@ mod bedrock;
 mod broken;
 mod call_signatures;
 mod claude;
+mod common;
+mod gemini;
 mod messages;
+mod ollama;
 mod openai_chat;
 mod openai_completions;
 mod openai_responses;
 mod pieces;
-mod common;
-mod gemini;
-mod ollama;
 #[cfg(test)]
 mod testing;
 
