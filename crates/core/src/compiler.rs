@@ -10,6 +10,7 @@ mod certificates;
 mod checks;
 mod consumers;
 mod global_rules;
+mod models;
 mod plugins;
 mod routes;
 mod secrets;
@@ -32,6 +33,7 @@ use self::routes::OwnRoute;
 use self::services::Service;
 use crate::certificates::Certificates;
 use crate::consumer::Consumers;
+use crate::models::{Model, ModelProvider, Models};
 use crate::pipeline::{Pipeline, PluginSet};
 use crate::redact::MASK;
 use crate::registry::Registry;
@@ -95,6 +97,7 @@ pub struct Compiler {
     compiled: Compiled,
     /// The upstreams among them, by id, for plugins that name one.
     upstreams: OrdMap<Text, Arc<Upstream>>,
+    models: Models,
     consumers: Consumers,
     /// What each consumer and credential has in the table of consumers: plugin and key.
     identities: HashMap<Key, Vec<(&'static str, Text)>>,
@@ -134,6 +137,8 @@ struct Compiled {
     plugin_configs: BTreeMap<Key, PluginSet>,
     routes: BTreeMap<Key, OwnRoute>,
     global_rules: BTreeMap<Key, PluginSet>,
+    providers: BTreeMap<Key, Arc<ModelProvider>>,
+    models: BTreeMap<Key, Arc<Model>>,
 }
 
 /// What came of compiling a resource.
@@ -165,6 +170,7 @@ impl Compiler {
             certificates: Arc::default(),
             compiled: Compiled::default(),
             upstreams: OrdMap::new(),
+            models: Models::default(),
             consumers: Consumers::default(),
             identities: HashMap::new(),
             router: Arc::new(Router::build(options.router, Vec::new())),
@@ -217,6 +223,7 @@ impl Compiler {
             |c| &mut c.plugin_configs,
             |this, item| this.compile_plugins(item).map(Some),
         ));
+        self.compile_models(&mut dirty);
         self.compile_callers(&dirty);
         self.compile_routes(&dirty, &changed);
         self.compile_global_rules(&dirty);
@@ -234,6 +241,7 @@ impl Compiler {
             empty_pipeline: self.empty.clone(),
             consumers: self.consumers.clone(),
             upstreams: self.upstreams.clone(),
+            models: self.models.clone(),
             certificates: self.certificates.clone(),
             matches_bodies: self.matches_bodies,
             problems: self.problems.clone(),
@@ -274,7 +282,9 @@ impl Compiler {
     fn forget_sources(&mut self, dirty: &Dirty) {
         for key in dirty.0.values().flatten() {
             let needed = self.sources.get(key).is_some_and(|source| {
-                self.watches.contains_key(key)
+                // A model is compiled again with the providers that it names.
+                key.kind() == Kind::Model
+                    || self.watches.contains_key(key)
                     || client_certificate_of(&source.value).is_some()
                     || self.carries(key, &source.value, |_| true)
             });

@@ -1,7 +1,7 @@
 //! The standard paths of LLM APIs.
 
 /// Ends of the paths on which LLM clients call, whatever prefix a gateway puts before them.
-const ENDS: [&str; 21] = [
+const ENDS: [&str; 22] = [
     "/chat/completions",
     "/v1/completions",
     "/v1/responses",
@@ -21,6 +21,7 @@ const ENDS: [&str; 21] = [
     "/v1/rerank",
     "/api/chat",
     "/api/generate",
+    "/api/tags",
     "/converse",
     "/converse-stream",
 ];

@@ -12,6 +12,7 @@ mod headers;
 mod local;
 mod perform;
 mod prepare;
+mod provider;
 mod stream;
 mod target;
 
@@ -19,4 +20,5 @@ pub use self::complete::{CompleteError, complete};
 pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
 pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, prepare};
+pub use self::provider::ProviderConfig;
 pub use self::target::{Target, TargetError, is_endpoint};

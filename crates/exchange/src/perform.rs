@@ -128,7 +128,7 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     let model = target
         .model
         .clone()
-        .or_else(|| (!ai.model_asked.is_empty()).then(|| ai.model_asked.clone()));
+        .or_else(|| (!ai.model.is_empty()).then(|| ai.model.clone()));
     let mut conversion = None;
     let body = match &ai.request {
         None => Bytes::new(),

@@ -89,21 +89,17 @@ fn bedrock_model(path: &str) -> Option<Text> {
 impl Prepared {
     /// Makes the request an AI call of the picked instance.
     pub fn begin(self, cx: &mut Context, picked: Picked, logging: AiLogging) {
+        let model = self.model(cx);
         let request = self.request.as_ref();
-        let own = match self.protocol {
-            Protocol::BedrockConverse => bedrock_model(&cx.request.path),
-            _ => None,
-        };
+        let renamed = cx.renamed_model.as_ref();
         let names_stream =
             self.protocol == Protocol::BedrockConverse && cx.request.path.ends_with(CONVERSE_STREAM);
         cx.ai = Some(Box::new(AiCall {
             protocol: self.protocol,
             stream: names_stream || request.is_some_and(|r| self.protocol.wants_stream(r)),
-            model_asked: request
-                .and_then(RequestView::model)
-                .map(|model| Text::from(&*model))
-                .or(own)
-                .unwrap_or_else(|| Text::from("")),
+            model_asked: renamed.map_or_else(|| model.clone(), |renamed| renamed.asked.clone()),
+            model,
+            routing: None,
             tool_count: request.map_or(0, |r| u32::try_from(r.tool_count()).unwrap_or(u32::MAX)),
             end_user: request
                 .and_then(|r| r.end_user(self.protocol))
@@ -117,6 +113,24 @@ impl Prepared {
             placeholders: None,
             request: self.request,
         }));
+    }
+
+    /// The model that is meant: the one that a plugin put in place of the client's, else the client's. Empty where none
+    /// is named.
+    #[must_use]
+    pub fn model(&self, cx: &Context) -> Text {
+        if let Some(renamed) = &cx.renamed_model {
+            return renamed.to.clone();
+        }
+        let own = match self.protocol {
+            Protocol::BedrockConverse => bedrock_model(&cx.request.path),
+            _ => None,
+        };
+        let named = self.request.as_ref().and_then(RequestView::model);
+        named
+            .map(|model| Text::from(&*model))
+            .or(own)
+            .unwrap_or_else(|| Text::from(""))
     }
 
     /// What the client speaks.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use sluice_core::{Context, Failure, Profile, Retry};
-use sluice_llm::{Conversion, Dialect, ErrorKind, Protocol, StreamTap, TapOptions};
+use sluice_llm::{Conversion, Dialect, ErrorKind, Protocol, StreamTap, TapOptions, stream_id};
 use sluice_net::{Body, BodyError};
 
 use self::body::{Begun, KeepAlive, Limit, Manner, StreamBody, StreamParts};
@@ -113,6 +113,9 @@ pub(crate) async fn relay(
         input: estimate::Input::of(cx),
     });
     if let Some(data) = first {
+        if let Some(id) = stream_id(spoken, &data) {
+            ai.progress.update(|state| state.response_id = Some(id.into()));
+        }
         match stream.begin(data).await {
             Ok(Begun::Output) => {}
             Ok(Begun::Nothing) => return unconverted().into(),
