@@ -10,6 +10,7 @@ use crate::chat::{
     Choice, Extension, Json, Media, MediaKind, Object, Part, PartKind, Reasoning, Source, StopReason,
     ToolCall, array,
 };
+use crate::protocol::Protocol;
 
 /// An item of the output.
 pub(super) enum Output {
@@ -260,8 +261,8 @@ impl Builder<'_> {
             PartKind::ToolCall(call) => self.call(part, call),
             PartKind::Media(media) => self.image(media),
             PartKind::Foreign if part.extension.protocol() == PROTOCOL => {
-                let whole = Object::new().extend(&part.extension, PROTOCOL).finish();
-                self.items.push((Output::Whole(whole), None));
+                self.items
+                    .push((Output::Whole(marks::whole(&part.extension)), None));
             }
             PartKind::Foreign | PartKind::ToolResult(_) => {}
         }
@@ -280,6 +281,9 @@ impl Builder<'_> {
                 Some(name) => members.push((name.to_owned(), value.clone())),
                 None => content.members.push((name.clone(), value.clone())),
             }
+        }
+        if part.extension.protocol() != PROTOCOL {
+            content.annotations = annotations(&part.extension);
         }
         let kept = Kept::of(&part.extension);
         if kept.is_none()
@@ -373,6 +377,24 @@ impl Builder<'_> {
             text.logprobs = logprobs;
         }
     }
+}
+
+/// The annotations that an extension holds: one of this protocol as it is, or the citations of OpenAI chat.
+pub(super) fn annotations(extension: &Extension) -> Vec<Json> {
+    if extension.protocol() == PROTOCOL {
+        return vec![Object::new().extend(extension, PROTOCOL).finish()];
+    }
+    let list = extension.get(Protocol::OpenAiChat, "annotations");
+    let list: Vec<Json> = list.and_then(|list| list.read()).unwrap_or_default();
+    list.iter().filter_map(flat_citation).collect()
+}
+
+/// A citation, whose members stand beside its type here.
+fn flat_citation(annotation: &Json) -> Option<Json> {
+    let citation = annotation.fields()?.json("url_citation")?;
+    let mut object = Object::new().set("type", "url_citation");
+    marks::put_kept(&mut object, &citation);
+    Some(object.finish())
 }
 
 /// The probabilities of the text's tokens in OpenAI chat's `logprobs`.
