@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
+use crate::chat::Json;
+
 /// Puts pieces of a text together that was cut between the two escapes of a surrogate pair (`\ud83c`, `\udf89`): the
 /// first half waits for the second. Halves that never meet are left out.
 #[derive(Debug, Default)]
@@ -34,6 +36,15 @@ impl Pieces {
         }
         joined(&bytes)
     }
+}
+
+/// A text as it stands between the quotes of a JSON string: pieces of it make the string of the whole.
+pub(super) fn inner_json(text: &str) -> String {
+    let json = Json::of(text);
+    let json = json.text();
+    json.get(1..json.len().saturating_sub(1))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Text in which halves of surrogate pairs are encoded each for itself, as serde_json hands them out.

@@ -40,10 +40,10 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatAnswer, AnswerError> {
         choice.extension.push("stop_details", details);
     }
     let raw_usage = fields.json("usage");
-    let service_tier = raw_usage.as_ref().and_then(|usage| {
-        let tier = usage.fields()?.take("service_tier").ok()?;
-        tier
-    });
+    let service_tier = raw_usage
+        .as_ref()
+        .and_then(Json::fields)
+        .and_then(|mut usage| usage.take("service_tier").ok()?);
     let mut answer = ChatAnswer {
         id: fields.take("id").map_err(unreadable)?,
         model: fields.take("model").map_err(unreadable)?,

@@ -5,11 +5,12 @@ use serde_json::value::RawValue;
 use super::blocks_in::{cache_mark, content};
 use super::{HERE, NATIVE};
 use crate::chat::{
-    ChatRequest, Effort, Extension, Fields, Json, Object, OutputFormat, Part, PartKind, ReasoningRequest,
-    Role, Tool, ToolChoice, ToolKind, Turn, Unsayable,
+    ChatRequest, Effort, Extension, Fields, Json, Object, OutputFormat, Part, PartKind, Role, Tool,
+    ToolChoice, ToolKind, Turn, Unsayable,
 };
 use crate::codec::Ask;
 use crate::codec::call_signatures::rejoin;
+use crate::codec::claude::Depth;
 
 pub(super) fn decode(body: &[u8], ask: &Ask<'_>) -> Result<ChatRequest, Unsayable> {
     let mut fields = Fields::from_slice(body)?;
@@ -21,7 +22,7 @@ pub(super) fn decode(body: &[u8], ask: &Ask<'_>) -> Result<ChatRequest, Unsayabl
     read_tools(&mut fields, &mut request)?;
     read_tool_choice(&mut fields, &mut request)?;
     read_output(&mut fields, &mut request, &mut rest)?;
-    read_thinking(&mut fields, &mut request, &mut rest)?;
+    read_thinking(&mut fields, &mut request, &mut rest);
     read_sampling(&mut fields, &mut request)?;
     if let Some(mut metadata) = fields.object("metadata")? {
         request.end_user = metadata
@@ -202,48 +203,17 @@ fn format(json: &RawValue) -> Option<OutputFormat> {
     (kind == "json_schema" && fields.is_empty()).then_some(format)
 }
 
-/// `thinking`; what is said in words that the model does not have stays as it is, too.
-fn read_thinking(
-    fields: &mut Fields<'_>,
-    request: &mut ChatRequest,
-    rest: &mut Vec<(&'static str, Json)>,
-) -> Result<(), Unsayable> {
-    let Some(raw) = fields.raw("thinking") else {
-        return Ok(());
+/// `thinking`; what is said in words that the model does not have stays as it is.
+fn read_thinking(fields: &mut Fields<'_>, request: &mut ChatRequest, rest: &mut Vec<(&'static str, Json)>) {
+    let Some((depth, show)) = fields.peek("thinking").and_then(Depth::read) else {
+        return;
     };
-    let mut thinking = Fields::read(raw).map_err(|error| error.within("thinking"))?;
-    let kind: String = thinking.need("type").map_err(|error| error.within("thinking"))?;
-    let display: Option<String> = thinking
-        .take("display")
-        .map_err(|error| error.within("thinking"))?;
-    let budget = thinking
-        .take("budget_tokens")
-        .map_err(|error| error.within("thinking"))?;
-    let mut said = ReasoningRequest {
-        effort: request.reasoning.take().and_then(|reasoning| reasoning.effort),
-        show: match display.as_deref() {
-            Some("omitted") => Some(false),
-            other => other.map(|_| true),
-        },
-        ..ReasoningRequest::default()
-    };
-    let mut is_whole =
-        thinking.is_empty() && matches!(display.as_deref(), None | Some("summarized" | "omitted"));
-    match kind.as_str() {
-        "enabled" => said.budget = budget,
-        "adaptive" => said.adaptive = true,
-        "disabled" => {
-            if let Some(effort) = said.effort.replace(Effort::None) {
-                put_effort(effort, rest);
-            }
-        }
-        _ => is_whole = false,
+    fields.raw("thinking");
+    let effort = request.reasoning.take().and_then(|reasoning| reasoning.effort);
+    if let (Depth::Off, Some(effort)) = (depth, effort) {
+        put_effort(effort, rest);
     }
-    if !is_whole {
-        rest.push(("thinking", Json::from(raw)));
-    }
-    request.reasoning = Some(said);
-    Ok(())
+    request.reasoning = Some(depth.wish(show, effort));
 }
 
 /// Puts an effort back to what is left of `output_config`: nothing is thought, and it means the rest of the answer.

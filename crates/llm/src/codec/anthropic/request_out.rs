@@ -3,11 +3,11 @@
 use super::HERE;
 use super::blocks_out::{Writer, plain_text};
 use crate::chat::{
-    ChatRequest, Drops, Json, Object, OutputFormat, Part, PartKind, Role, Tool, ToolChoice, ToolKind, Turn,
-    Unsayable, array,
+    ChatRequest, Drops, Json, Object, OutputFormat, PartKind, Tool, ToolChoice, ToolKind, Unsayable, array,
 };
 use crate::codec::TargetRules;
-use crate::codec::claude::{Claude, Dials, closed_schema, instruction};
+use crate::codec::claude::{Claude, Dials, Platform, TEXT_INPUT, closed_schema, instruction};
+use crate::codec::messages::{Message, run_together};
 
 /// What the user says where the conversation does not begin with the user, as it must.
 const OPENING: &str = "Begin.";
@@ -24,7 +24,7 @@ pub(super) fn encode(
         ));
     }
     let claude = Claude::of(target.model);
-    let dials = Dials::of(request, claude, true, drops);
+    let dials = Dials::of(request, claude, Platform::Anthropic, drops);
     let mut writer = Writer::new(request.extension.protocol(), drops);
     // Marks of the prompt cache count in this order.
     let tools = tools(request, claude, &mut writer)?;
@@ -234,102 +234,37 @@ fn system(request: &ChatRequest, writer: &mut Writer<'_>) -> Result<Vec<Json>, U
     Ok(blocks)
 }
 
-/// A message being put together.
-struct Message<'a> {
-    role: &'static str,
-    results: Vec<Json>,
-    blocks: Vec<Json>,
-    /// Its parts if it is one turn, for content that is a plain text.
-    only: Option<&'a Turn>,
-    /// Whether what follows of the same side joins it even if the client speaks this protocol.
-    is_open: bool,
-    extension: &'a crate::chat::Extension,
-}
-
 fn messages(request: &ChatRequest, writer: &mut Writer<'_>) -> Result<Vec<Json>, Unsayable> {
-    let mut messages: Vec<Message<'_>> = Vec::new();
     let turns = request
         .turns
         .get(request.leading_system().len()..)
         .unwrap_or_default();
-    for (index, turn) in turns.iter().enumerate() {
-        let message = message(turn, index + 1 == turns.len(), writer)?;
-        if message.results.is_empty() && message.blocks.is_empty() {
-            continue;
-        }
-        match messages.last_mut() {
-            Some(last) if last.role == message.role && (last.is_open || !writer.is_native()) => {
-                last.results.extend(message.results);
-                last.blocks.extend(message.blocks);
-                last.only = None;
-                last.is_open = false;
-                last.extension = message.extension;
-            }
-            _ => messages.push(message),
-        }
+    for turn in turns {
+        turn.extension.drop_unless(HERE, "messages.", writer.drops);
+        writer.drops.note_if(turn.name.is_some(), "messages.name");
     }
+    let is_native = writer.is_native();
+    let messages = run_together(turns, is_native, |part| {
+        Ok(writer.block(part)?.into_iter().collect())
+    })?;
     let begins_late = messages
         .first()
         .is_some_and(|message| message.role == "assistant");
-    let mut written: Vec<_> = messages.into_iter().map(Message::finish).collect();
-    if begins_late && !writer.is_native() {
+    let mut written: Vec<_> = messages.into_iter().map(write_message).collect();
+    if begins_late && !is_native {
         written.insert(0, opening(&mut Vec::new()));
     }
     Ok(written)
 }
 
-fn message<'a>(turn: &'a Turn, is_last: bool, writer: &mut Writer<'_>) -> Result<Message<'a>, Unsayable> {
-    turn.extension.drop_unless(HERE, "messages.", writer.drops);
-    writer.drops.note_if(turn.name.is_some(), "messages.name");
-    let role = match turn.role {
-        Role::Assistant => "assistant",
-        Role::System | Role::Developer if writer.is_native() => "system",
-        _ => "user",
+fn write_message(message: Message<'_>) -> Json {
+    let extension = message.extension;
+    let object = Object::new().set("role", message.role);
+    let object = match message.only.and_then(|turn| plain_text(&turn.parts)) {
+        Some(text) => object.set("content", text),
+        None => object.set("content", &array(&message.into_blocks())),
     };
-    let mut message = Message {
-        role,
-        results: Vec::new(),
-        blocks: Vec::new(),
-        only: Some(turn),
-        is_open: turn.role == Role::Tool,
-        extension: &turn.extension,
-    };
-    for (index, part) in turn.parts.iter().enumerate() {
-        let ends_all = is_last && role == "assistant" && index + 1 == turn.parts.len();
-        let block = match &part.kind {
-            // A prefill must not end with white space.
-            PartKind::Text(text) if ends_all && !writer.is_native() => {
-                message.only = None;
-                let text = Part {
-                    kind: PartKind::Text(text.trim_end().to_owned()),
-                    cache: part.cache,
-                    extension: part.extension.clone(),
-                };
-                writer.block(&text)?
-            }
-            _ => writer.block(part)?,
-        };
-        match part.kind {
-            PartKind::ToolResult(_) => message.results.extend(block),
-            _ => message.blocks.extend(block),
-        }
-    }
-    Ok(message)
-}
-
-impl Message<'_> {
-    fn finish(self) -> Json {
-        let object = Object::new().set("role", self.role);
-        let object = match self.only.and_then(|turn| plain_text(&turn.parts)) {
-            Some(text) => object.set("content", text),
-            None => {
-                let mut content = self.results;
-                content.extend(self.blocks);
-                object.set("content", &array(&content))
-            }
-        };
-        object.extend(self.extension, HERE).finish()
-    }
+    object.extend(extension, HERE).finish()
 }
 
 fn tools(
@@ -398,9 +333,6 @@ fn write_tool(tool: &Tool, claude: Option<Claude>, writer: &mut Writer<'_>) -> O
     let object = object.extend(&tool.extension, HERE);
     Some(object.set_some("cache_control", writer.mark(tool.cache)).finish())
 }
-
-/// Schema of a custom tool, whose input is text.
-const TEXT_INPUT: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
 
 fn tool_choice(request: &ChatRequest) -> Option<Json> {
     let is_native = request.extension.protocol() == HERE;

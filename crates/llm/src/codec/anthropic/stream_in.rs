@@ -9,7 +9,7 @@ use sluice_wire::{SseFrame, SsePart, SseSplitter};
 use super::blocks_in::block;
 use super::{HERE, NATIVE, answer, stop};
 use crate::chat::{
-    ChatEvent, Extension, Fields, Json, PartDelta, PartKind, PartStart, Signature, StopReason, replay,
+    ChatEvent, Extension, Fields, Json, Part, PartDelta, PartKind, PartStart, Signature, StopReason, replay,
 };
 use crate::codec::StreamDecoder;
 use crate::codec::broken::{cut, unreadable};
@@ -120,8 +120,8 @@ impl StreamDecoder for Decoder {
         if self.ended {
             return;
         }
-        if let Form::Json(whole) = &self.form {
-            let whole = whole.clone().freeze();
+        if let Form::Json(whole) = &mut self.form {
+            let whole = std::mem::take(whole).freeze();
             self.ended = true;
             match answer::decode(&whole) {
                 Ok(answer) => out.extend(replay(answer)),
@@ -152,9 +152,10 @@ impl Decoder {
         };
         match serde_json::from_slice::<Event<'_>>(&data) {
             Ok(event) if event.error.is_some() => self.fail(failure(&data), out),
-            Ok(event) => {
-                let name = event.kind.as_str().or(frame.event).unwrap_or_default().to_owned();
-                self.event(&name, event, &data, out);
+            Ok(mut event) => {
+                let kind = std::mem::take(&mut event.kind);
+                let name = kind.as_str().or(frame.event).unwrap_or_default();
+                self.event(name, event, &data, out);
             }
             Err(_) if data.starts_with(b"[DONE]") || frame.event == Some("ping") => {}
             Err(_) => self.fail(unreadable(), out),
@@ -176,6 +177,7 @@ impl Decoder {
             }
             "content_block_stop" => self.close(Some(event.index), out),
             "message_delta" => {
+                self.start(None, out);
                 if let Some(delta) = event.delta.filter(|delta| delta.stop_reason.as_str().is_some()) {
                     self.stop(&delta, out);
                 }
@@ -234,8 +236,13 @@ impl Decoder {
         }
         // Blocks never overlap: one that was not closed is.
         self.close(None, out);
-        let Ok(part) = block(json) else {
-            return self.fail(unreadable(), out);
+        let part = match block(json) {
+            Ok(part) => part,
+            // Some compatible servers leave the empty text out.
+            Err(error) if error.param.as_deref() == Some("text") => {
+                Part::new(PartKind::Text(String::new()), Extension::of(HERE))
+            }
+            Err(_) => return self.fail(unreadable(), out),
         };
         let number = self.parts;
         let mut deltas = Vec::new();
@@ -260,7 +267,11 @@ impl Decoder {
                 self.calls_tools = true;
                 let given = Some(call.arguments).filter(|given| !given.is_empty() && given != "{}");
                 let start = PartStart::ToolCall {
-                    id: call.id,
+                    id: if call.id.is_empty() {
+                        format!("toolu_{number}")
+                    } else {
+                        call.id
+                    },
                     name: call.name,
                     is_custom: false,
                 };
@@ -370,7 +381,6 @@ impl Decoder {
     }
 
     fn stop(&mut self, delta: &Delta<'_>, out: &mut Vec<ChatEvent>) {
-        self.start(None, out);
         self.close(None, out);
         let reason = stop::from_name(delta.stop_reason.as_str().unwrap_or_default());
         self.say_stop(reason, delta.stop_sequence.clone(), out);

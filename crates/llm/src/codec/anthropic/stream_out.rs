@@ -8,6 +8,7 @@ use super::{HERE, NATIVE, answer, stop};
 use crate::chat::{
     ChatEvent, Extension, Json, Object, PartDelta, PartStart, Sequencer, Signature, StopReason,
 };
+use crate::codec::pieces::inner_json;
 use crate::codec::{ReplyFacts, StreamEncoder};
 use crate::error::Dialect;
 use crate::usage::Usage;
@@ -197,7 +198,7 @@ impl Encoder {
                 self.write_delta(r#"{"type":"signature_delta","signature":"#, &signature, out);
             }
             (Block::Call { is_custom, .. }, PartDelta::Arguments(more)) if !more.is_empty() => {
-                let more = if *is_custom { inner(&more) } else { more };
+                let more = if *is_custom { inner_json(&more) } else { more };
                 self.arguments(&more, out);
             }
             (Block::Call { signature, .. }, PartDelta::Signature(said)) => *signature = Some(said),
@@ -314,13 +315,4 @@ fn frame(name: &str, event: Object, out: &mut BytesMut) {
 /// Writing to memory cannot fail, and numbers and strings have JSON.
 fn write_json<T: Serialize + ?Sized>(value: &T, out: &mut BytesMut) {
     let _ = serde_json::to_writer(out.writer(), value);
-}
-
-/// A text as it stands between the quotes of a JSON string.
-fn inner(text: &str) -> String {
-    let json = Json::of(text);
-    let json = json.text();
-    json.get(1..json.len().saturating_sub(1))
-        .unwrap_or_default()
-        .to_owned()
 }

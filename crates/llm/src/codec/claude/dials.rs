@@ -1,9 +1,12 @@
 //! Limits, dials and thinking of a request, as a Claude model takes them.
 
 use serde_json::Number;
+use serde_json::value::RawValue;
 
 use super::{Claude, OTHER_MAX_TOKENS};
-use crate::chat::{ChatRequest, Drops, Effort, PartKind, Role, SignatureOrigin, ToolChoice};
+use crate::chat::{
+    ChatRequest, Drops, Effort, Fields, PartKind, ReasoningRequest, Role, SignatureOrigin, ToolChoice,
+};
 use crate::protocol::Protocol;
 
 /// Least budget of thinking.
@@ -28,6 +31,25 @@ pub(in crate::codec) struct Dials {
     pub(in crate::codec) effort: Option<Effort>,
 }
 
+/// Where a model runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::codec) enum Platform {
+    /// Behind Anthropic's protocol, which demands a limit of tokens. Models that are no Claude take a budget of thinking.
+    Anthropic,
+    /// On Bedrock. Models that are no Claude have no common word for thinking.
+    Bedrock,
+}
+
+impl Platform {
+    /// The protocol that it speaks.
+    fn protocol(self) -> Protocol {
+        match self {
+            Self::Anthropic => Protocol::AnthropicMessages,
+            Self::Bedrock => Protocol::BedrockConverse,
+        }
+    }
+}
+
 /// How much is thought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::codec) enum Depth {
@@ -40,6 +62,42 @@ pub(in crate::codec) enum Depth {
 }
 
 impl Depth {
+    /// Reads `thinking` as Anthropic writes it, and whether thoughts are shown; `None` if it says what there is no word
+    /// for here.
+    pub(in crate::codec) fn read(thinking: &RawValue) -> Option<(Self, Option<bool>)> {
+        let mut fields = Fields::read(thinking).ok()?;
+        let kind: String = fields.need("type").ok()?;
+        let display: Option<String> = fields.take("display").ok()?;
+        let depth = match kind.as_str() {
+            "enabled" => Self::Budget(fields.need("budget_tokens").ok()?),
+            "adaptive" => Self::Adaptive,
+            "disabled" if display.is_none() => Self::Off,
+            _ => return None,
+        };
+        let show = match display.as_deref() {
+            None => None,
+            Some("summarized") => Some(true),
+            Some("omitted") => Some(false),
+            Some(_) => return None,
+        };
+        fields.is_empty().then_some((depth, show))
+    }
+
+    /// The same as a wish.
+    pub(in crate::codec) fn wish(self, show: Option<bool>, effort: Option<Effort>) -> ReasoningRequest {
+        let mut wish = ReasoningRequest {
+            effort,
+            show,
+            ..ReasoningRequest::default()
+        };
+        match self {
+            Self::Off => wish.effort = Some(Effort::None),
+            Self::Budget(budget) => wish.budget = Some(budget),
+            Self::Adaptive => wish.adaptive = true,
+        }
+        wish
+    }
+
     /// As Anthropic writes it.
     pub(in crate::codec) fn json(self, show: Option<bool>) -> crate::chat::Json {
         let object = crate::chat::Object::new();
@@ -57,8 +115,8 @@ impl Depth {
 }
 
 impl Dials {
-    /// The dials of a request. What clients of Anthropic and Bedrock say stands as they said it; what others say is
-    /// fitted to the model, and noted in `drops` where it does not fit:
+    /// The dials of a request. What clients of Anthropic and Bedrock say stands as they said it (thinking is put in the
+    /// words of the model's generation where the platform is not their own); what others say is fitted to the model, and noted in `drops` where it does not fit:
     ///
     /// * temperatures over 1 become 1; thinking takes no temperature, no `top_k` and no `top_p` under 0.95; models
     ///   since 4.1 take one of temperature and `top_p`, models since 4.7 none of the three;
@@ -67,33 +125,58 @@ impl Dials {
     ///   did not send back: models refuse both;
     /// * a budget that does not fit under the limit of tokens becomes half of the limit.
     ///
-    /// `needs_limit`: whether the protocol demands a limit of tokens.
     pub(in crate::codec) fn of(
         request: &ChatRequest,
         claude: Option<Claude>,
-        needs_limit: bool,
+        platform: Platform,
         drops: &mut Drops,
     ) -> Self {
         let sampling = &request.sampling;
         let limit = claude.map_or(OTHER_MAX_TOKENS, Claude::default_max_tokens);
         let mut dials = Self {
-            max_tokens: sampling.max_tokens.or(needs_limit.then_some(limit)),
+            max_tokens: sampling
+                .max_tokens
+                .or((platform == Platform::Anthropic).then_some(limit)),
             temperature: sampling.temperature.clone(),
             top_p: sampling.top_p.clone(),
             top_k: sampling.top_k.clone(),
             ..Self::default()
         };
-        let speaks_claude = matches!(
-            request.extension.protocol(),
-            Protocol::AnthropicMessages | Protocol::BedrockConverse
-        );
-        if speaks_claude {
+        let client = request.extension.protocol();
+        if client == platform.protocol() {
             dials.think_as_said(request);
+        } else if matches!(client, Protocol::AnthropicMessages | Protocol::BedrockConverse) {
+            if Self::knows(request, claude) {
+                dials.think_as_said(request);
+            } else {
+                dials.think(request, claude, limit, drops);
+            }
         } else {
-            dials.think(request, claude, limit, drops);
+            if claude.is_some() || platform == Platform::Anthropic {
+                dials.think(request, claude, limit, drops);
+            } else {
+                let effort = request.reasoning.as_ref().and_then(ReasoningRequest::as_effort);
+                drops.note_if(
+                    effort.is_some_and(|effort| effort > Effort::None),
+                    "reasoning_effort",
+                );
+            }
             dials.fit_sampling(claude, drops);
         }
         dials
+    }
+
+    /// Whether a model knows the words in which a client of the other platform asks for thinking.
+    fn knows(request: &ChatRequest, claude: Option<Claude>) -> bool {
+        let (Some(reasoning), Some(claude)) = (&request.reasoning, claude) else {
+            return true;
+        };
+        let is_off = reasoning.effort == Some(Effort::None);
+        if claude.adapts() {
+            reasoning.budget.is_none() || !claude.since(4, 7)
+        } else {
+            !reasoning.adaptive && (reasoning.effort.is_none() || is_off) && claude.thinks()
+        }
     }
 
     fn think_as_said(&mut self, request: &ChatRequest) {
@@ -211,7 +294,7 @@ fn lacks_thoughts(request: &ChatRequest) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Extension, ReasoningRequest};
+    use crate::chat::Extension;
 
     fn request(effort: Option<Effort>, max_tokens: Option<u64>) -> ChatRequest {
         let mut request = ChatRequest::new(Extension::of(Protocol::OpenAiChat));
@@ -227,7 +310,7 @@ mod tests {
 
     fn dials(model: &str, request: &ChatRequest) -> (Dials, Vec<String>) {
         let mut drops = Drops::default();
-        let dials = Dials::of(request, Claude::of(model), true, &mut drops);
+        let dials = Dials::of(request, Claude::of(model), Platform::Anthropic, &mut drops);
         let names = drops.names().iter().map(ToString::to_string).collect();
         (dials, names)
     }
@@ -269,6 +352,34 @@ mod tests {
         assert_eq!(off.depth, Some(Depth::Off));
         let (cannot, _) = dials("claude-3-haiku", &request(Some(Effort::None), None));
         assert_eq!(cannot.depth, None);
+    }
+
+    #[test]
+    fn wishes_of_anthropic_clients_on_bedrock() {
+        let on_bedrock = |model: &str, wish: ReasoningRequest| {
+            let mut request = ChatRequest::new(Extension::of(Protocol::AnthropicMessages));
+            request.reasoning = Some(wish);
+            let dials = Dials::of(
+                &request,
+                Claude::of(model),
+                Platform::Bedrock,
+                &mut Drops::default(),
+            );
+            (dials.depth, dials.effort)
+        };
+        let adaptive = || Depth::Adaptive.wish(None, Some(Effort::High));
+        let kept = (Some(Depth::Adaptive), Some(Effort::High));
+        assert_eq!(on_bedrock("claude-opus-4-6", adaptive()), kept);
+        assert_eq!(
+            on_bedrock("claude-sonnet-4-5", adaptive()),
+            (Some(Depth::Budget(16_384)), None)
+        );
+        let budget = || Depth::Budget(5000).wish(None, None);
+        let kept = (Some(Depth::Budget(5000)), None);
+        assert_eq!(on_bedrock("claude-opus-4-6", budget()), kept);
+        assert_eq!(on_bedrock("claude-opus-4-7", budget()).0, Some(Depth::Adaptive));
+        let off = Depth::Off.wish(None, None);
+        assert_eq!(on_bedrock("claude-sonnet-4-5", off), (Some(Depth::Off), None));
     }
 
     #[test]

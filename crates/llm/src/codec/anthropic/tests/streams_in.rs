@@ -1,18 +1,18 @@
 //! Streams of providers.
 
+use proptest::prelude::*;
+
 use crate::chat::{ChatEvent, PartDelta, PartKind, StopReason};
 use crate::codec::anthropic::Anthropic;
 use crate::codec::testing::{assemble, decode_stream};
 use crate::error::ErrorKind;
 use crate::usage::Usage;
 
+/// Events under the names that their data begins with.
 fn stream(events: &[&str]) -> String {
     events
         .iter()
-        .map(|data| {
-            let kind: serde_json::Value = serde_json::from_str(data).unwrap();
-            format!("event: {}\ndata: {data}\n\n", kind["type"].as_str().unwrap())
-        })
+        .map(|data| format!("event: {}\ndata: {data}\n\n", data.split('"').nth(3).unwrap()))
         .collect()
 }
 
@@ -204,4 +204,16 @@ fn blocks_that_nobody_began_or_closed() {
     assert_eq!(answer.choices[0].stop, StopReason::ToolCalls);
     assert_eq!(answer.choices[0].parts.len(), 2);
     assert_eq!(answer.usage.unwrap().output, 3);
+}
+
+proptest! {
+    /// Events lost, repeated, out of place: the order that encoders rely on holds, however the bytes are cut.
+    #[test]
+    fn hostile_streams_keep_the_order(picks in prop::collection::vec(0_usize..64, 0..40), garbage in "[ -~]{0,40}") {
+        let rich = rich();
+        let frames: Vec<&str> = rich.split_inclusive("\n\n").collect();
+        let mut hostile: String = picks.iter().map(|pick| frames[pick % frames.len()]).collect();
+        hostile.push_str(&garbage);
+        decode_stream(&Anthropic, hostile.as_bytes());
+    }
 }
