@@ -242,6 +242,43 @@ fn signed_thoughts_of_openai_survive_an_anthropic_client() {
     );
 }
 
+#[test]
+fn signatures_of_geminis_calls_come_back_with_them() {
+    let gemini = Protocol::GeminiGenerate;
+    let call = |name: &str| json!({"name": name, "args": {"a": 1}});
+    let parts = json!([{"functionCall": call("f"), "thoughtSignature": "U2ln"}, {"functionCall": call("g")}]);
+    let answer = json!({"responseId": "r", "modelVersion": "gemini", "candidates": [{"index": 0, "finishReason": "STOP",
+        "content": {"role": "model", "parts": parts}}]});
+    let stream = format!("data: {answer}\r\n\r\n");
+    let checked = check(&streamed(&stream, gemini, &OpenAiResponses, facts("{}")));
+    let mut input = checked.output().as_array().unwrap().clone();
+    let calls = input.iter().filter(|item| item["type"] == "function_call");
+    let results: Vec<_> = calls
+        .map(|call| json!({"type": "function_call_output", "call_id": call["call_id"], "output": "ok"}))
+        .collect();
+    // Agents keep neither ids nor the order of items that they do not know.
+    input.rotate_left(1);
+    for item in &mut input {
+        item.as_object_mut().unwrap().remove("id");
+    }
+    input.insert(0, json!({"role": "user", "content": "go"}));
+    input.extend(results);
+    let body = json!({"model": "m", "input": input});
+    let (body, _) = translated(&body, &OpenAiResponses, gemini, &Quirks::NONE);
+    let said = body["contents"][1]["parts"].as_array().unwrap();
+    let signed: Vec<_> = said
+        .iter()
+        .map(|part| {
+            (
+                part["functionCall"]["name"].clone(),
+                part["thoughtSignature"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(signed.len(), 2, "{body}");
+    assert!(signed.contains(&(json!("f"), json!("U2ln"))), "{body}");
+}
+
 proptest! {
     /// Servers leave events out; whatever is left, the events keep their order and make a stream that keeps the rules.
     #[test]
