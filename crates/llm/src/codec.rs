@@ -3,6 +3,7 @@
 //! A codec knows its own protocol and the canonical model, and no other protocol. Decoders take what clients and
 //! providers really send, not only what the documents say; encoders write what the official SDKs read.
 
+mod cohere;
 mod common;
 mod gemini;
 mod ollama;
@@ -111,6 +112,7 @@ pub(crate) struct ReplyFacts {
 /// The codec of a chat protocol; `None` for protocols that are no chat.
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
+        Protocol::CohereChat => Some(&cohere::Cohere),
         Protocol::GeminiGenerate => Some(&gemini::Gemini),
         Protocol::OllamaChat => Some(&ollama::Ollama::CHAT),
         Protocol::OllamaGenerate => Some(&ollama::Ollama::GENERATE),

@@ -35,7 +35,12 @@ pub(super) fn generation(
 
 /// Keeps what was not taken under its path.
 pub(super) fn keep(fields: Fields<'_>, path: &str, extension: &mut Extension) {
-    for (name, value) in fields.into_extension(PROTOCOL).members(PROTOCOL) {
+    let rest = fields.into_extension(PROTOCOL);
+    for (name, value) in rest
+        .members(PROTOCOL)
+        .iter()
+        .filter(|(name, _)| !name.contains('.'))
+    {
         extension.push(format!("{path}{name}"), value.clone());
     }
 }

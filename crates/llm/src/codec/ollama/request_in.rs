@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::super::common::Calls;
+use super::super::common::{Calls, with_nested};
 use super::{Ask, Form, PROTOCOL, format, options, tools};
 use crate::chat::{
     ChatRequest, Extension, Fields, Media, MediaKind, Part, PartKind, Reasoning, Role, Source, ToolResult,
@@ -19,13 +19,15 @@ pub(super) fn decode(form: Form, body: &[u8], ask: &Ask<'_>) -> Result<ChatReque
     };
     request.stream = fields.take("stream")?.or(ask.stream).unwrap_or(true);
     request.turns = match form {
-        Form::Chat => messages(&mut fields)?,
+        Form::Chat => {
+            for (index, tool) in fields.items("tools")?.unwrap_or_default().iter().enumerate() {
+                let tool = tools::decode(tool).map_err(|error| error.within(&format!("tools[{index}]")))?;
+                request.tools.push(tool);
+            }
+            messages(&mut fields)?
+        }
         Form::Generate => prompt(&mut fields)?,
     };
-    for (index, tool) in fields.items("tools")?.unwrap_or_default().iter().enumerate() {
-        let tool = tools::decode(tool).map_err(|error| error.within(&format!("tools[{index}]")))?;
-        request.tools.push(tool);
-    }
     if let Some(asked) = fields.raw("format") {
         request.format = format::decode(asked)?;
     }
@@ -36,10 +38,14 @@ pub(super) fn decode(form: Form, body: &[u8], ask: &Ask<'_>) -> Result<ChatReque
     }
     request.sampling.logprobs = fields.take("logprobs")?;
     request.sampling.top_logprobs = fields.take("top_logprobs")?;
-    request.extension = fields.into_extension(PROTOCOL);
-    for (name, value) in kept.members(PROTOCOL) {
-        request.extension.push(name.as_str(), value.clone());
+    // The server does not read the members of the other form.
+    for name in match form {
+        Form::Chat => ["prompt", "system", "images"].as_slice(),
+        Form::Generate => ["messages", "tools"].as_slice(),
+    } {
+        fields.raw(name);
     }
+    request.extension = with_nested(fields, kept);
     Ok(request)
 }
 

@@ -188,6 +188,10 @@ fn errors_name_the_place() {
             "contents[0].parts[1].functionCall.name",
         ),
         (
+            r#"{"contents":[{"parts":[{"text":"a","functionCall":{"name":"f"}}]}]}"#,
+            "contents[0].parts[0]",
+        ),
+        (
             r#"{"contents":[{"role":"admin","parts":[]}]}"#,
             "contents[0].role",
         ),
