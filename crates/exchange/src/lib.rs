@@ -10,6 +10,7 @@ mod credential;
 mod estimate;
 mod headers;
 mod local;
+mod memory;
 mod perform;
 mod prepare;
 mod stream;

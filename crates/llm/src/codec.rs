@@ -3,10 +3,20 @@
 //! A codec knows its own protocol and the canonical model, and no other protocol. Decoders take what clients and
 //! providers really send, not only what the documents say; encoders write what the official SDKs read.
 
+mod anthropic;
+mod bedrock;
+mod broken;
+mod call_signatures;
+mod claude;
 mod cohere;
 mod common;
 mod gemini;
+mod messages;
 mod ollama;
+mod openai_chat;
+mod openai_completions;
+mod openai_responses;
+mod pieces;
 #[cfg(test)]
 mod testing;
 
@@ -112,6 +122,11 @@ pub(crate) struct ReplyFacts {
 /// The codec of a chat protocol; `None` for protocols that are no chat.
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
+        Protocol::OpenAiChat => Some(&openai_chat::OpenAiChat),
+        Protocol::OpenAiCompletions => Some(&openai_completions::OpenAiCompletions),
+        Protocol::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
+        Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
+        Protocol::BedrockConverse => Some(&bedrock::Bedrock),
         Protocol::CohereChat => Some(&cohere::Cohere),
         Protocol::GeminiGenerate => Some(&gemini::Gemini),
         Protocol::OllamaChat => Some(&ollama::Ollama::CHAT),

@@ -26,6 +26,7 @@
 
 mod answer;
 mod chat;
+mod client_call;
 mod codec;
 mod convert;
 mod echo;
@@ -42,13 +43,15 @@ mod stream_event;
 mod tap;
 mod texts;
 mod tokens;
+mod translate;
 mod usage;
 
 pub use self::answer::AnswerFacts;
 pub use self::chat::Unsayable;
+pub use self::client_call::ClientCall;
 pub use self::convert::{
     AnswerError, AnthropicStream, AnthropicToChat, Conversion, ConversionRefused, EmbeddingsToPredict,
-    StreamOutcome,
+    StreamConversion, StreamOutcome,
 };
 pub use self::echo::{EchoError, EchoReply, EchoStamp, echo, echo_models};
 pub use self::edits::{BodyEdits, BodyPlan, StreamUsage};
@@ -62,10 +65,11 @@ pub use self::provider::{
 };
 pub use self::refusal::Refusal;
 pub use self::request::RequestView;
-pub use self::stream_event::StreamEvent;
+pub use self::stream_event::{EventSplitter, Framing, StreamEvent};
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
 pub use self::texts::{
     PromptMessage, TextKind, TextSpan, answer_texts, event_texts, prompt_messages, replace_texts,
 };
 pub use self::tokens::{Encoding, TokenCounter};
+pub use self::translate::{ChatStream, ChatTranslation, Conversation, Memory, TranslationFor};
 pub use self::usage::{Metered, Provenance, ReportedCounts, Usage};

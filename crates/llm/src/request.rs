@@ -74,6 +74,16 @@ impl RequestView {
             .is_some_and(|stream| stream.kind() == Kind::True)
     }
 
+    /// Whether a stream is asked for where one that says nothing means `default`: only `true` and `false` count.
+    #[must_use]
+    pub fn stream_or(&self, default: bool) -> bool {
+        match self.member("stream").map(|stream| stream.kind()) {
+            Some(Kind::True) => true,
+            Some(Kind::False) => false,
+            _ => default,
+        }
+    }
+
     /// Type of `messages`, if present.
     #[must_use]
     pub fn messages_kind(&self) -> Option<Kind> {

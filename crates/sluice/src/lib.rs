@@ -27,6 +27,7 @@ mod measuring;
 pub mod plugin;
 mod plugins;
 mod random;
+mod readiness;
 mod ready;
 mod sync;
 mod tls;

@@ -26,11 +26,12 @@ impl Api {
             Kind::Consumer | Kind::Credential => {
                 let catalogue = &*self.state.catalogue;
                 index.refresh(&self.state.store, catalogue).await?;
-                index.check(&target.key(value)?, value, catalogue)
+                index.check(&target.key(value)?, value, catalogue)?;
             }
-            Kind::GlobalRule => self.check_overlap(&target.key(value)?, value).await,
-            _ => Ok(()),
+            Kind::GlobalRule => self.check_overlap(&target.key(value)?, value).await?,
+            _ => {}
         }
+        self.dry_run(target, value).await
     }
 
     /// What plugins say about their metadata, and about other configurations of the same group.

@@ -36,6 +36,11 @@ impl Json {
         serde_json::from_str(self.0.get()).ok()
     }
 
+    /// Its members, if it is an object.
+    pub(crate) fn fields(&self) -> Option<Fields<'_>> {
+        Fields::read(&self.0).ok()
+    }
+
     /// Whether it is an object.
     pub(crate) fn is_object(&self) -> bool {
         self.0.get().starts_with('{')
@@ -194,6 +199,11 @@ impl<'a> Fields<'a> {
         self.raw(name)
             .map(|value| items(value).ok_or_else(|| Unsayable::at(name, "must be an array")))
             .transpose()
+    }
+
+    /// Puts a member that was taken back.
+    pub(crate) fn put_back(&mut self, name: &str, value: &'a RawValue) {
+        self.members.push((name.to_owned(), value));
     }
 
     /// What has not been taken, as an extension of `protocol`; `null`s included.

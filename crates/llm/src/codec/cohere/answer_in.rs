@@ -19,10 +19,9 @@ fn read(body: &[u8]) -> Result<ChatAnswer, Unsayable> {
         .ok_or_else(|| Unsayable::new("`message` is missing"))?;
     let parts = messages_in::said(&mut message, id.as_deref().unwrap_or_default())?;
     let mut kept = Extension::of(PROTOCOL);
-    let usage = match fields.object("usage")? {
-        Some(usage) => Some(self::usage(usage, body, &mut kept)),
-        None => None,
-    };
+    let usage = fields
+        .object("usage")?
+        .map(|usage| self::usage(usage, body, &mut kept));
     let told = fields.take::<String>("finish_reason")?;
     let mut choice = Choice {
         parts,

@@ -131,6 +131,9 @@ fn image(fields: &mut Fields<'_>) -> Result<Media, Unsayable> {
     Ok(media)
 }
 
+/// What is kept of a text that was a document.
+pub(super) const DOCUMENT: &str = "document";
+
 /// A document that a tool found: its data as text. The extension says that it was one, and its other members.
 fn document(mut fields: Fields<'_>) -> Result<Part, Unsayable> {
     let mut document = fields
@@ -138,7 +141,9 @@ fn document(mut fields: Fields<'_>) -> Result<Part, Unsayable> {
         .ok_or_else(|| Unsayable::at("document", "`document` is required"))?;
     let data = document.json("data").unwrap_or_else(|| Json::of(""));
     let text = data.read::<String>().unwrap_or_else(|| data.text().to_owned());
+    fields.raw("type");
     let mut extension = fields.into_extension(PROTOCOL);
+    extension.keep(DOCUMENT, Json::of(&true));
     for (name, value) in document.into_extension(PROTOCOL).members(PROTOCOL) {
         extension.push(format!("document.{name}"), value.clone());
     }

@@ -1,6 +1,7 @@
 //! Messages for a provider.
 
 use super::super::common::{path, result_text};
+use super::messages_in::DOCUMENT;
 use super::{PROTOCOL, tools};
 use crate::chat::{
     Extension, Json, Media, MediaKind, Object, Part, PartKind, Role, Source, ToolResult, Turn, Unsayable,
@@ -53,10 +54,11 @@ fn text_item(text: &str, extension: &Extension) -> Option<Item> {
     if text.is_empty() {
         return None;
     }
-    if extension.members(PROTOCOL).is_empty() {
+    let is_document = extension.kept(PROTOCOL, DOCUMENT).is_some();
+    if !is_document && extension.members(PROTOCOL).is_empty() {
         return Some(Item::Text(text.to_owned()));
     }
-    Some(Item::Other(if extension.get(PROTOCOL, "type").is_some() {
+    Some(Item::Other(if is_document {
         document(text, extension)
     } else {
         Object::new()
@@ -77,7 +79,9 @@ fn document(text: &str, extension: &Extension) -> Json {
     for (name, value) in path(extension, PROTOCOL, "document.") {
         document.put(name, value);
     }
-    let mut written = Object::new().set("document", &document.finish());
+    let mut written = Object::new()
+        .set("type", "document")
+        .set("document", &document.finish());
     for (name, value) in extension.members(PROTOCOL) {
         if !name.starts_with("document.") {
             written.put(name, value);

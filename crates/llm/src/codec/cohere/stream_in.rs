@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_wire::{SseFrame, SsePart, SseSplitter};
 
-use super::super::common::{Emitter, Kind, MAX_OBJECT, ObjectScanner, cut, derived_id, said, unreadable};
+use super::super::broken::{cut, unreadable};
+use super::super::common::{Emitter, Kind, MAX_OBJECT, ObjectScanner, derived_id, said};
 use super::{PROTOCOL, answer_in, finish, logprobs};
 use crate::chat::{ChatEvent, Extension, Object, PartDelta, replay};
 use crate::codec::StreamDecoder;

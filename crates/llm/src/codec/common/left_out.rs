@@ -78,14 +78,14 @@ pub(in crate::codec) fn path<'a>(
         .filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
 }
 
-/// What is left of an object and of the objects in it. The latter are kept under their paths, which no member of the
-/// former may be taken for.
-pub(in crate::codec) fn with_nested(fields: Fields<'_>, nested: Extension) -> Extension {
+/// What is left of an object, added to what was left of the objects in it. The latter is kept under paths, which no
+/// member of the former may be taken for.
+pub(in crate::codec) fn with_nested(fields: Fields<'_>, mut nested: Extension) -> Extension {
     let protocol = nested.protocol();
-    let rest = fields.into_extension(protocol);
-    let rest = rest
-        .members(protocol)
-        .iter()
-        .filter(|(name, _)| !name.contains('.'));
-    Extension::with(protocol, rest.chain(nested.members(protocol)).cloned().collect())
+    for (name, value) in fields.into_extension(protocol).members(protocol) {
+        if !name.contains('.') {
+            nested.push(name.as_str(), value.clone());
+        }
+    }
+    nested
 }

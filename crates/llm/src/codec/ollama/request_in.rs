@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use super::super::common::{Calls, with_nested};
 use super::{Ask, Form, PROTOCOL, format, options, tools};
 use crate::chat::{
-    ChatRequest, Extension, Fields, Media, MediaKind, Part, PartKind, Reasoning, Role, Source, ToolResult,
-    Turn, Unsayable,
+    ChatRequest, Extension, Fields, Json, Media, MediaKind, Part, PartKind, Reasoning, Role, Source,
+    ToolResult, Turn, Unsayable,
 };
 
 /// Reads a request. Answers are streamed unless it says otherwise.
@@ -141,17 +141,20 @@ fn message(raw: &RawValue, calls: &mut Calls) -> Result<Turn, Unsayable> {
 
 /// A tool's message: it answers the call whose id it names, else the first open one of that tool, else the first.
 fn result(mut fields: Fields<'_>, content: Vec<Part>, calls: &mut Calls) -> Result<Turn, Unsayable> {
-    let id = fields
-        .peek("tool_call_id")
-        .and_then(|id| serde_json::from_str::<String>(id.get()).ok());
+    let id = fields.json("tool_call_id");
+    let told = id.as_ref().and_then(Json::read::<String>);
     let name = fields.take::<String>("tool_name")?;
     let result = ToolResult {
-        call_id: calls.answer(id.as_deref(), name.as_deref()),
+        call_id: calls.answer(told.as_deref(), name.as_deref()),
         name,
         content,
         is_error: None,
         is_custom: false,
     };
     let part = Part::new(PartKind::ToolResult(result), nothing());
-    Ok(Turn::new(Role::Tool, vec![part], fields.into_extension(PROTOCOL)))
+    let mut extension = fields.into_extension(PROTOCOL);
+    if let Some(id) = id {
+        extension.keep("tool_call_id", id);
+    }
+    Ok(Turn::new(Role::Tool, vec![part], extension))
 }
