@@ -60,7 +60,7 @@ impl ChatCodec for Anthropic {
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(stream_in::Decoder::default())
+        Box::new(stream_in::Decoder::new())
     }
 
     fn stream_encoder(&self, facts: ReplyFacts) -> Box<dyn StreamEncoder> {

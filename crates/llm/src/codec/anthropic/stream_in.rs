@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use sluice_wire::{SseFrame, SsePart, SseSplitter};
 
@@ -18,7 +19,7 @@ use crate::error::{ProviderMessage, PublicError};
 use crate::lenient::Text;
 use crate::usage::{AnthropicUsage, Tally};
 
-/// Longest answer that is read where JSON comes instead of events, and longest input of a block that is kept as a whole.
+/// Longest event, longest answer where JSON comes instead of events, longest input of a block that is kept as a whole.
 const MAX_WHOLE: usize = 16 * 1024 * 1024;
 
 /// Reads a stream.
@@ -129,14 +130,26 @@ impl StreamDecoder for Decoder {
             }
             return;
         }
-        if let Some(part @ SsePart::Frame(_)) = self.splitter.finish() {
-            self.part(&part, out);
+        // The last event may lack the empty line that ends it.
+        if let Some(rest) = self.splitter.finish() {
+            let rest = rest.into_bytes();
+            let data = SseFrame::parse(&rest).data;
+            if data.is_some_and(|data| serde_json::from_slice::<IgnoredAny>(&data).is_ok()) {
+                self.part(&SsePart::Frame(rest), out);
+            }
         }
         self.fail(cut(), out);
     }
 }
 
 impl Decoder {
+    pub(super) fn new() -> Self {
+        Self {
+            splitter: SseSplitter::with_limit(MAX_WHOLE),
+            ..Self::default()
+        }
+    }
+
     fn part(&mut self, part: &SsePart, out: &mut Vec<ChatEvent>) {
         if self.ended {
             return;

@@ -110,6 +110,7 @@ fn odd_framing_makes_no_difference() {
         assemble(&Anthropic, format!("\u{feff}: hello\n\n{bare}").as_bytes()),
         expected
     );
+    assert_eq!(assemble(&Anthropic, rich().trim_end().as_bytes()), expected);
     let nameless: String = rich()
         .lines()
         .filter(|line| !line.starts_with("event"))
@@ -141,7 +142,7 @@ fn a_stream_without_its_end_is_cut() {
         20,
         whole.len() / 2,
         whole.find("event: message_stop").unwrap(),
-        whole.len() - 2,
+        whole.len() - 4,
     ] {
         let cut = &whole[..(end..).find(|end| whole.is_char_boundary(*end)).unwrap()];
         let (kind, _, code) = error_of(cut);
