@@ -22,6 +22,9 @@ use crate::usage::{AnthropicUsage, Tally};
 /// Longest event, longest answer where JSON comes instead of events, longest input of a block that is kept as a whole.
 const MAX_WHOLE: usize = 16 * 1024 * 1024;
 
+/// Most blocks that are open at once; Anthropic itself has one.
+const MAX_OPEN: usize = 256;
+
 /// Reads a stream.
 #[derive(Default)]
 pub(super) struct Decoder {
@@ -49,6 +52,7 @@ enum Form {
 /// A block that has begun.
 struct Open {
     index: u64,
+    /// Its number; a foreign one gets its own when it is said.
     part: u32,
     pieces: Pieces,
     kind: OpenKind,
@@ -247,8 +251,9 @@ impl Decoder {
         if self.stopped {
             return;
         }
-        // Blocks never overlap: one that was not closed is.
-        self.close(None, out);
+        // A block of the same number that was not closed is.
+        let is_crowded = self.open.len() >= MAX_OPEN;
+        self.close((!is_crowded).then_some(index), out);
         let part = match block(json) {
             Ok(part) => part,
             // Some compatible servers leave the empty text out.
@@ -370,7 +375,7 @@ impl Decoder {
         let closes = |open: &Open| index.is_none_or(|index| open.index == index);
         let (closed, open) = std::mem::take(&mut self.open).into_iter().partition(closes);
         self.open = open;
-        for Open { part, kind, .. } in closed {
+        for Open { mut part, kind, .. } in closed {
             match kind {
                 OpenKind::Text | OpenKind::Reasoning => {}
                 OpenKind::Call(given) => {
@@ -381,6 +386,7 @@ impl Decoder {
                         extension.take("input");
                         extension.push("input", input);
                     }
+                    part = self.parts;
                     self.parts += 1;
                     out.push(ChatEvent::PartStart {
                         choice: 0,
