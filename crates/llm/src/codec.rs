@@ -8,8 +8,13 @@ mod bedrock;
 mod broken;
 mod call_signatures;
 mod claude;
+mod common;
+mod gemini;
 mod messages;
+mod ollama;
 mod openai_chat;
+mod openai_completions;
+mod openai_responses;
 mod pieces;
 #[cfg(test)]
 mod testing;
@@ -117,8 +122,13 @@ pub(crate) struct ReplyFacts {
 pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
     match protocol {
         Protocol::OpenAiChat => Some(&openai_chat::OpenAiChat),
+        Protocol::OpenAiCompletions => Some(&openai_completions::OpenAiCompletions),
+        Protocol::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
         Protocol::BedrockConverse => Some(&bedrock::Bedrock),
+        Protocol::GeminiGenerate => Some(&gemini::Gemini),
+        Protocol::OllamaChat => Some(&ollama::Ollama::CHAT),
+        Protocol::OllamaGenerate => Some(&ollama::Ollama::GENERATE),
         _ => None,
     }
 }

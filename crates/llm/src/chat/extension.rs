@@ -9,6 +9,7 @@ use crate::protocol::Protocol;
 pub(crate) struct Extension {
     protocol: Protocol,
     members: Vec<(String, Json)>,
+    kept: Vec<(&'static str, Json)>,
 }
 
 impl Extension {
@@ -17,12 +18,17 @@ impl Extension {
         Self {
             protocol,
             members: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
     /// An extension of those members.
     pub(crate) fn with(protocol: Protocol, members: Vec<(String, Json)>) -> Self {
-        Self { protocol, members }
+        Self {
+            protocol,
+            members,
+            kept: Vec::new(),
+        }
     }
 
     /// The protocol that it belongs to.
@@ -33,6 +39,20 @@ impl Extension {
     /// Adds a member.
     pub(crate) fn push(&mut self, name: impl Into<String>, value: Json) {
         self.members.push((name.into(), value));
+    }
+
+    /// Keeps how the protocol spelled something that means the same in every spelling, so that it is spelled like that
+    /// again. Nothing is lost where it is left out, and nothing is noted.
+    pub(crate) fn keep(&mut self, name: &'static str, value: Json) {
+        self.kept.push((name, value));
+    }
+
+    /// What was [kept](Self::keep) under a name, if it belongs to that protocol.
+    pub(crate) fn kept(&self, protocol: Protocol, name: &str) -> Option<&Json> {
+        self.kept
+            .iter()
+            .find(|(known, _)| self.protocol == protocol && *known == name)
+            .map(|(_, value)| value)
     }
 
     /// The members, if they belong to that protocol.

@@ -122,6 +122,21 @@ impl<'a> Fields<'a> {
             .map_err(|_| Unsayable::new("the body must be a JSON object"))
     }
 
+    /// The same with names in camel case, as protocol buffers read both `tool_config` and `toolConfig`.
+    pub(crate) fn in_camel_case(mut self) -> Self {
+        for (name, _) in self.members.iter_mut().filter(|(name, _)| name.contains('_')) {
+            let mut words = name.split('_');
+            let mut camel = words.next().unwrap_or_default().to_owned();
+            for word in words {
+                let mut letters = word.chars();
+                camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+                camel.push_str(letters.as_str());
+            }
+            *name = camel;
+        }
+        self
+    }
+
     /// A member as it stands, left in place; `null` counts as absent.
     pub(crate) fn peek(&self, name: &str) -> Option<&'a RawValue> {
         self.members

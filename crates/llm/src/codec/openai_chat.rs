@@ -2,6 +2,8 @@
 
 mod answer_in;
 mod answer_out;
+mod citations;
+mod custom;
 mod details;
 mod format;
 mod media_out;
@@ -17,10 +19,17 @@ mod stream_out;
 mod tests;
 mod tools_in;
 mod tools_out;
-mod unescape;
 mod usage_out;
 mod wire;
 
+pub(super) use self::answer_out::finish_reason;
+pub(super) use self::reader::error_in;
+pub(super) use self::request_in::{stop, stream_options};
+pub(super) use self::request_out::{Body, end_user, sampling, stream};
+pub(super) use self::stream_in::Decoder;
+pub(super) use self::stream_out::{put, put_json};
+pub(super) use self::usage_out::UsageOut;
+pub(super) use self::wire::{stop_reason, tally};
 use super::{Ask, ChatCodec, ReplyFacts, StreamDecoder, StreamEncoder, TargetRules};
 use crate::chat::{ChatAnswer, ChatRequest, Drops, Json, Unsayable};
 use crate::convert::AnswerError;
@@ -60,7 +69,7 @@ impl ChatCodec for OpenAiChat {
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(stream_in::Decoder::new())
+        Box::new(Decoder::new(answer_in::decode))
     }
 
     fn stream_encoder(&self, facts: ReplyFacts) -> Box<dyn StreamEncoder> {

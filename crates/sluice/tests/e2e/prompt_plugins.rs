@@ -5,3 +5,4 @@ mod protocols;
 mod rag;
 mod rewrite;
 mod shaping;
+mod tables;

@@ -116,6 +116,11 @@ impl<'a> Ask<'a> {
     }
 
     pub(super) fn fault(&self, fault: &Fault) -> Contracted {
+        let is_array = *self.endpoint == Endpoint::Generate { stream: true }
+            && gemini::is_array(self.request.query.as_deref());
+        if is_array {
+            return Contracted::whole(fault.status, "application/json", fault.element(0));
+        }
         fault.answer(self.dialect(), self.number)
     }
 }
@@ -129,7 +134,13 @@ pub(super) enum Script<'a> {
 }
 
 fn parse(request: &Recorded, endpoint: &Endpoint) -> Option<Value> {
-    let body = serde_json::from_slice(&request.body).ok()?;
+    let mut body: Value = serde_json::from_slice(&request.body).ok()?;
+    // Azure has the model in the path, and overlooks that of the body.
+    if request.path.contains("/openai/deployments/")
+        && let Value::Object(members) = &mut body
+    {
+        members.entry("model").or_insert_with(|| "deployment".into());
+    }
     Some(match endpoint.dialect(request) {
         Dialect::Gemini => gemini::camel_case(body),
         _ => body,

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::Value;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Dialect, Endpoint};
 use super::fault::Fault;
 use super::gemini;
 use super::playback::Ending;
@@ -14,6 +15,7 @@ use super::record::Recorded;
 /// Changes to the frames of an answer, in the order of the members.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Damage {
+    pub(super) json: Option<EditJson>,
     pub(super) edit: Option<Edit>,
     /// An error in the place of everything after so many frames.
     pub(super) error: Option<(usize, Fault)>,
@@ -21,6 +23,34 @@ pub(super) struct Damage {
     pub(super) half_after: Option<usize>,
     /// Every piece has this many bytes.
     pub(super) split: Option<usize>,
+}
+
+/// Changes the JSON of an answer: that of each of its frames, or all of it.
+#[derive(Clone)]
+pub(super) struct EditJson(pub(super) Arc<dyn Fn(&mut Value) + Send + Sync>);
+
+impl fmt::Debug for EditJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EditJson")
+    }
+}
+
+impl EditJson {
+    /// The frame with its JSON changed; frames without any stay as they are.
+    fn apply(&self, frame: &Bytes) -> Bytes {
+        let Some(start) = frame.iter().position(|byte| *byte == b'{') else {
+            return frame.clone();
+        };
+        let mut values = serde_json::Deserializer::from_slice(&frame[start..]).into_iter::<Value>();
+        let Some(Ok(mut value)) = values.next() else {
+            return frame.clone();
+        };
+        let end = start + values.byte_offset();
+        self.0(&mut value);
+        [&frame[..start], value.to_string().as_bytes(), &frame[end..]]
+            .concat()
+            .into()
+    }
 }
 
 /// Makes other frames of those of an answer.
@@ -34,6 +64,14 @@ impl fmt::Debug for Edit {
 }
 
 impl Damage {
+    /// What is sent in the place of a body, or of a frame.
+    pub(super) fn of_whole(&self, body: Bytes) -> Bytes {
+        match &self.json {
+            Some(edit) => edit.apply(&body),
+            None => body,
+        }
+    }
+
     /// The frames that are sent in the place of `frames`, those of a stream.
     pub(super) fn of_stream(
         &self,
@@ -41,6 +79,10 @@ impl Damage {
         request: &Recorded,
         endpoint: &Endpoint,
     ) -> Vec<Bytes> {
+        // Their frames have a checksum.
+        if endpoint.dialect(request) != Dialect::Bedrock {
+            frames = frames.into_iter().map(|frame| self.of_whole(frame)).collect();
+        }
         if let Some(edit) = &self.edit {
             frames = edit.0(frames);
         }

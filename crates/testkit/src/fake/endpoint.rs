@@ -133,7 +133,7 @@ impl Endpoint {
             return Self::Unknown;
         };
         let id = id.trim_start_matches('/').to_owned();
-        if before.ends_with("/v1beta") {
+        if before.ends_with("/v1beta") || request.headers.contains_key("x-goog-api-key") {
             Self::GeminiModels(id)
         } else if request.headers.contains_key("anthropic-version") {
             Self::AnthropicModels(id)

@@ -93,6 +93,7 @@ fn stream(ask: &Ask<'_>, responses: &[Value], completion: &Completion) -> Contra
 fn parts(completion: &Completion) -> Vec<(Value, Vec<Value>)> {
     let mut parts = Vec::new();
     let mut signature = "";
+    let calls = completion.calls().next().is_some();
     for block in &completion.blocks {
         match block {
             Block::Thinking {
@@ -109,11 +110,13 @@ fn parts(completion: &Completion) -> Vec<(Value, Vec<Value>)> {
             Block::Text { pieces, .. } => {
                 let mut whole = json!({"text": pieces.concat()});
                 let mut pieces: Vec<_> = pieces.iter().map(|piece| json!({"text": piece})).collect();
-                sign(&mut whole, signature);
-                if let Some(last) = pieces.last_mut() {
-                    sign(last, signature);
+                if !calls {
+                    let signature = std::mem::take(&mut signature);
+                    sign(&mut whole, signature);
+                    if let Some(last) = pieces.last_mut() {
+                        sign(last, signature);
+                    }
                 }
-                signature = "";
                 parts.push((whole, pieces));
             }
             Block::ToolCall(call) => {
@@ -131,7 +134,7 @@ fn parts(completion: &Completion) -> Vec<(Value, Vec<Value>)> {
     parts
 }
 
-/// The signature of thoughts comes with the part that follows them.
+/// The signature of thoughts comes with the first call after them, or with the text where nothing is called.
 fn sign(part: &mut Value, signature: &str) {
     if !signature.is_empty() {
         part["thoughtSignature"] = signature.into();

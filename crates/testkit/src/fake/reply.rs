@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::completion::Completion;
 use super::contract::{self, Content, Contracted, Rules, Script};
-use super::damage::{Damage, Edit};
+use super::damage::{Damage, Edit, EditJson};
 use super::endpoint::Endpoint;
 use super::fault::Fault;
 use super::playback::{Ending, Gate, Pace, Playback};
@@ -255,6 +255,14 @@ impl Reply {
         self
     }
 
+    /// Changes the JSON of a whole answer, or of each frame of a stream, Bedrock's excepted: for the fields that
+    /// compatible providers have in other places.
+    #[must_use]
+    pub fn edit_json(mut self, edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.damage.json = Some(EditJson(Arc::new(edit)));
+        self
+    }
+
     /// Sends other frames in the place of those of a stream: with comments between them, other line ends, twice…
     #[must_use]
     pub fn edit_frames(mut self, edit: impl Fn(Vec<Bytes>) -> Vec<Bytes> + Send + Sync + 'static) -> Self {
@@ -318,7 +326,11 @@ impl Reply {
         let ending = self.ending.or(answer.cut_after.map(Ending::Cut));
         let mut ending = ending.unwrap_or_default();
         let mut length = None;
-        let frames = match answer.content {
+        let content = match answer.content {
+            Content::Whole(body) => Content::Whole(self.damage.of_whole(body)),
+            content => content,
+        };
+        let frames = match content {
             Content::Frames(frames) => self.damage.of_stream(frames, request, endpoint),
             Content::Whole(mut body) if self.damage.half_after.is_some() => {
                 ending = ending.of_whole();

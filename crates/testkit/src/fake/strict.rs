@@ -25,6 +25,9 @@ pub(super) fn check(ask: &Ask<'_>) -> Result<(), Fault> {
         Endpoint::Messages => members(ask, anthropic::MESSAGES).map_err(refuse)?,
         Endpoint::RawPredict { .. } => members(ask, anthropic::VERTEX_MESSAGES).map_err(refuse)?,
         Endpoint::Invoke { .. } => members(ask, anthropic::BEDROCK_MESSAGES).map_err(refuse)?,
+        Endpoint::CountMessageTokens if ask.request.path.contains("/publishers/") => {
+            members(ask, anthropic::VERTEX_COUNT).map_err(refuse)?;
+        }
         Endpoint::CountMessageTokens => members(ask, anthropic::COUNT).map_err(refuse)?,
         endpoint => {
             if let Some(shape) = shape_of(endpoint)

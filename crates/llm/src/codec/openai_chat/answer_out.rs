@@ -1,7 +1,9 @@
 //! A whole answer for a client.
 
-use super::details;
+use std::collections::HashSet;
+
 use super::usage_out::UsageOut;
+use super::{custom, details};
 use crate::chat::{
     ChatAnswer, Choice, Extension, Json, Media, MediaKind, Object, Part, PartKind, Reasoning,
     SignatureOrigin, StopReason, ToolCall, array,
@@ -11,12 +13,23 @@ use crate::protocol::Protocol;
 
 const HERE: Protocol = Protocol::OpenAiChat;
 
+/// What of the client's offer of tools the answer's form depends on.
+struct Offer {
+    /// It offers `functions`.
+    is_legacy: bool,
+    /// Custom tools among the others.
+    custom: HashSet<String>,
+}
+
 /// Writes an answer. A client that offers `functions` reads its call as `function_call`.
 pub(super) fn encode(answer: &ChatAnswer, facts: &ReplyFacts) -> Json {
-    let is_legacy = asks_for_functions(&facts.body);
+    let offer = Offer {
+        is_legacy: asks_for_functions(&facts.body),
+        custom: custom::offered(&facts.body),
+    };
     let choices: Vec<Json> = (0u32..)
         .zip(&answer.choices)
-        .map(|(index, choice)| encode_choice(index, choice, is_legacy))
+        .map(|(index, choice)| encode_choice(index, choice, &offer))
         .collect();
     let mut object = Object::new()
         .set(
@@ -48,7 +61,7 @@ pub(super) fn asks_for_functions(body: &[u8]) -> bool {
 }
 
 /// The `finish_reason` (llm-protocols §15).
-pub(super) fn finish_reason(reason: StopReason, is_legacy: bool) -> &'static str {
+pub(in crate::codec) fn finish_reason(reason: StopReason, is_legacy: bool) -> &'static str {
     match reason {
         StopReason::Stop | StopReason::StopSequence | StopReason::Pause => "stop",
         StopReason::Length | StopReason::ContextWindow => "length",
@@ -59,12 +72,12 @@ pub(super) fn finish_reason(reason: StopReason, is_legacy: bool) -> &'static str
     }
 }
 
-fn encode_choice(index: u32, choice: &Choice, is_legacy: bool) -> Json {
+fn encode_choice(index: u32, choice: &Choice, offer: &Offer) -> Json {
     let mut object = Object::new()
         .set("index", &index)
-        .set("message", &message(choice, is_legacy))
+        .set("message", &message(choice, offer))
         .set("logprobs", &choice.logprobs)
-        .set("finish_reason", finish_reason(choice.stop, is_legacy));
+        .set("finish_reason", finish_reason(choice.stop, offer.is_legacy));
     for (name, value) in choice.extension.members(HERE) {
         if name != "message" {
             object.put(name, value);
@@ -142,7 +155,7 @@ impl<'a> Gathered<'a> {
 /// What stands between two thoughts.
 pub(super) const APART: &str = "\n\n";
 
-fn message(choice: &Choice, is_legacy: bool) -> Json {
+fn message(choice: &Choice, offer: &Offer) -> Json {
     let all = Gathered::of(&choice.parts);
     let thought = all.thought();
     let mut object = Object::new()
@@ -151,13 +164,17 @@ fn message(choice: &Choice, is_legacy: bool) -> Json {
         .set("refusal", &all.refusal)
         .set_some("reasoning_content", (!thought.is_empty()).then_some(&thought))
         .set_some("reasoning_details", all.is_signed.then_some(&all.details));
-    if is_legacy {
+    if offer.is_legacy {
         object = object.set_some(
             "function_call",
             all.calls.iter().find_map(|part| function_call(part)),
         );
     } else if !all.calls.is_empty() {
-        let calls: Vec<Json> = all.calls.iter().filter_map(|part| tool_call(part)).collect();
+        let calls: Vec<Json> = all
+            .calls
+            .iter()
+            .filter_map(|part| shown_call(part, &offer.custom))
+            .collect();
         object.put("tool_calls", &calls);
     }
     if !all.images.is_empty() {
@@ -176,6 +193,17 @@ fn message(choice: &Choice, is_legacy: bool) -> Json {
         object.put(name, value);
     }
     object.finish()
+}
+
+/// An item of `tool_calls` in the form in which the client offers the tool.
+fn shown_call(part: &Part, custom: &HashSet<String>) -> Option<Json> {
+    let PartKind::ToolCall(call) = &part.kind else {
+        return None;
+    };
+    match custom::unwrapped(call, custom) {
+        Some(call) => tool_call(&Part::new(PartKind::ToolCall(call), part.extension.clone())),
+        None => tool_call(part),
+    }
 }
 
 /// An item of `tool_calls`.

@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::unescape::TextPieces;
 use crate::chat::{Extension, Fields, Json, Object, Part, PartKind, Reasoning, Signature, SignatureOrigin};
+use crate::codec::pieces::Pieces;
 use crate::lenient::{Count, Text};
 use crate::protocol::Protocol;
 
@@ -110,7 +110,7 @@ pub(super) fn thoughts(text: Option<&RawValue>, details: Option<&[&RawValue]>) -
         |part: &Part| matches!(&part.kind, PartKind::Reasoning(thought) if !thought.text.is_empty());
     if !parts.iter().any(is_shown)
         && let Some(text) = text
-            .map(|text| TextPieces::default().read(text))
+            .map(|text| Pieces::default().read(text))
             .filter(|text| !text.is_empty())
     {
         let thought = Reasoning {
@@ -134,7 +134,7 @@ pub(super) fn continues(open: &Reasoning, detail: &Detail<'_>) -> bool {
 
 fn extend(open: &mut Reasoning, detail: &Detail<'_>) {
     if let Some(text) = detail.text() {
-        open.text.push_str(&TextPieces::default().read(text));
+        open.text.push_str(&Pieces::default().read(text));
     }
     if open.id.is_none() {
         open.id = detail.id().map(str::to_owned);

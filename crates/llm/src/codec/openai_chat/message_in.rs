@@ -2,12 +2,12 @@
 
 use serde_json::value::RawValue;
 
-use super::unescape::TextPieces;
 use super::wire::{ContentChunk, is_text, thought_signature};
 use crate::chat::{
     CacheMark, Extension, Fields, Json, Media, MediaKind, Part, PartKind, Reasoning, Signature,
     SignatureOrigin, Source, ToolCall, Unsayable, items,
 };
+use crate::codec::pieces::Pieces;
 use crate::protocol::Protocol;
 
 const HERE: Protocol = Protocol::OpenAiChat;
@@ -20,7 +20,7 @@ pub(super) fn text_part(text: impl Into<String>) -> Part {
 /// What a provider's `content` says: text, or a list of chunks. What is neither is left out.
 pub(super) fn content_parts(content: &RawValue) -> Vec<Part> {
     if is_text(&content) {
-        return vec![text_part(TextPieces::default().read(content))];
+        return vec![text_part(Pieces::default().read(content))];
     }
     let mut parts = Vec::new();
     for raw in items(content).unwrap_or_default() {
@@ -30,7 +30,7 @@ pub(super) fn content_parts(content: &RawValue) -> Vec<Part> {
         if let Some(thinking) = chunk.thinking {
             let text = super::wire::thinking_texts(thinking)
                 .into_iter()
-                .map(|text| TextPieces::default().read(text))
+                .map(|text| Pieces::default().read(text))
                 .collect();
             let thought = Reasoning {
                 text,
@@ -218,7 +218,7 @@ pub(super) fn call_part(raw: &RawValue, made: String) -> Result<Part, Unsayable>
     };
     let name = inner.need("name").map_err(|error| error.within(member))?;
     let arguments = match inner.raw(if is_custom { "input" } else { "arguments" }) {
-        Some(text) if text.get().starts_with('"') => TextPieces::default().read(text),
+        Some(text) if text.get().starts_with('"') => Pieces::default().read(text),
         Some(other) => other.get().to_owned(),
         None => String::new(),
     };

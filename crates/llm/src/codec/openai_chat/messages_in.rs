@@ -1,5 +1,7 @@
 //! A client's messages.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+
 use serde_json::value::RawValue;
 
 use super::details::thoughts;
@@ -14,42 +16,42 @@ const HERE: Protocol = Protocol::OpenAiChat;
 
 /// Reads the messages, one turn each.
 pub(super) fn decode(messages: &[&RawValue]) -> Result<Vec<Turn>, Unsayable> {
-    let mut functions = Functions::default();
+    let mut calls = Calls::default();
     messages
         .iter()
         .enumerate()
         .map(|(index, raw)| {
-            turn(raw, index, &mut functions).map_err(|error| error.within(&format!("messages[{index}]")))
+            turn(raw, index, &mut calls).map_err(|error| error.within(&format!("messages[{index}]")))
         })
         .collect()
 }
 
-/// Calls of the legacy `function_call`, which have no ids, that wait for their results.
+/// Calls that were seen, for what their results do not say.
 #[derive(Default)]
-struct Functions {
-    open: Vec<(String, String)>,
+struct Calls {
+    /// Made ids of those of the legacy `function_call` that wait for their results, by name.
+    functions: HashMap<String, VecDeque<String>>,
+    /// Ids of those of custom tools.
+    custom: HashSet<String>,
 }
 
-fn turn(raw: &RawValue, index: usize, functions: &mut Functions) -> Result<Turn, Unsayable> {
+fn turn(raw: &RawValue, index: usize, calls: &mut Calls) -> Result<Turn, Unsayable> {
     let mut fields = Fields::read(raw)?;
     let role: String = fields.need("role")?;
     let mut turn = match role.as_str() {
         "system" => said(Role::System, &mut fields)?,
         "developer" => said(Role::Developer, &mut fields)?,
         "user" => said(Role::User, &mut fields)?,
-        "assistant" => assistant(&mut fields, index, functions)?,
+        "assistant" => assistant(&mut fields, index, calls)?,
         "tool" => {
             let call_id = fields.need("tool_call_id")?;
-            result(call_id, &mut fields)?
+            result(call_id, &mut fields, calls)?
         }
         "function" => {
             let name: String = fields.need("name")?;
-            let call = functions.open.iter().position(|(_, called)| *called == name);
-            let call_id = match call {
-                Some(at) => functions.open.remove(at).0,
-                None => format!("call_{name}"),
-            };
-            let mut turn = result(call_id, &mut fields)?;
+            let call = calls.functions.get_mut(&name).and_then(VecDeque::pop_front);
+            let call_id = call.unwrap_or_else(|| format!("call_{name}"));
+            let mut turn = result(call_id, &mut fields, calls)?;
             if let Some(PartKind::ToolResult(result)) = turn.parts.first_mut().map(|part| &mut part.kind) {
                 result.name = Some(name);
             }
@@ -94,7 +96,7 @@ fn content(fields: &mut Fields<'_>) -> Result<Vec<Part>, Unsayable> {
         .collect()
 }
 
-fn assistant(fields: &mut Fields<'_>, index: usize, functions: &mut Functions) -> Result<Turn, Unsayable> {
+fn assistant(fields: &mut Fields<'_>, index: usize, calls: &mut Calls) -> Result<Turn, Unsayable> {
     let details = fields.items("reasoning_details").ok().flatten();
     let text = ["reasoning_content", "reasoning"].map(|name| fields.raw(name));
     let text = text.into_iter().flatten().find(is_text);
@@ -110,7 +112,13 @@ fn assistant(fields: &mut Fields<'_>, index: usize, functions: &mut Functions) -
         .enumerate()
     {
         let call = call_part(raw, format!("call_{index}_{at}"));
-        parts.push(call.map_err(|error| error.within(&format!("tool_calls[{at}]")))?);
+        let call = call.map_err(|error| error.within(&format!("tool_calls[{at}]")))?;
+        if let PartKind::ToolCall(called) = &call.kind
+            && called.is_custom
+        {
+            calls.custom.insert(called.id.clone());
+        }
+        parts.push(call);
     }
     if let Some(function) = fields.raw("function_call") {
         let call = Object::new().set("function", function).finish();
@@ -119,7 +127,11 @@ fn assistant(fields: &mut Fields<'_>, index: usize, functions: &mut Functions) -
         if let Some(raw) = raw {
             let part = call_part(raw, id.clone()).map_err(|error| error.within("function_call"))?;
             if let PartKind::ToolCall(call) = &part.kind {
-                functions.open.push((id, call.name.clone()));
+                calls
+                    .functions
+                    .entry(call.name.clone())
+                    .or_default()
+                    .push_back(id);
             }
             parts.push(part);
         }
@@ -127,13 +139,13 @@ fn assistant(fields: &mut Fields<'_>, index: usize, functions: &mut Functions) -
     Ok(Turn::new(Role::Assistant, parts, Extension::of(HERE)))
 }
 
-fn result(call_id: String, fields: &mut Fields<'_>) -> Result<Turn, Unsayable> {
+fn result(call_id: String, fields: &mut Fields<'_>, calls: &Calls) -> Result<Turn, Unsayable> {
     let result = ToolResult {
+        is_custom: calls.custom.contains(&call_id),
         call_id,
         name: None,
         content: content(fields)?,
         is_error: None,
-        is_custom: false,
     };
     let part = Part::new(PartKind::ToolResult(result), Extension::of(HERE));
     Ok(Turn::new(Role::Tool, vec![part], Extension::of(HERE)))

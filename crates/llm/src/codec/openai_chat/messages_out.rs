@@ -395,7 +395,7 @@ fn refusal(part: &Part) -> Option<&str> {
 
 /// Seconds as `12h` or `30m`.
 fn lifetime(seconds: u32) -> String {
-    if seconds % 3600 == 0 {
+    if seconds.is_multiple_of(3600) {
         format!("{}h", seconds / 3600)
     } else {
         format!("{}m", seconds / 60)

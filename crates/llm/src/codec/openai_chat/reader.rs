@@ -126,11 +126,6 @@ pub(in crate::codec) fn unreadable(message: &'static str) -> PublicError {
     PublicError::new(ErrorKind::Upstream, message).with_code("upstream_unreadable")
 }
 
-/// The error that ends a stream which was not whole.
-pub(in crate::codec) fn cut() -> PublicError {
-    PublicError::new(ErrorKind::Upstream, "the provider's answer broke off").with_code("upstream_cut")
-}
-
 /// The error that a body or an event is, if it is one: `{"error":…}`, the same in an array, or flat with
 /// `"object":"error"` (vLLM). Its status is told by a numeric code where there is one.
 pub(in crate::codec) fn error_in(body: &[u8]) -> Option<PublicError> {

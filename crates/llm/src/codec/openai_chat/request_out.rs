@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::Number;
+use sluice_wire::sha256_hex;
 
 use super::{format, messages_out, tools_out};
-use crate::chat::{ChatRequest, Drops, Effort, Fields, Json, Object, ReasoningRequest, Sampling, Unsayable};
+use crate::chat::{ChatRequest, Drops, Effort, Fields, Json, Object, ReasoningRequest, Unsayable};
 use crate::codec::TargetRules;
 use crate::protocol::Protocol;
 use crate::provider::{EffortMember, Quirks, StreamUsageAsk};
@@ -80,11 +82,16 @@ pub(super) fn encode(
     }
     let max_tokens = body.quirks.max_tokens;
     body.put_some(max_tokens, request.sampling.max_tokens);
-    sampling(&request.sampling, &mut body);
+    sampling(request, &mut body);
     encode_top_k(request, &mut body);
-    body.put_some("logprobs", request.sampling.logprobs);
+    // The one is refused without the other.
+    let implied = request
+        .sampling
+        .top_logprobs
+        .filter(|_| request.extension.protocol() != HERE);
+    body.put_some("logprobs", request.sampling.logprobs.or(implied.map(|_| true)));
     body.put_some("top_logprobs", request.sampling.top_logprobs);
-    body.put_some("user", request.end_user.as_ref());
+    end_user(request, &mut body);
     service_tier(request, &mut body);
     stored(request, &mut body);
     stream(request, &mut body);
@@ -93,17 +100,66 @@ pub(super) fn encode(
 }
 
 /// What chat and legacy completions say alike.
-pub(in crate::codec) fn sampling(sampling: &Sampling, body: &mut Body<'_, '_>) {
-    body.put_some("temperature", sampling.temperature.as_ref());
-    body.put_some("top_p", sampling.top_p.as_ref());
-    if !sampling.stop.is_empty() {
-        body.put("stop", &sampling.stop);
+///
+/// Clients of other protocols do not know what OpenAI refuses: more than four texts to stop at, and dials of models that
+/// think and have none.
+pub(in crate::codec) fn sampling(request: &ChatRequest, body: &mut Body<'_, '_>) {
+    const STOPS_MAX: usize = 4;
+    let sampling = &request.sampling;
+    let is_kin = matches!(
+        request.extension.protocol(),
+        Protocol::OpenAiChat | Protocol::OpenAiCompletions
+    );
+    let is_strict = body.is_openai() && !is_kin;
+    let is_one = |number: &Number| number.as_f64() == Some(1.0);
+    for (name, value) in [
+        ("temperature", &sampling.temperature),
+        ("top_p", &sampling.top_p),
+        ("frequency_penalty", &sampling.frequency_penalty),
+        ("presence_penalty", &sampling.presence_penalty),
+    ] {
+        if is_strict && has_no_dials(body.model) {
+            body.drops
+                .note_if(value.as_ref().is_some_and(|value| !is_one(value)), name);
+        } else {
+            body.put_some(name, value.as_ref());
+        }
+    }
+    let mut stop = sampling.stop.as_slice();
+    if is_strict && stop.len() > STOPS_MAX {
+        body.drops.note("stop");
+        stop = stop.get(..STOPS_MAX).unwrap_or_default();
+    }
+    if !stop.is_empty() {
+        body.put("stop", stop);
     }
     let seed = body.quirks.seed;
     body.put_some(seed, sampling.seed.as_ref());
-    body.put_some("frequency_penalty", sampling.frequency_penalty.as_ref());
-    body.put_some("presence_penalty", sampling.presence_penalty.as_ref());
     body.put_some("n", sampling.choices);
+}
+
+/// Whether a model of OpenAI's takes no temperature and its like.
+fn has_no_dials(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let is_gpt_5 = name
+        .strip_prefix("gpt-5")
+        .is_some_and(|rest| (rest.is_empty() || rest.starts_with('-')) && !rest.starts_with("-chat"));
+    is_gpt_5 || ["o1", "o3", "o4"].iter().any(|family| name.starts_with(family))
+}
+
+/// The end user. OpenAI takes 64 characters; of longer names from other protocols their digest stands for them.
+pub(in crate::codec) fn end_user(request: &ChatRequest, body: &mut Body<'_, '_>) {
+    const MAX: usize = 64;
+    let Some(user) = &request.end_user else { return };
+    let is_own = matches!(
+        request.extension.protocol(),
+        Protocol::OpenAiChat | Protocol::OpenAiCompletions
+    );
+    if is_own || user.len() <= MAX {
+        body.put("user", user);
+    } else {
+        body.put("user", &sha256_hex(user.as_bytes()));
+    }
 }
 
 /// OpenAI refuses `top_k`, most compatible servers take it.

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use self::choice::ChoiceIn;
-use super::reader::{Message, MessageReader, cut, error_in, says_something, unreadable};
+use super::reader::{Message, MessageReader, error_in, says_something, unreadable};
 use super::wire::{Chunk, tally};
-use crate::chat::{ChatEvent, Extension, Fields, replay};
+use crate::chat::{ChatAnswer, ChatEvent, Extension, Fields, Json, replay};
 use crate::codec::StreamDecoder;
+use crate::codec::broken::cut;
+use crate::convert::AnswerError;
 use crate::error::PublicError;
 use crate::lenient::Text;
 use crate::protocol::Protocol;
@@ -22,28 +24,43 @@ const CHOICES_MAX: u64 = 1024;
 
 /// Reads chunks. Why an alternative ends is told only when the stream does: some servers repeat it, say it too early, or
 /// send text behind it.
-pub(super) struct Decoder {
+///
+/// The chunks of legacy completions differ in where the text is, and are read as well.
+pub(in crate::codec) struct Decoder {
     reader: MessageReader,
     state: State,
 }
 
-#[derive(Default)]
+/// Reads a whole answer that comes in place of a stream.
+type AnswerDecoder = fn(&[u8]) -> Result<ChatAnswer, AnswerError>;
+
 struct State {
+    whole: AnswerDecoder,
     is_started: bool,
     is_over: bool,
     id: Option<String>,
     model: Option<String>,
     /// What stands beside the choices in the chunks before the answer begins and in the one in which it does.
-    beside: Vec<(String, crate::chat::Json)>,
+    beside: Vec<(String, Json)>,
     choices: BTreeMap<u32, ChoiceIn>,
     tally: Tally,
 }
 
 impl Decoder {
-    pub(super) fn new() -> Self {
+    pub(in crate::codec) fn new(whole: AnswerDecoder) -> Self {
+        let state = State {
+            whole,
+            is_started: false,
+            is_over: false,
+            id: None,
+            model: None,
+            beside: Vec::new(),
+            choices: BTreeMap::new(),
+            tally: Tally::default(),
+        };
         Self {
             reader: MessageReader::new(),
-            state: State::default(),
+            state,
         }
     }
 }
@@ -70,7 +87,7 @@ impl State {
             Message::Chunk(data) => self.chunk(data, out),
             Message::Done => self.done(out),
             Message::Failed(error) => self.fail(error, out),
-            Message::Answer(body) => match super::answer_in::decode(body) {
+            Message::Answer(body) => match (self.whole)(body) {
                 Ok(answer) => {
                     self.is_over = true;
                     out.extend(replay(answer));

@@ -2,14 +2,16 @@
 
 mod chunk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::BytesMut;
 
 use self::chunk::ChunkWriter;
+pub(in crate::codec) use self::chunk::{put, put_json};
 use super::answer_out::{APART, asks_for_functions, extra_content, finish_reason, foreign_image, image};
-use super::details;
+use super::citations::annotations;
 use super::usage_out::UsageOut;
+use super::{custom, details};
 use crate::chat::{
     ChatEvent, Extension, Json, Object, PartDelta, PartStart, Reasoning, Signature, SignatureOrigin,
 };
@@ -28,6 +30,8 @@ pub(super) struct Encoder {
     facts: ReplyFacts,
     /// The client offers `functions` and reads its call as `function_call`.
     is_legacy: bool,
+    /// Custom tools that the client offers.
+    custom: HashSet<String>,
     writer: ChunkWriter,
     choices: HashMap<u32, ChoiceOut>,
     open: HashMap<(u32, u32), Open>,
@@ -62,6 +66,11 @@ enum Open {
         is_custom: bool,
         has_arguments: bool,
     },
+    /// The function that stands for a custom tool: its text is in the arguments, once they are whole.
+    Wrapped {
+        index: u32,
+        arguments: String,
+    },
     /// Nothing more is written of it.
     Silent,
 }
@@ -79,6 +88,7 @@ impl Encoder {
     pub(super) fn new(facts: ReplyFacts) -> Self {
         Self {
             is_legacy: asks_for_functions(&facts.body),
+            custom: custom::offered(&facts.body),
             writer: ChunkWriter::default(),
             facts,
             choices: HashMap::new(),
@@ -177,6 +187,8 @@ impl Encoder {
             PartStart::ToolCall { id, name, is_custom } => {
                 let index = state.calls;
                 state.calls += 1;
+                let is_wrapped = !is_custom && self.custom.contains(&name);
+                let is_custom = is_custom || is_wrapped;
                 self.opening = Some(Opening {
                     choice,
                     part,
@@ -185,10 +197,17 @@ impl Encoder {
                     name,
                     is_custom,
                 });
-                Open::Call {
-                    index,
-                    is_custom,
-                    has_arguments: false,
+                if is_wrapped {
+                    Open::Wrapped {
+                        index,
+                        arguments: String::new(),
+                    }
+                } else {
+                    Open::Call {
+                        index,
+                        is_custom,
+                        has_arguments: false,
+                    }
                 }
             }
             PartStart::Foreign(extension) => {
@@ -275,7 +294,10 @@ impl Encoder {
                     self.writer.arguments(choice, (*index, *is_custom), &text, out);
                 }
             }
-            (Open::Call { index, .. }, PartDelta::Signature(signature)) if !self.is_legacy => {
+            (Open::Wrapped { arguments, .. }, PartDelta::Arguments(text)) => arguments.push_str(&text),
+            (Open::Call { index, .. } | Open::Wrapped { index, .. }, PartDelta::Signature(signature))
+                if !self.is_legacy =>
+            {
                 let index = *index;
                 self.late_signature(choice, index, &signature, out);
             }
@@ -309,6 +331,10 @@ impl Encoder {
                     self.writer
                         .member(choice, "reasoning_details", &Json::of(&written), out);
                 }
+            }
+            Some(Open::Wrapped { index, arguments }) => {
+                let input = custom::input(&arguments);
+                self.writer.arguments(choice, (index, true), &input, out);
             }
             // Arguments are JSON even if there are none.
             Some(Open::Call {
@@ -362,26 +388,4 @@ impl Encoder {
             self.writer.logprobs(choice, &logprobs, out);
         }
     }
-}
-
-/// The items of `annotations` that an annotation is: of this protocol, or a citation of OpenAI Responses.
-fn annotations(annotation: &Extension) -> Option<Json> {
-    if let Some(annotations) = annotation.get(HERE, "annotations") {
-        return Some(annotations.clone());
-    }
-    let responses = Protocol::OpenAiResponses;
-    let kind = annotation.get(responses, "type")?;
-    if kind.text() != "\"url_citation\"" {
-        return None;
-    }
-    let mut citation = Object::new();
-    for (name, value) in annotation.members(responses) {
-        if name != "type" {
-            citation.put(name, value);
-        }
-    }
-    let item = Object::new()
-        .set("type", kind)
-        .set("url_citation", &citation.finish());
-    Some(Json::of(&[item.finish()]))
 }

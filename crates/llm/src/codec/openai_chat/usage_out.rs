@@ -28,7 +28,6 @@ struct CompletionDetails {
     audio_tokens: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }

@@ -38,6 +38,8 @@ pub(super) struct ChoicePiece<'a> {
     #[serde(default)]
     pub(super) index: Count,
     pub(super) delta: Option<Said<'a>>,
+    /// Legacy completions: all that is said.
+    pub(super) text: Option<&'a RawValue>,
     /// In place of `delta`, from servers that stream whole messages; beside it, Perplexity's message so far.
     pub(super) message: Option<Said<'a>>,
     #[serde(default)]
@@ -176,16 +178,12 @@ pub(super) fn thinking_texts(thinking: &RawValue) -> Vec<&RawValue> {
 }
 
 /// Whether a value is a string with something in it.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "a filter of options of references"
-)]
 pub(super) fn is_text(value: &&RawValue) -> bool {
     value.get().starts_with('"') && value.get() != "\"\""
 }
 
 /// What a `finish_reason` means, before tool calls are taken into account; `None` if it says nothing.
-pub(super) fn stop_reason(word: &str) -> Option<StopReason> {
+pub(in crate::codec) fn stop_reason(word: &str) -> Option<StopReason> {
     Some(match word.trim() {
         "" | "null" => return None,
         "length" | "max_tokens" | "model_length" => StopReason::Length,
@@ -199,7 +197,7 @@ pub(super) fn stop_reason(word: &str) -> Option<StopReason> {
 }
 
 /// The usage of an object that is one.
-pub(super) fn tally(usage: &RawValue) -> Option<Tally> {
+pub(in crate::codec) fn tally(usage: &RawValue) -> Option<Tally> {
     if !usage.get().starts_with('{') {
         return None;
     }

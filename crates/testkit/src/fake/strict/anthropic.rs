@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rules::{Refusal, is_name, items, same_roles, text};
+use super::rules::{Refusal, holds_base64, is_name, items, same_roles, text};
 use super::shape::Shape::{Any, Either, Flag, Integer, List, Map, Number, Object, Tagged, Text, Word};
 use super::shape::{Member, Shape, opt, req};
 
@@ -108,6 +108,9 @@ const TOOL: &[Member] = &[
     opt("defer_loading", Flag),
     opt("eager_input_streaming", Flag),
     opt("max_uses", Integer),
+    opt("allowed_domains", List(&Text)),
+    opt("blocked_domains", List(&Text)),
+    opt("user_location", Map),
 ];
 const PARALLEL: Member = opt("disable_parallel_tool_use", Flag);
 const CHOICE: Shape = Tagged(
@@ -177,6 +180,7 @@ pub(super) const MESSAGES: &[&[Member]] = &[MODEL, COMMON, SAMPLING];
 pub(super) const VERTEX_MESSAGES: &[&[Member]] = &[VERTEX, COMMON, SAMPLING];
 pub(super) const BEDROCK_MESSAGES: &[&[Member]] = &[BEDROCK, COMMON, SAMPLING];
 pub(super) const COUNT: &[&[Member]] = &[MODEL, COMMON];
+pub(super) const VERTEX_COUNT: &[&[Member]] = &[VERTEX, MODEL, COMMON];
 
 /// What a shape cannot say about messages.
 pub(super) fn messages(body: &Value) -> Refusal {
@@ -198,6 +202,9 @@ pub(super) fn messages(body: &Value) -> Refusal {
         .any(|stop| text(stop).trim().is_empty())
     {
         return refuse("stop_sequences: each stop sequence must contain non-whitespace");
+    }
+    if !holds_base64(&body["messages"], "source", "data") {
+        return refuse("messages: image.source.base64.data: invalid base64 data");
     }
     empty_texts("system", &body["system"])?;
     tools(body)?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rules::{Refusal, is_name, items, same_roles, text};
+use super::rules::{Refusal, holds_base64, is_name, items, same_roles, text};
 use super::shape::Shape::{Any, Flag, Integer, List, Map, Number, Object, Text, Union, Word};
 use super::shape::{Member, Shape, opt, req};
 
@@ -157,6 +157,9 @@ pub(super) fn converse(body: &Value) -> Refusal {
     }
     for (index, block) in items(&body["system"]).iter().enumerate() {
         blank(block, &format!("system.{index}"))?;
+    }
+    if !holds_base64(&body["messages"], "source", "bytes") {
+        return refuse("Unable to deserialize a blob: its base64 is malformed.");
     }
     tools(body)?;
     turns(messages)

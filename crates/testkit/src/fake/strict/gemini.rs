@@ -1,10 +1,8 @@
 //! What Gemini takes.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::rules::{Refusal, is_name, items, same_roles, text};
+use super::rules::{Refusal, holds_base64, is_base64, is_name, items, same_roles, text};
 use super::shape::Shape::{Any, Flag, Integer, List, Map, Number, Object, Text, Union, Word};
 use super::shape::{Member, Shape, opt, req};
 
@@ -182,6 +180,11 @@ pub(super) fn generate(body: &Value, model: &str) -> Refusal {
     if !config["logprobs"].is_null() && config["responseLogprobs"] != Value::Bool(true) {
         return refuse("Logprobs is set but response_logprobs is not enabled.");
     }
+    if !holds_base64(&body["contents"], "inlineData", "data") {
+        return refuse(
+            "Invalid value at 'contents.parts.inline_data.data' (TYPE_BYTES), Base64 decoding failed.",
+        );
+    }
     tools(body)?;
     turns(contents, model)
 }
@@ -264,6 +267,10 @@ fn turns(contents: &[Value], model: &str) -> Refusal {
     if same_roles(contents).is_some() {
         return refuse("Please ensure that multiturn requests alternate between user and model.");
     }
+    let asks = |content: &Value| {
+        content["role"] != "model" && names(items(&content["parts"]), "functionResponse").is_empty()
+    };
+    let current = contents.iter().rposition(asks).unwrap_or(0);
     let mut called: Vec<&str> = Vec::new();
     for (index, content) in contents.iter().enumerate() {
         let parts = items(&content["parts"]);
@@ -280,7 +287,9 @@ fn turns(contents: &[Value], model: &str) -> Refusal {
         for part in parts {
             signature(part)?;
         }
-        signed(parts, model)?;
+        if index > current {
+            signed(parts, model)?;
+        }
     }
     Ok(())
 }
@@ -310,7 +319,7 @@ fn answers(parts: &[Value], called: &[&str]) -> Refusal {
 /// A signature is base64; whose it is nobody checks here.
 fn signature(part: &Value) -> Refusal {
     let signature = text(&part["thoughtSignature"]);
-    if signature != "skip_thought_signature_validator" && BASE64_STANDARD.decode(signature).is_err() {
+    if signature != "skip_thought_signature_validator" && !is_base64(signature) {
         return refuse(
             "Invalid value at 'contents.parts.thought_signature' (TYPE_BYTES), Base64 decoding failed.",
         );
@@ -318,7 +327,8 @@ fn signature(part: &Value) -> Refusal {
     Ok(())
 }
 
-/// Models of the third generation want the first call of a turn back with its signature.
+/// Models of the third generation want the first call of each of their messages since the last question back with its
+/// signature.
 fn signed(parts: &[Value], model: &str) -> Refusal {
     let first = parts.iter().find(|part| part.get("functionCall").is_some());
     match first {

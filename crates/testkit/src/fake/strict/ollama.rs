@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::rules::{Refusal, items};
+use super::rules::{Refusal, is_base64, items, text};
 use super::shape::Shape::{Any, Either, Flag, Integer, List, Map, Number, Object, Text, Word};
 use super::shape::{Member, Shape, opt, req};
 
@@ -88,9 +88,15 @@ pub(super) const EMBED: Shape = Object(&[
     opt("keep_alive", Any),
 ]);
 
-/// The result of a tool stands behind a call.
+/// The result of a tool stands behind a call, images are base64.
 pub(super) fn chat(body: &Value) -> Refusal {
     let mut called = false;
+    let mut images = items(&body["messages"])
+        .iter()
+        .flat_map(|message| items(&message["images"]));
+    if !images.all(|image| is_base64(text(image))) {
+        return Err("illegal base64 data in images".to_owned());
+    }
     for message in items(&body["messages"]) {
         called |= !items(&message["tool_calls"]).is_empty();
         if message["role"] == "tool" && !called {

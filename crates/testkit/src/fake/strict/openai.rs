@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rules::{Refusal, is_name, items, text};
+use super::rules::{Refusal, is_base64, is_name, items, text};
 use super::shape::Shape::{Any, Either, Flag, Integer, List, Map, Number, Object, Tagged, Text, Word};
 use super::shape::{Member, Shape, opt, req};
 
@@ -229,8 +229,36 @@ pub(super) fn chat(body: &Value) -> Refusal {
             "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
         );
     }
+    for message in items(&body["messages"]) {
+        for part in items(&message["content"]) {
+            media(part)?;
+        }
+    }
     tools(body)?;
     turns(items(&body["messages"]))
+}
+
+/// Pictures come from the web or in a URL that holds them, sound in base64.
+fn media(part: &Value) -> Refusal {
+    let sound = text(&part["input_audio"]["data"]);
+    if !is_base64(sound) {
+        return refuse("Invalid base64 in 'input_audio.data'.");
+    }
+    let url = text(&part["image_url"]["url"]);
+    let held = url
+        .strip_prefix("data:")
+        .and_then(|rest| rest.split_once(";base64,"));
+    let good = held.map_or(
+        url.is_empty() || url.starts_with("https://") || url.starts_with("http://"),
+        |(kind, data)| kind.starts_with("image/") && is_base64(data),
+    );
+    if good {
+        Ok(())
+    } else {
+        refuse(
+            "Invalid 'image_url.url': expected a base64-encoded data URL with an image MIME type or a URL.",
+        )
+    }
 }
 
 fn tools(body: &Value) -> Refusal {

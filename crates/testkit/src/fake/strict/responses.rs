@@ -89,7 +89,7 @@ const ITEM: Shape = Either(&[
 ]);
 const FUNCTION: &[Member] = &[
     req("name", Text),
-    req("parameters", Map),
+    opt("parameters", Map),
     opt("strict", Flag),
     opt("description", Text),
     opt("defer_loading", Flag),

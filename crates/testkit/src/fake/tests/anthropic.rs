@@ -103,6 +103,14 @@ async fn vertex_serves_messages_and_gemini() {
     let stream = vertex(&provider, &format!("{path}:streamRawPredict"), &body).await;
     assert_eq!(stream.events().finish().await.text(), "Hello from the upstream.");
 
+    let count = json!({
+        "anthropic_version": "vertex-2023-10-16", "model": "claude-x",
+        "messages": [{"role": "user", "content": "hi"}],
+    });
+    let path = format!("{PUBLISHERS}/anthropic/models/count-tokens:rawPredict");
+    let count = vertex(&provider, &path, &count).await.json().await;
+    assert!(count["input_tokens"].as_u64().unwrap() > 0);
+
     let gemini = format!("{PUBLISHERS}/google/models/gemini-2.5-pro:generateContent");
     let body = json!({"contents": [{"role": "user", "parts": [{"text": "conf:hello"}]}]});
     let answer = vertex(&provider, &gemini, &body).await.json().await;

@@ -33,6 +33,13 @@ async fn errors_are_worded_by_each_provider() {
     assert_eq!(gemini["error"]["status"], "RESOURCE_EXHAUSTED");
     assert_eq!(gemini["error"]["details"][0]["retryDelay"], "7s");
     provider.next(Reply::error(503, "busy"));
+    let array = post(&provider, "/v1beta/models/m:streamGenerateContent", json!({})).await;
+    let array = array.expect_status(503).await.json().await;
+    assert_eq!(
+        array[0]["error"]["code"], 503,
+        "an array is an array in failure too"
+    );
+    provider.next(Reply::error(503, "busy"));
     let bedrock = post(&provider, "/model/m/converse", json!({})).await;
     assert_eq!(
         bedrock.header("x-amzn-errortype"),
@@ -134,4 +141,29 @@ async fn frames_can_be_edited() {
     let edited = stream(&provider, "/v1/chat/completions").await;
     assert_eq!(edited.events[1].comment.as_deref(), Some("keep-alive"));
     assert!(!edited.data().contains(&"[DONE]"));
+}
+
+#[tokio::test]
+async fn the_json_of_an_answer_can_be_edited() {
+    let provider = FakeProvider::start();
+    provider.always(Reply::completion(everything()).edit_json(|event| {
+        for place in ["/choices/0/message", "/choices/0/delta"] {
+            if let Some(Value::Object(members)) = event.pointer_mut(place)
+                && let Some(text) = members.remove("reasoning_content")
+            {
+                members.insert("reasoning".to_owned(), text);
+            }
+        }
+    }));
+    let whole = post(&provider, "/v1/chat/completions", chat(""))
+        .await
+        .json()
+        .await;
+    assert_eq!(whole["choices"][0]["message"]["reasoning"], "Hmm, well.");
+    let streamed = stream(&provider, "/v1/chat/completions").await;
+    assert_eq!(
+        streamed.json()[1]["choices"][0]["delta"],
+        json!({"reasoning": "Hmm,"})
+    );
+    assert_eq!(streamed.data().last(), Some(&"[DONE]"));
 }

@@ -21,8 +21,11 @@ async fn gemini_says_everything_of_an_answer() {
         candidate["content"]["parts"],
         json!([
             {"text": "Hmm, well.", "thought": true},
-            {"text": "Paris is warm.", "thoughtSignature": "c2lnbmVk"},
-            {"functionCall": {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_a"}},
+            {"text": "Paris is warm."},
+            {
+                "functionCall": {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_a"},
+                "thoughtSignature": "c2lnbmVk",
+            },
             {"functionCall": {"name": "get_time", "args": {}, "id": "call_b"}},
         ])
     );
@@ -61,10 +64,8 @@ async fn gemini_streams_events_or_an_array() {
     assert_eq!(finishes.count(), 1);
     let call = &events[4]["candidates"][0]["content"]["parts"][0]["functionCall"];
     assert_eq!(call["args"], json!({"city": "Paris"}));
-    assert_eq!(
-        events[3]["candidates"][0]["content"]["parts"][0]["thoughtSignature"],
-        "c2lnbmVk"
-    );
+    let part = &events[4]["candidates"][0]["content"]["parts"][0];
+    assert_eq!(part["thoughtSignature"], "c2lnbmVk");
 
     let array = post(&provider, &path, contents("hi")).await;
     assert_eq!(array.header("content-type"), Some("application/json"));
@@ -82,6 +83,21 @@ async fn gemini_streams_events_or_an_array() {
         .collect();
     let events: Vec<_> = events.into_iter().map(without_id).collect();
     assert_eq!(elements, events);
+}
+
+#[tokio::test]
+async fn gemini_signs_its_text_where_nothing_is_called() {
+    let provider = FakeProvider::strict();
+    let answer = Completion::new().thinking("Hmm.", "c2lnbmVk").text("Well, now.");
+    provider.always(Reply::completion(answer));
+    let path = format!("{GEMINI}:streamGenerateContent?alt=sse");
+    let events = post(&provider, &path, contents("hi")).await.events();
+    let events = events.finish().await.json();
+    let signatures: Vec<_> = events
+        .iter()
+        .map(|event| !event["candidates"][0]["content"]["parts"][0]["thoughtSignature"].is_null())
+        .collect();
+    assert_eq!(signatures, [false, false, true]);
 }
 
 #[tokio::test]

@@ -178,6 +178,9 @@ async fn azure_names_the_base_model_and_filters() {
         .await;
     assert_eq!(stream.json()[0]["choices"], json!([]));
     assert_eq!(stream.text(), "Hello from the upstream.");
+    let mut nameless = chat("hello");
+    nameless.as_object_mut().unwrap().remove("model");
+    post(&provider, path, nameless).await.expect_status(200).await;
     post(
         &provider,
         "/openai/deployments/mine/chat/completions",

@@ -1,8 +1,8 @@
 //! Calls of tools that come in pieces.
 
-use super::super::unescape::TextPieces;
 use super::super::wire::CallPiece;
 use crate::chat::{ChatEvent, PartDelta, PartStart, Signature, SignatureOrigin};
+use crate::codec::pieces::Pieces;
 
 /// A call that comes in pieces.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(super) struct CallIn {
     is_custom: bool,
     /// Its part, once it began.
     part: Option<u32>,
-    arguments: TextPieces,
+    arguments: Pieces,
     /// The last byte of the arguments so far.
     last: Option<u8>,
 }

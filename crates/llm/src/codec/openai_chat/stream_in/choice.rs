@@ -2,13 +2,14 @@
 
 use serde_json::value::RawValue;
 
+use super::super::answer_out::APART;
 use super::super::details::{Detail, foreign};
-use super::super::unescape::TextPieces;
 use super::super::wire::{
     CallPiece, ChoicePiece, ContentChunk, Said, call_id, is_text, stop_reason, thinking_texts,
 };
 use super::call::CallIn;
 use crate::chat::{ChatEvent, Extension, Json, PartDelta, PartStart, StopReason, items};
+use crate::codec::pieces::Pieces;
 use crate::protocol::Protocol;
 
 /// What was seen of an alternative. Of text, refusal and thoughts one part is open at a time; calls stay open to the
@@ -21,9 +22,13 @@ pub(super) struct ChoiceIn {
     open: Option<(Flow, u32)>,
     /// The open thought's number among the details.
     detail: Option<u64>,
-    texts: TextPieces,
-    thoughts: TextPieces,
-    refusals: TextPieces,
+    /// The open thought came as text alone: what a detail repeats of it is known.
+    is_plain: bool,
+    /// The part before was a thought.
+    after_thought: bool,
+    texts: Pieces,
+    thoughts: Pieces,
+    refusals: Pieces,
     calls: Vec<CallIn>,
     finish: Option<StopReason>,
     stop_sequence: Option<String>,
@@ -58,9 +63,10 @@ impl ChoiceIn {
                 logprobs: Json::from(logprobs),
             });
         }
-        match (&piece.delta, &piece.message) {
-            (Some(delta), _) => self.delta(delta, out),
-            (None, Some(message)) if self.next_part == 0 => self.delta(message, out),
+        match (&piece.delta, &piece.message, piece.text) {
+            (Some(delta), _, _) => self.delta(delta, out),
+            (None, Some(message), _) if self.next_part == 0 => self.delta(message, out),
+            (None, None, Some(text)) => self.content(text, out),
             _ => {}
         }
         if let Some(reason) = piece.finish_reason.as_str().and_then(stop_reason) {
@@ -172,7 +178,11 @@ impl ChoiceIn {
             }
             let text = self.thoughts.read(text);
             is_shown = !text.is_empty();
-            self.say(Flow::Reasoning, text, || started(first.as_ref()), out);
+            // What this gateway puts between two thoughts belongs to neither.
+            if self.open.is_some() || !self.after_thought || text != APART {
+                self.say(Flow::Reasoning, text, || started(first.as_ref()), out);
+                self.is_plain = details.is_empty();
+            }
         }
         for raw in details {
             let Some(detail) = Detail::read(raw).filter(|detail| !detail.is_foreign()) else {
@@ -182,7 +192,8 @@ impl ChoiceIn {
                 continue;
             };
             self.turn_to(&detail, out);
-            if let Some(text) = detail.text().filter(|_| !is_shown) {
+            let is_known = is_shown || (self.is_plain && matches!(self.open, Some((Flow::Reasoning, _))));
+            if let Some(text) = detail.text().filter(|_| !is_known) {
                 let text = self.thoughts.read(text);
                 self.say(Flow::Reasoning, text, || started(Some(&detail)), out);
             }
@@ -249,6 +260,7 @@ impl ChoiceIn {
 
     fn foreign(&mut self, extension: Extension, out: &mut Vec<ChatEvent>) {
         self.close_flow(out);
+        self.after_thought = false;
         let (choice, part) = (self.index, self.next_part);
         self.next_part += 1;
         let start = PartStart::Foreign(extension);
@@ -291,7 +303,12 @@ impl ChoiceIn {
     }
 
     fn close_flow(&mut self, out: &mut Vec<ChatEvent>) {
-        if let Some((_, part)) = self.open.take() {
+        if let Some((kind, part)) = self.open.take() {
+            self.after_thought = kind == Flow::Reasoning;
+            if self.after_thought {
+                self.detail = None;
+                self.is_plain = false;
+            }
             out.push(ChatEvent::PartEnd {
                 choice: self.index,
                 part,

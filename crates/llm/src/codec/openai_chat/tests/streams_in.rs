@@ -463,7 +463,7 @@ fn usage_wherever_it_is() {
 
 #[test]
 fn every_delta_is_handed_on_at_once() {
-    let mut decoder = super::super::stream_in::Decoder::new();
+    let mut decoder = super::super::stream_in::Decoder::new(super::super::answer_in::decode);
     let mut events = Vec::new();
     let chunk = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
     crate::codec::StreamDecoder::push(&mut decoder, &chunk.into(), &mut events);

@@ -282,6 +282,31 @@ fn clients_of_functions_read_one_function_call() {
 }
 
 #[test]
+fn custom_tools_that_were_sent_as_functions_are_custom_again() {
+    let body = r#"{"messages":[],"tools":[{"type":"custom","custom":{"name":"f"}}]}"#;
+    let arguments = |text: &str| delta(0, PartDelta::Arguments(text.to_owned()));
+    let shown = written(
+        body,
+        vec![
+            start(),
+            call(0, "a"),
+            arguments("{\"input\":"),
+            arguments("\"x\\ny\"}"),
+            end(0),
+        ],
+    );
+    assert_eq!(
+        shown[1..],
+        [
+            of_delta(
+                r#"{"tool_calls":[{"index":0,"id":"a","type":"custom","custom":{"name":"f","input":""}}]}"#
+            ),
+            of_delta(r#"{"tool_calls":[{"index":0,"custom":{"input":"x\ny"}}]}"#),
+        ]
+    );
+}
+
+#[test]
 fn an_error_ends_the_stream_without_done() {
     let error = PublicError::new(ErrorKind::Upstream, "broke off").with_code("upstream_cut");
     let shown = encode_stream(

@@ -68,6 +68,11 @@ async fn anthropic_turns() {
                 "must contain non-whitespace text",
             ),
             (
+                "/messages/0/content",
+                json!([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "?"}}]),
+                "invalid base64 data",
+            ),
+            (
                 "/messages/1/content/0",
                 json!({"type": "thinking", "thinking": "hm"}),
                 "signature: Field required",

@@ -60,6 +60,11 @@ async fn gemini_content() {
                 "number of function response parts",
             ),
             (
+                "/contents/0/parts/0",
+                json!({"inlineData": {"mimeType": "image/png", "data": "data:image/png;base64,aGk="}}),
+                "Base64 decoding failed",
+            ),
+            (
                 "/contents/1/parts/0/thoughtSignature",
                 json!(null),
                 "missing a thought_signature",
@@ -97,4 +102,23 @@ async fn gemini_content() {
         ],
     };
     case.check().await;
+}
+
+#[tokio::test]
+async fn gemini_calls_before_the_last_question_need_no_signature() {
+    let provider = FakeProvider::strict();
+    let mut body = request();
+    set(&mut body, "/contents/1/parts/0/thoughtSignature", Value::Null);
+    set(
+        &mut body,
+        "/contents/-",
+        json!({"role": "model", "parts": [{"text": "21"}]}),
+    );
+    set(
+        &mut body,
+        "/contents/-",
+        json!({"role": "user", "parts": [{"text": "conf:hello"}]}),
+    );
+    let path = "/v1beta/models/gemini-3-pro:generateContent";
+    post(&provider, path, body).await.expect_status(200).await;
 }

@@ -2,23 +2,27 @@
 
 use super::*;
 
-#[tokio::test]
-async fn openai_chat() {
+fn chat_request() -> Value {
     let call = json!({"id": "call_0", "type": "function", "function": {"name": "f", "arguments": "{}"}});
     let result = json!({"role": "tool", "tool_call_id": "call_0", "content": "21"});
     let function = json!({"name": "f", "parameters": {"type": "object", "properties": {}}});
+    json!({
+        "model": "m", "max_tokens": 5, "temperature": null,
+        "messages": [
+            {"role": "system", "content": [{"type": "text", "text": "brief"}]},
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": null, "tool_calls": [call]},
+            result,
+        ],
+        "tools": [{"type": "function", "function": function}], "tool_choice": "auto",
+    })
+}
+
+#[tokio::test]
+async fn openai_chat() {
     let case = Case {
         path: "/v1/chat/completions",
-        good: json!({
-            "model": "m", "max_tokens": 5, "temperature": null,
-            "messages": [
-                {"role": "system", "content": [{"type": "text", "text": "brief"}]},
-                {"role": "user", "content": "hi"},
-                {"role": "assistant", "content": null, "tool_calls": [call]},
-                result,
-            ],
-            "tools": [{"type": "function", "function": function}], "tool_choice": "auto",
-        }),
+        good: chat_request(),
         bad: vec![
             ("/top_k", json!(1), "Unknown parameter: 'top_k'."),
             ("/model", json!(null), "Missing required parameter: 'model'."),
@@ -57,6 +61,16 @@ async fn openai_chat() {
                 "/messages/1/content",
                 json!([{"type": "image"}]),
                 "'messages[1].content[0].type'",
+            ),
+            (
+                "/messages/1/content",
+                json!([{"type": "image_url", "image_url": {"url": "aGk="}}]),
+                "Invalid 'image_url.url'",
+            ),
+            (
+                "/messages/1/content",
+                json!([{"type": "image_url", "image_url": {"url": "data:image/png;base64,?"}}]),
+                "Invalid 'image_url.url'",
             ),
             (
                 "/tools",

@@ -39,6 +39,11 @@ async fn bedrock_converse() {
                 "for the following Ids: t",
             ),
             (
+                "/messages/0/content/0",
+                json!({"image": {"format": "png", "source": {"bytes": "?"}}}),
+                "base64 is malformed",
+            ),
+            (
                 "/messages/0/content/0/text",
                 json!(" "),
                 "messages.0.content.0 is blank",
@@ -121,6 +126,7 @@ async fn cohere_and_ollama() {
                 json!("{}"),
                 "must be an object",
             ),
+            ("/messages/0/images", json!(["?"]), "illegal base64"),
             ("/messages/1", json!(null), "tool message without a tool call"),
             (
                 "/messages/0/content",
