@@ -19,6 +19,7 @@ mod stream_in;
 mod stream_out;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use super::{Ask, ChatCodec, ReplyFacts, StreamDecoder, StreamEncoder, TargetRules};
 use crate::chat::{ChatAnswer, ChatRequest, Drops, Json, SignatureOrigin, Unsayable};

@@ -1,4 +1,4 @@
-//! What codecs of Gemini, Ollama and Cohere share: finding objects in a stream, telling parts, ids of calls, errors.
+//! What codecs share: finding objects in a stream, telling parts, ids of calls, errors.
 
 mod calls;
 mod emitter;
@@ -10,7 +10,7 @@ mod results;
 pub(super) use self::calls::{Calls, derived_id, is_made};
 pub(super) use self::emitter::{Emitter, Kind};
 pub(super) use self::fault::{cut, said, unreadable};
-pub(super) use self::left_out::{note_left_out, path};
+pub(super) use self::left_out::{note_foreign, note_left_out, path};
 pub(super) use self::objects::ObjectScanner;
 pub(super) use self::results::{custom_schema, offered, result_text};
 
