@@ -16,7 +16,7 @@ struct Asked {
     text: &'static str,
 }
 
-/// A request that says `text`. `None` for what no client of a stored route speaks.
+/// A request that says `text`. `None` for what only providers speak.
 fn asked(protocol: Protocol, text: &str) -> Option<Asked> {
     let turn = json!([{ "role": "user", "content": text }]);
     let (path, body, text) = match protocol {
@@ -38,11 +38,42 @@ fn asked(protocol: Protocol, text: &str) -> Option<Asked> {
         Protocol::OpenAiResponses => ("/v1/responses", json!({ "input": text }), "/input"),
         Protocol::OpenAiEmbeddings => ("/v1/embeddings", json!({ "input": text }), "/input"),
         Protocol::Passthrough => ("/other", json!({ "prompt": text }), "/prompt"),
-        _ => return None,
+        Protocol::OpenAiCompletions => ("/v1/completions", json!({ "prompt": text }), "/prompt"),
+        Protocol::CohereChat => ("/v2/chat", json!({ "messages": turn }), "/messages/0/content"),
+        Protocol::OllamaChat => (
+            "/api/chat",
+            json!({ "stream": false, "messages": turn }),
+            "/messages/0/content",
+        ),
+        Protocol::OllamaGenerate => (
+            "/api/generate",
+            json!({ "stream": false, "prompt": text }),
+            "/prompt",
+        ),
+        Protocol::GeminiGenerate => (
+            "/v1beta/models/m:generateContent",
+            json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }] }),
+            "/contents/0/parts/0/text",
+        ),
+        Protocol::VertexPredict => return None,
     };
     let mut body = body;
-    body["model"] = json!("m");
+    if protocol != Protocol::GeminiGenerate {
+        body["model"] = json!("m");
+    }
     Some(Asked { path, body, text })
+}
+
+/// Whether it is known on native routes alone.
+fn is_native(protocol: Protocol) -> bool {
+    matches!(
+        protocol,
+        Protocol::CohereChat
+            | Protocol::GeminiGenerate
+            | Protocol::OllamaChat
+            | Protocol::OllamaGenerate
+            | Protocol::OpenAiCompletions
+    )
 }
 
 fn every_protocol(text: &str) -> Vec<(Protocol, Asked)> {
@@ -75,8 +106,14 @@ async fn before_provider(protocol: Protocol, provider: &FakeProvider, name: &str
             target["auth"] = json!({ "aws": { "access_key_id": AWS_ACCESS_KEY_ID, "secret_access_key": AWS_SECRET_ACCESS_KEY } });
             target["provider_conf"] = json!({ "region": "eu-central-1" });
         }
+        Protocol::CohereChat => target["provider"] = json!("cohere"),
+        Protocol::GeminiGenerate => target["provider"] = json!("gemini"),
+        Protocol::OllamaChat | Protocol::OllamaGenerate => target["provider"] = json!("ollama"),
         Protocol::Passthrough => target["override"]["endpoint"] = json!(provider.url("/other")),
         _ => {}
+    }
+    if is_native(protocol) {
+        target["profile"] = json!("native");
     }
     provider.always(Reply::json(200, &json!({})));
     let gateway = gateway().await;
@@ -89,7 +126,7 @@ async fn before_provider(protocol: Protocol, provider: &FakeProvider, name: &str
 fn decorated(protocol: Protocol, body: &Value) -> Value {
     let mut body = body.clone();
     match protocol {
-        Protocol::OpenAiChat | Protocol::AnthropicMessages => {
+        Protocol::OpenAiChat | Protocol::AnthropicMessages | Protocol::CohereChat | Protocol::OllamaChat => {
             let messages = body["messages"].as_array_mut().unwrap();
             messages.insert(0, json!({ "role": "system", "content": "before" }));
             messages.push(json!({ "role": "user", "content": "after" }));
@@ -103,7 +140,19 @@ fn decorated(protocol: Protocol, body: &Value) -> Value {
             body["instructions"] = json!("before");
             body["input"] = json!(format!("{}\nafter", body["input"].as_str().unwrap()));
         }
-        _ => {}
+        Protocol::OllamaGenerate => {
+            body["system"] = json!("before");
+            body["prompt"] = json!(format!("{}\nafter", body["prompt"].as_str().unwrap()));
+        }
+        Protocol::OpenAiCompletions => {
+            body["prompt"] = json!(format!("before\n{}\nafter", body["prompt"].as_str().unwrap()));
+        }
+        Protocol::GeminiGenerate => {
+            let contents = body["contents"].as_array_mut().unwrap();
+            contents.push(json!({ "role": "user", "parts": [{ "text": "after" }] }));
+            body["systemInstruction"] = json!({ "parts": [{ "text": "before" }] });
+        }
+        Protocol::OpenAiEmbeddings | Protocol::Passthrough | Protocol::VertexPredict => {}
     }
     body
 }
@@ -115,9 +164,14 @@ async fn a_decorator_knows_where_messages_go() {
         "prepend": [{ "role": "system", "content": "before" }],
         "append": [{ "role": "user", "content": "after" }],
     });
-    let gateway = before_upstream(&upstream, json!({ "ai-prompt-decorator": decorator })).await;
+    let plain = before_upstream(&upstream, json!({ "ai-prompt-decorator": decorator })).await;
     for (protocol, asked) in every_protocol("q") {
-        done(post(&gateway, &asked), 200).await;
+        let native = match is_native(protocol) {
+            true => Some(before_provider(protocol, &upstream, "ai-prompt-decorator", &decorator).await),
+            false => None,
+        };
+        let gateway = native.as_ref().unwrap_or(&plain);
+        done(post(gateway, &asked), 200).await;
         assert_eq!(
             upstream.last_request().json(),
             decorated(protocol, &asked.body),
@@ -161,21 +215,31 @@ async fn what_was_looked_up_goes_where_a_users_message_goes() {
         "embeddings_provider": { "azure_openai": { "endpoint": embeddings.url("/e"), "api_key": "k" } },
         "vector_search_provider": { "azure_ai_search": { "endpoint": search.url("/s"), "api_key": "k" } },
     });
-    let gateway = before_upstream(&upstream, json!({ "ai-rag": rag })).await;
+    let plain = before_upstream(&upstream, json!({ "ai-rag": rag })).await;
     for (protocol, mut asked) in every_protocol("q") {
+        let native = match is_native(protocol) {
+            true => Some(before_provider(protocol, &upstream, "ai-rag", &rag).await),
+            false => None,
+        };
+        let gateway = native.as_ref().unwrap_or(&plain);
         let mut expected = decorated(protocol, &asked.body);
         match protocol {
-            Protocol::OpenAiChat | Protocol::AnthropicMessages => {
+            Protocol::OpenAiChat
+            | Protocol::AnthropicMessages
+            | Protocol::CohereChat
+            | Protocol::OllamaChat => {
                 expected["messages"].as_array_mut().unwrap().remove(0);
             }
+            Protocol::OpenAiCompletions => expected["prompt"] = json!("q\nafter"),
             _ => {
                 let members = expected.as_object_mut().unwrap();
+                members.remove("systemInstruction");
                 members.remove("system");
                 members.remove("instructions");
             }
         }
         asked.body["ai_rag"] = json!({ "embeddings": { "input": "x" }, "vector_search": { "fields": "v" } });
-        done(post(&gateway, &asked), 200).await;
+        done(post(gateway, &asked), 200).await;
         assert_eq!(upstream.last_request().json(), expected, "{protocol}");
     }
 }
@@ -184,6 +248,9 @@ async fn what_was_looked_up_goes_where_a_users_message_goes() {
 async fn a_template_can_be_a_body_of_any_protocol_whose_contents_are_texts() {
     let upstream = FakeProvider::start();
     for (protocol, asked) in every_protocol("{{q}}") {
+        if is_native(protocol) {
+            continue;
+        }
         let gateway = gateway().await;
         let templates = json!({ "templates": [{ "name": "t", "template": asked.body }] });
         let route = json!({
@@ -209,6 +276,16 @@ async fn the_pattern_guard_finds_the_text_of_each() {
     let conf = json!({ "deny_patterns": ["jane"], "fail_mode": "error" });
     let gateway = before_upstream(&upstream, json!({ "ai-prompt-guard": conf })).await;
     for (protocol, asked) in every_protocol("mail jane@example.org") {
+        if is_native(protocol) {
+            let native = before_provider(protocol, &upstream, "ai-prompt-guard", &conf).await;
+            let answer = post(&native, &asked).send().await.expect_status(400).await;
+            let text = answer.text().await;
+            assert!(
+                text.contains("Request contains prohibited content"),
+                "{protocol}: {text}"
+            );
+            continue;
+        }
         let message = match protocol {
             Protocol::Passthrough => "Request format not recognized by ai-prompt-guard",
             _ => "Request contains prohibited content",
@@ -218,7 +295,7 @@ async fn the_pattern_guard_finds_the_text_of_each() {
     }
     assert!(upstream.requests().is_empty());
     for (protocol, asked) in every_protocol("fine") {
-        if protocol != Protocol::Passthrough {
+        if protocol != Protocol::Passthrough && !is_native(protocol) {
             done(post(&gateway, &asked), 200).await;
         }
     }
@@ -321,7 +398,12 @@ fn assert_refused(protocol: Protocol, answer: &Value, text: &str) {
         Protocol::BedrockConverse => "/output/message/content/0/text",
         Protocol::OpenAiResponses => "/output/0/content/0/text",
         Protocol::OpenAiEmbeddings => "/error/message",
-        _ => panic!("{protocol} has no refusals"),
+        Protocol::CohereChat => "/message/content/0/text",
+        Protocol::GeminiGenerate => "/candidates/0/content/parts/0/text",
+        Protocol::OllamaChat => "/message/content",
+        Protocol::OllamaGenerate => "/response",
+        Protocol::OpenAiCompletions => "/choices/0/text",
+        Protocol::Passthrough | Protocol::VertexPredict => panic!("{protocol} has no refusals"),
     };
     assert_eq!(answer.pointer(place), Some(&json!(text)), "{protocol}: {answer}");
 }
