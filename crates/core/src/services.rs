@@ -12,7 +12,7 @@ use sluice_process::Processes;
 use sluice_record::Text;
 use sluice_redis::Redis;
 use sluice_secret::Secrets;
-use sluice_upstream::{BalancerStates, Breakers, Checkers};
+use sluice_upstream::{Affinities, BalancerStates, Breakers, Checkers, TargetStates};
 
 use crate::consumer::Caller;
 use crate::pipeline::{Pipeline, Uids};
@@ -37,6 +37,10 @@ pub struct Services {
     pub answer_backlog: Backlog,
     /// Positions of balancers.
     pub balancers: BalancerStates,
+    /// How LLM targets are doing.
+    pub targets: TargetStates,
+    /// Which target made what only its maker can go on with.
+    pub affinities: Affinities,
     /// Health checks of upstreams.
     pub checkers: Checkers,
     /// Circuit breakers of `api-breaker`.

@@ -13,6 +13,7 @@ mod local;
 mod memory;
 mod perform;
 mod prepare;
+mod provider;
 mod stream;
 mod target;
 
@@ -20,4 +21,5 @@ pub use self::complete::{CompleteError, complete};
 pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
 pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, client_framing, prepare, protocol_of};
+pub use self::provider::ProviderConfig;
 pub use self::target::{Target, TargetError, is_endpoint};

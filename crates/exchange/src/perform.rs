@@ -130,7 +130,7 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     let model = target
         .model
         .clone()
-        .or_else(|| (!ai.model_asked.is_empty()).then(|| ai.model_asked.clone()));
+        .or_else(|| (!ai.model.is_empty()).then(|| ai.model.clone()));
     ai.model_sent = Some(model.clone().unwrap_or_else(|| Text::from("")));
     let (stream, protocol) = (ai.stream, ai.protocol);
     let Written {

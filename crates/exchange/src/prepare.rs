@@ -93,20 +93,17 @@ pub(crate) fn client_call(cx: &Context, protocol: Protocol) -> ClientCall<'_> {
 impl Prepared {
     /// Makes the request an AI call of the picked instance.
     pub fn begin(self, cx: &mut Context, picked: Picked, logging: AiLogging) {
+        let model = self.model(cx);
         let request = self.request.as_ref();
         let call = client_call(cx, self.protocol);
-        // Where the path names the model, a body has none.
-        let named = call.model.as_deref();
-        let model_asked = request
-            .and_then(RequestView::model)
-            .as_deref()
-            .or(named)
-            .map_or_else(|| Text::from(""), Text::from);
         let streams_by_path = call.stream.unwrap_or(false);
+        let renamed = cx.renamed_model.as_ref();
         cx.ai = Some(Box::new(AiCall {
             protocol: self.protocol,
             stream: streams_by_path || request.is_some_and(|r| self.protocol.wants_stream(r)),
-            model_asked,
+            model_asked: renamed.map_or_else(|| model.clone(), |renamed| renamed.asked.clone()),
+            model,
+            routing: None,
             tool_count: request.map_or(0, |r| u32::try_from(r.tool_count()).unwrap_or(u32::MAX)),
             end_user: request
                 .and_then(|r| r.end_user(self.protocol))
@@ -120,6 +117,21 @@ impl Prepared {
             placeholders: None,
             request: self.request,
         }));
+    }
+
+    /// The model that is meant: the one that a plugin put in place of the client's, else the client's. Empty where none
+    /// is named.
+    #[must_use]
+    pub fn model(&self, cx: &Context) -> Text {
+        if let Some(renamed) = &cx.renamed_model {
+            return renamed.to.clone();
+        }
+        // Where the path names the model, a body has none.
+        let by_path = client_call(cx, self.protocol).model;
+        let named = self.request.as_ref().and_then(RequestView::model);
+        named
+            .or(by_path)
+            .map_or_else(|| Text::from(""), |model| Text::from(&*model))
     }
 
     /// What the client speaks.

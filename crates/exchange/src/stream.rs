@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use sluice_core::{Context, Failure, Profile, Retry};
 use sluice_llm::{
-    Conversion, Dialect, ErrorKind, Protocol, PublicError, StreamConversion, StreamTap, TapOptions,
+    Conversion, Dialect, ErrorKind, Protocol, PublicError, StreamConversion, StreamTap, TapOptions, stream_id,
 };
 use sluice_net::{Body, BodyError};
 
@@ -115,6 +115,9 @@ pub(crate) async fn relay(
         input: estimate::Input::of(cx),
     });
     if let Some(data) = first {
+        if let Some(id) = stream_id(spoken, &data) {
+            ai.progress.update(|state| state.response_id = Some(id.into()));
+        }
         match stream.begin(data).await {
             Ok(Begun::Output) => {}
             Ok(Begun::Nothing) => return unconverted().into(),

@@ -85,13 +85,15 @@ pub(crate) enum Place {
         address: Text,
         /// The configured path, if the endpoint has one.
         path: Option<String>,
+        /// What the provider's own paths follow.
+        base: Option<String>,
         /// The configured query.
         query: Vec<(String, String)>,
     },
 }
 
 /// A parsed `override.endpoint`.
-struct Endpoint {
+pub(crate) struct Endpoint {
     scheme: Scheme,
     host: String,
     port: u16,
@@ -170,6 +172,7 @@ impl Target {
             provider: self.provider.name(),
             owner,
             model: self.model.clone(),
+            price: None,
             settings: self.settings.clone(),
         }
     }
@@ -256,9 +259,17 @@ impl Target {
         }
         let chat = self.provider.endpoint(Protocol::OpenAiChat);
         let Some(chat) = chat.and_then(|chat| chat.path(&self.conf, None, false)) else {
-            return Some(client.path.to_owned());
+            return Some(self.based(client.path));
         };
-        Some(models_beside(&chat) + after)
+        Some(models_beside(&self.based(&chat)) + after)
+    }
+
+    /// A path of the provider where its API stands.
+    fn based(&self, path: &str) -> String {
+        match &self.place {
+            Place::Remote { base: Some(base), .. } => join(base, path),
+            _ => path.to_owned(),
+        }
     }
 
     /// Path and query to call; `None` when neither configuration nor request names the path (compat §4.1.4).
@@ -276,8 +287,8 @@ impl Target {
         let mut out = match (path, carriage.endpoint()) {
             _ if client.models.is_some() => self.models_path(path.as_deref(), client)?,
             (Some(path), _) => path.clone(),
-            (None, Some(endpoint)) => endpoint.path(&self.conf, model, stream)?.into_owned(),
-            (None, None) => client.path.to_owned(),
+            (None, Some(endpoint)) => self.based(&endpoint.path(&self.conf, model, stream)?),
+            (None, None) => self.based(client.path),
         };
         let passthrough = if *carriage == Carriage::Passthrough {
             client.query
@@ -382,6 +393,16 @@ fn models_beside(endpoint: &str) -> String {
     format!("{base}/models")
 }
 
+/// A path below a base. A version that the base ends with is not said twice.
+fn join(base: &str, path: &str) -> String {
+    let last = base.rsplit('/').next().unwrap_or_default();
+    let rest = path
+        .strip_prefix('/')
+        .and_then(|path| path.strip_prefix(last))
+        .filter(|rest| rest.starts_with('/'));
+    format!("{base}{}", rest.unwrap_or(path))
+}
+
 fn escape(value: &str) -> String {
     utf8_percent_encode(value, QUERY).to_string()
 }
@@ -476,6 +497,7 @@ fn place(
         origin: services.origins.get(origin)?,
         address: Text::from(format!("{}:{}", endpoint.host, endpoint.port)),
         path: endpoint.path,
+        base: config.overrides.base.clone(),
         query: endpoint.query,
     })
 }
@@ -487,7 +509,7 @@ pub fn is_endpoint(text: &str) -> bool {
 }
 
 impl Endpoint {
-    fn parse(text: &str) -> Result<Self, TargetError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, TargetError> {
         let (scheme, rest) = text.split_once("://").ok_or(TargetError::Endpoint)?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "http" => Scheme::Http,
@@ -533,6 +555,19 @@ mod tests {
         }
         for text in ["h", "ftp://h", "http://", "http:///p", "http://:80", "http://a b"] {
             assert!(!is_endpoint(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_follow_a_base() {
+        for (base, path, joined) in [
+            ("/v1", "/v1/chat/completions", "/v1/chat/completions"),
+            ("/openai/v1", "/v1/responses", "/openai/v1/responses"),
+            ("/api", "/v1/embeddings", "/api/v1/embeddings"),
+            ("/v1", "/chat/completions", "/v1/chat/completions"),
+            ("/v1", "/v1beta/x", "/v1/v1beta/x"),
+        ] {
+            assert_eq!(join(base, path), joined, "{base} {path}");
         }
     }
 

@@ -32,6 +32,7 @@ mod convert;
 mod echo;
 mod edits;
 mod error;
+mod images;
 mod lenient;
 mod prices;
 mod prompt_edits;
@@ -39,6 +40,7 @@ mod protocol;
 mod provider;
 mod refusal;
 mod request;
+mod response_id;
 mod stream_event;
 mod tap;
 mod texts;
@@ -55,7 +57,8 @@ pub use self::convert::{
 };
 pub use self::echo::{EchoError, EchoReply, EchoStamp, echo, echo_models};
 pub use self::edits::{BodyEdits, BodyPlan, StreamUsage};
-pub use self::error::{Dialect, ErrorKind, ProviderMessage, PublicError};
+pub use self::error::{Dialect, ErrorClass, ErrorKind, ProviderMessage, PublicError};
+pub use self::images::has_images;
 pub use self::prices::{LongContextConfig, Price, PriceConfig, PriceTable, PriceTableError, RatesConfig};
 pub use self::prompt_edits::{PromptEdits, TextMessage};
 pub use self::protocol::Protocol;
@@ -65,6 +68,7 @@ pub use self::provider::{
 };
 pub use self::refusal::Refusal;
 pub use self::request::RequestView;
+pub use self::response_id::{answer_id, stream_id};
 pub use self::stream_event::{EventSplitter, Framing, StreamEvent};
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
 pub use self::texts::{

@@ -25,6 +25,7 @@ mod listeners;
 mod loggers;
 mod mcp_bridge;
 mod measuring;
+mod models;
 mod moderation;
 mod native;
 mod peer;
