@@ -182,7 +182,7 @@ async fn finds_are_masked_wherever_they_are_cut() {
             provider.next(spoken.stream(pieces));
             let (said, events) = spoken.ask(&gateway).await;
             assert_eq!(said, expected, "{}", spoken.path);
-            assert_eq!(events.last(), Some(&(spoken.end)()), "{}", spoken.path);
+            assert!(events.contains(&(spoken.end)()), "{}: {events:?}", spoken.path);
         }
     }
 }

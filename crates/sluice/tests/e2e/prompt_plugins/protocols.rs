@@ -96,8 +96,14 @@ async fn before_upstream(upstream: &FakeProvider, plugins: Value) -> Gateway {
     gateway
 }
 
-/// A gateway whose every path has a plugin before a provider that speaks the protocol.
-async fn before_provider(protocol: Protocol, provider: &FakeProvider, name: &str, conf: &Value) -> Gateway {
+/// Makes every path of a gateway have a plugin before a provider that speaks the protocol.
+async fn before_provider(
+    gateway: &Gateway,
+    protocol: Protocol,
+    provider: &FakeProvider,
+    name: &str,
+    conf: &Value,
+) {
     let mut target = openai(provider);
     match protocol {
         Protocol::AnthropicMessages => target["provider"] = json!("anthropic"),
@@ -116,10 +122,8 @@ async fn before_provider(protocol: Protocol, provider: &FakeProvider, name: &str
         target["profile"] = json!("native");
     }
     provider.always(Reply::json(200, &json!({})));
-    let gateway = gateway().await;
     let route = json!({ "uri": "/*", "plugins": { name: conf, "ai-proxy": target } });
-    put(&gateway, "/routes/1", route).await;
-    gateway
+    put(gateway, "/routes/1", route).await;
 }
 
 /// What a body becomes between a `system` and a `user` message that say `before` and `after`.
@@ -164,13 +168,13 @@ async fn a_decorator_knows_where_messages_go() {
         "prepend": [{ "role": "system", "content": "before" }],
         "append": [{ "role": "user", "content": "after" }],
     });
+    let native = gateway().await;
     let plain = before_upstream(&upstream, json!({ "ai-prompt-decorator": decorator })).await;
     for (protocol, asked) in every_protocol("q") {
-        let native = match is_native(protocol) {
-            true => Some(before_provider(protocol, &upstream, "ai-prompt-decorator", &decorator).await),
-            false => None,
-        };
-        let gateway = native.as_ref().unwrap_or(&plain);
+        let gateway = if is_native(protocol) { &native } else { &plain };
+        if is_native(protocol) {
+            before_provider(gateway, protocol, &upstream, "ai-prompt-decorator", &decorator).await;
+        }
         done(post(gateway, &asked), 200).await;
         assert_eq!(
             upstream.last_request().json(),
@@ -215,13 +219,13 @@ async fn what_was_looked_up_goes_where_a_users_message_goes() {
         "embeddings_provider": { "azure_openai": { "endpoint": embeddings.url("/e"), "api_key": "k" } },
         "vector_search_provider": { "azure_ai_search": { "endpoint": search.url("/s"), "api_key": "k" } },
     });
+    let native = gateway().await;
     let plain = before_upstream(&upstream, json!({ "ai-rag": rag })).await;
     for (protocol, mut asked) in every_protocol("q") {
-        let native = match is_native(protocol) {
-            true => Some(before_provider(protocol, &upstream, "ai-rag", &rag).await),
-            false => None,
-        };
-        let gateway = native.as_ref().unwrap_or(&plain);
+        let gateway = if is_native(protocol) { &native } else { &plain };
+        if is_native(protocol) {
+            before_provider(gateway, protocol, &upstream, "ai-rag", &rag).await;
+        }
         let mut expected = decorated(protocol, &asked.body);
         match protocol {
             Protocol::OpenAiChat
@@ -273,11 +277,12 @@ async fn a_template_can_be_a_body_of_any_protocol_whose_contents_are_texts() {
 #[tokio::test]
 async fn the_pattern_guard_finds_the_text_of_each() {
     let upstream = FakeProvider::start();
+    let native = gateway().await;
     let conf = json!({ "deny_patterns": ["jane"], "fail_mode": "error" });
     let gateway = before_upstream(&upstream, json!({ "ai-prompt-guard": conf })).await;
     for (protocol, asked) in every_protocol("mail jane@example.org") {
         if is_native(protocol) {
-            let native = before_provider(protocol, &upstream, "ai-prompt-guard", &conf).await;
+            before_provider(&native, protocol, &upstream, "ai-prompt-guard", &conf).await;
             let answer = post(&native, &asked).send().await.expect_status(400).await;
             let text = answer.text().await;
             assert!(
@@ -303,10 +308,11 @@ async fn the_pattern_guard_finds_the_text_of_each() {
 
 #[tokio::test]
 async fn the_content_guard_masks_and_refuses_in_each() {
+    let gateway = gateway().await;
     let provider = FakeProvider::start();
     for (protocol, asked) in every_protocol("mail jane@example.org") {
         let conf = json!({ "mask": ["email"], "fail_mode": "error" });
-        let gateway = before_provider(protocol, &provider, "ai-guard", &conf).await;
+        before_provider(&gateway, protocol, &provider, "ai-guard", &conf).await;
         if protocol == Protocol::Passthrough {
             let answer = post(&gateway, &asked).send().await.expect_status(500).await;
             assert_eq!(answer.text().await, "unsupported protocol: passthrough");
@@ -322,7 +328,7 @@ async fn the_content_guard_masks_and_refuses_in_each() {
 
         let count = provider.requests().len();
         let conf = json!({ "block": ["email"] });
-        let gateway = before_provider(protocol, &provider, "ai-guard", &conf).await;
+        before_provider(&gateway, protocol, &provider, "ai-guard", &conf).await;
         let answer = post(&gateway, &asked).send().await.expect_status(200).await;
         let text = "The request contains content that must not be sent.";
         assert_refused(protocol, &answer.json().await, text);
@@ -332,6 +338,7 @@ async fn the_content_guard_masks_and_refuses_in_each() {
 
 #[tokio::test]
 async fn moderators_judge_the_text_of_each_and_refuse_in_its_protocol() {
+    let gateway = gateway().await;
     let (service, provider) = (FakeProvider::start(), FakeProvider::start());
     service.always(Reply::by(|asked: &Recorded| {
         let is_bad = String::from_utf8_lossy(&asked.body).contains("bad");
@@ -374,7 +381,7 @@ async fn moderators_judge_the_text_of_each_and_refuse_in_its_protocol() {
     for (name, mut conf, refusal) in moderators {
         conf["fail_mode"] = json!("error");
         for (protocol, asked) in every_protocol("something bad") {
-            let gateway = before_provider(protocol, &provider, name, &conf).await;
+            before_provider(&gateway, protocol, &provider, name, &conf).await;
             let answer = post(&gateway, &asked).send().await;
             if protocol == Protocol::Passthrough {
                 let answer = answer.expect_status(500).await;
