@@ -91,7 +91,6 @@ pub(crate) async fn relay(
         None => Manner::Verbatim,
     };
     let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
-    let client_protocol = ai.protocol;
     let mut stream = StreamBody::new(StreamParts {
         upstream: body,
         tap: StreamTap::new(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sluice_core::{
     CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Profile, Step, Verdict,
 };
-use sluice_llm::{PromptEdits, Protocol};
+use sluice_llm::PromptEdits;
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
 use crate::json_body::{self, MAX_BODY};

@@ -10,7 +10,7 @@ use sluice_core::{
     CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Reply, ReplyBody, Step,
     Verdict,
 };
-use sluice_llm::{ErrorKind, PromptEdits, Protocol, RequestView, TextMessage};
+use sluice_llm::{ErrorKind, PromptEdits, RequestView, TextMessage};
 use sluice_resource::{PluginInfo, SchemaCompileError};
 use sluice_wire::{ObjectView, Splice};
 
