@@ -155,7 +155,9 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
             };
             let sets_tools = plan.is_some_and(|plan| plan.sets("tools"));
             if sets_tools || conversion.is_some() || is_retry {
-                let sent = sets_tools.then(|| RequestView::parse(body.clone()).ok()).flatten();
+                let sent = sets_tools
+                    .then(|| RequestView::parse(body.clone()).ok())
+                    .flatten();
                 ai.tool_count = tool_count(sent.as_ref().unwrap_or(view));
             }
             body

@@ -236,7 +236,8 @@ fn build(cx: &Context, plan: &Plan<'_>, index: usize, body: Body) -> Result<Requ
     let mut request = Request::new(body);
     *request.method_mut() = cx.overrides.method.as_ref().unwrap_or(&cx.request.method).clone();
     *request.uri_mut() = uri;
-    *request.headers_mut() = headers::for_upstream(cx, plan.upstream, &plan.nodes.nodes[index], plan.wants_upgrade);
+    *request.headers_mut() =
+        headers::for_upstream(cx, plan.upstream, &plan.nodes.nodes[index], plan.wants_upgrade);
     Ok(request)
 }
 

@@ -87,7 +87,11 @@ impl FakeDns {
         }
         let fits = |ip: &&IpAddr| ip.is_ipv4() == (kind == A) && matches!(kind, A | AAAA);
         let found: Vec<&IpAddr> = known.addresses.iter().filter(fits).collect();
-        let code = if known.addresses.is_empty() { NO_SUCH_NAME } else { NO_ERROR };
+        let code = if known.addresses.is_empty() {
+            NO_SUCH_NAME
+        } else {
+            NO_ERROR
+        };
         let mut answer = query.get(..2)?.to_vec();
         // A response to a recursive query, by a server that recurses.
         answer.extend([0x81, 0x80 | code, 0, 1]);
@@ -145,7 +149,11 @@ mod tests {
             dns.answer(&query).unwrap()
         };
         assert_eq!(query(1)[3], 0x80 | NO_SUCH_NAME);
-        dns.set("a.test", &["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()], 9);
+        dns.set(
+            "a.test",
+            &["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+            9,
+        );
         let answer = query(1);
         assert_eq!(answer[..8], [7, 8, 0x81, 0x80, 0, 1, 0, 1]);
         assert_eq!(answer[answer.len() - 10..], [0, 0, 0, 9, 0, 4, 10, 0, 0, 1]);

@@ -137,8 +137,8 @@ pub(crate) fn compile_at(services: &Services, owner: &Text, value: &Value) -> Re
     let retry_timeout = Duration::try_from_secs_f64(settings.retry_timeout).unwrap_or_default();
     let mut upstream = Upstream::new(owner.clone(), configured);
     upstream.retries = settings.retries;
-    upstream.hash_key = (algorithm == Algorithm::ConsistentHash)
-        .then(|| HashKey::new(&settings.hash_on, &settings.key));
+    upstream.hash_key =
+        (algorithm == Algorithm::ConsistentHash).then(|| HashKey::new(&settings.hash_on, &settings.key));
     upstream.pass_host = pass_host(&settings)?;
     upstream.retry_timeout = (!retry_timeout.is_zero()).then_some(retry_timeout);
     upstream.timeouts = value.get("timeout").map(timeouts);

@@ -50,12 +50,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// The client's headers as the upstream gets them (compat §8.3).
-pub(super) fn for_upstream(
-    cx: &Context,
-    upstream: &Upstream,
-    node: &Node,
-    wants_upgrade: bool,
-) -> HeaderMap {
+pub(super) fn for_upstream(cx: &Context, upstream: &Upstream, node: &Node, wants_upgrade: bool) -> HeaderMap {
     let mut headers = cx.request.headers.clone();
     let upgrade = headers.get(header::UPGRADE).cloned();
     remove_hop_by_hop(&mut headers);

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use sluice_net::{
-    Body, ClientCertificate, Origin, OriginConfig, OriginError, Origins, Pool, PoolSettings, Scheme, SendErrorKind, Timeouts,
+    Body, ClientCertificate, Origin, OriginConfig, OriginError, Origins, Pool, PoolSettings, Scheme,
+    SendErrorKind, Timeouts,
 };
 use tokio::net::TcpStream;
 

@@ -21,7 +21,12 @@ fn upstream(value: Value) -> Arc<Upstream> {
 }
 
 fn addresses(upstream: &Upstream) -> Vec<&str> {
-    upstream.configured.nodes.iter().map(|node| &*node.address).collect()
+    upstream
+        .configured
+        .nodes
+        .iter()
+        .map(|node| &*node.address)
+        .collect()
 }
 
 #[test]
@@ -30,7 +35,11 @@ fn defaults() {
     assert_eq!(addresses(&upstream), ["a.example:80", "10.0.0.2:81"]);
     assert_eq!(&*upstream.key, "/apisix/upstreams/1");
     assert_eq!(
-        (upstream.retries(&upstream.configured), upstream.retry_timeout, upstream.timeouts),
+        (
+            upstream.retries(&upstream.configured),
+            upstream.retry_timeout,
+            upstream.timeouts
+        ),
         (1, None, None)
     );
     assert!(upstream.hash_key.is_none());
@@ -41,7 +50,13 @@ fn defaults() {
         (Scheme::Http, Protocol::Http1, false)
     );
     assert_eq!((config.pool.max_idle, config.pool.max_requests), (320, 1000));
-    let weights: Vec<u32> = upstream.configured.balancer.nodes().iter().map(|node| node.weight).collect();
+    let weights: Vec<u32> = upstream
+        .configured
+        .balancer
+        .nodes()
+        .iter()
+        .map(|node| node.weight)
+        .collect();
     assert_eq!(weights, [1, 2]);
 }
 
@@ -51,7 +66,8 @@ fn nodes_as_a_list() {
     let upstream = upstream(json!({"scheme": "https", "nodes": nodes}));
     assert_eq!(addresses(&upstream), ["a.example:443", "[::1]:8443"]);
     let balanced: Vec<_> = upstream
-        .configured.balancer
+        .configured
+        .balancer
         .nodes()
         .iter()
         .map(|node| (node.weight, node.priority))
@@ -87,7 +103,10 @@ fn the_host_that_nodes_see() {
     let rewrite = upstream(rewrite);
     let expected = HeaderValue::from_static("b.example:81");
     assert!(matches!(&rewrite.pass_host, PassHost::Rewrite(host) if *host == expected));
-    assert_eq!(rewrite.configured.nodes[0].origin.config().sni.as_deref(), Some("b.example"));
+    assert_eq!(
+        rewrite.configured.nodes[0].origin.config().sni.as_deref(),
+        Some("b.example")
+    );
 }
 
 #[test]

@@ -24,10 +24,17 @@ impl Scene {
         let servers = serving(addresses);
         let dns = FakeDns::start();
         let gateway = Gateway::builder(binary())
-            .env("SLUICE_APISIX_DNS_RESOLVER", json!([dns.addr().to_string()]).to_string())
+            .env(
+                "SLUICE_APISIX_DNS_RESOLVER",
+                json!([dns.addr().to_string()]).to_string(),
+            )
             .start()
             .await;
-        Self { dns, servers, gateway }
+        Self {
+            dns,
+            servers,
+            gateway,
+        }
     }
 
     fn port(&self) -> u16 {
@@ -40,14 +47,26 @@ impl Scene {
     }
 
     async fn put(&self, upstream: Value) {
-        put(&self.gateway, "/routes/1", json!({ "uri": "/x", "upstream": upstream })).await;
+        put(
+            &self.gateway,
+            "/routes/1",
+            json!({ "uri": "/x", "upstream": upstream }),
+        )
+        .await;
     }
 
     /// Which servers answer so many requests, and how many each.
     async fn shares(&self, requests: usize) -> BTreeMap<String, usize> {
         let mut shares = BTreeMap::new();
         for _ in 0..requests {
-            let answer = self.gateway.client().get("/x").send().await.expect_status(200).await;
+            let answer = self
+                .gateway
+                .client()
+                .get("/x")
+                .send()
+                .await
+                .expect_status(200)
+                .await;
             *shares.entry(answer.text().await).or_default() += 1;
         }
         shares
@@ -65,7 +84,9 @@ fn serving(addresses: &[u8]) -> Vec<FakeProvider> {
     for _ in 0..50 {
         let first = start(SocketAddr::new(loopback(addresses[0]), 0), addresses[0]).unwrap();
         let port = first.addr().port();
-        let others = addresses[1..].iter().map(|last| start(SocketAddr::new(loopback(*last), port), *last));
+        let others = addresses[1..]
+            .iter()
+            .map(|last| start(SocketAddr::new(loopback(*last), port), *last));
         if let Ok(others) = others.collect::<std::io::Result<Vec<_>>>() {
             return std::iter::once(first).chain(others).collect();
         }
@@ -74,7 +95,10 @@ fn serving(addresses: &[u8]) -> Vec<FakeProvider> {
 }
 
 fn shares(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
-    expected.iter().map(|(server, count)| ((*server).to_owned(), *count)).collect()
+    expected
+        .iter()
+        .map(|(server, count)| ((*server).to_owned(), *count))
+        .collect()
 }
 
 #[tokio::test]
@@ -164,17 +188,26 @@ async fn every_address_has_a_health_of_its_own() {
         "unhealthy": { "interval": 1, "http_failures": 1 },
     });
     let passive = json!({ "unhealthy": { "http_statuses": [500], "http_failures": 1 } });
-    let upstream = |checks: Value| {
-        json!({ "type": "roundrobin", "nodes": { format!("two.test:{port}"): 1 }, "checks": checks })
-    };
+    let upstream = |checks: Value| json!({ "type": "roundrobin", "nodes": { format!("two.test:{port}"): 1 }, "checks": checks });
     scene.put(upstream(json!({ "active": active }))).await;
     assert_eq!(scene.shares(4).await, shares(&[("51", 2), ("52", 2)]));
     scene.servers[0].always(Reply::body(500, "text/plain", "51"));
     let statuses = async |wanted: [&str; 2]| {
         eventually(&format!("{wanted:?}"), async || {
-            let report = scene.gateway.control().get("/v1/healthcheck").send().await.json().await;
+            let report = scene
+                .gateway
+                .control()
+                .get("/v1/healthcheck")
+                .send()
+                .await
+                .json()
+                .await;
             let nodes = report[0]["nodes"].as_array()?.clone();
-            let of = |ip: &str| nodes.iter().find(|node| node["ip"] == ip)?["status"].as_str().map(str::to_owned);
+            let of = |ip: &str| {
+                nodes.iter().find(|node| node["ip"] == ip)?["status"]
+                    .as_str()
+                    .map(str::to_owned)
+            };
             let found = [of("127.0.0.51")?, of("127.0.0.52")?];
             (found == wanted).then_some(())
         })
@@ -190,7 +223,9 @@ async fn every_address_has_a_health_of_its_own() {
     let slow = json!({
         "http_path": "/health", "healthy": { "interval": 3600 }, "unhealthy": { "interval": 3600 },
     });
-    scene.put(upstream(json!({ "active": slow, "passive": passive }))).await;
+    scene
+        .put(upstream(json!({ "active": slow, "passive": passive })))
+        .await;
     scene.shares(1).await;
     statuses(["healthy", "healthy"]).await;
     scene.servers[1].always(Reply::body(500, "text/plain", "52"));
