@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde::Deserialize;
-use sluice_llm::{Protocol, Provenance, ReportedCounts, RequestView, Usage};
+use sluice_llm::{Price, Protocol, Provenance, ReportedCounts, RequestView, Usage};
 use sluice_observe::LlmActiveGuard;
 use sluice_record::{Ended, GuardHit, Text};
+use sluice_upstream::TargetGuard;
 
+use crate::models::Model;
 use crate::placeholders::Placeholders;
 
 /// An AI call of a request: set when a terminal AI plugin has picked a target.
@@ -26,6 +28,10 @@ pub struct AiCall {
     pub tool_count: u32,
     /// The end user that it named.
     pub end_user: Option<Text>,
+    /// The model that is meant, once aliases are replaced: what goes upstream unless the target names another.
+    pub model: Text,
+    /// How the model registry routes the call, if it does.
+    pub routing: Option<Box<Routing>>,
     /// The instance that was picked, of the plugin that owns the call.
     pub picked: Picked,
     /// Model that went upstream; `None` until something was sent.
@@ -65,9 +71,64 @@ pub struct Picked {
     pub owner: &'static str,
     /// Model that it is configured to ask for, whatever the client's body says.
     pub model: Option<Text>,
+    /// What its tokens cost, where the configuration says so.
+    pub price: Option<Arc<Price>>,
     /// Digest of the settings that decide what it answers to a body: provider, endpoint, options and overrides, and no
     /// credentials.
     pub settings: Text,
+}
+
+/// A model name that a plugin put in the place of the client's.
+#[derive(Clone, Debug)]
+pub struct RenamedModel {
+    /// What the client asked for; empty where it named none.
+    pub asked: Text,
+    /// What is meant.
+    pub to: Text,
+}
+
+/// How the model registry routes a call.
+pub struct Routing {
+    /// The model that the name led to.
+    pub model: Arc<Model>,
+    /// The rule that applies, as an index into the model's.
+    pub rule: Option<usize>,
+    /// Whether only the picked target can answer.
+    pub pinned: bool,
+    /// Whether all targets were cooling down when the first one was picked, so that this does not count.
+    pub ignores_cool_down: bool,
+    /// The text that consistent hashing goes by.
+    pub hash_key: Option<String>,
+    /// Why the target was picked, in few words.
+    pub why: String,
+    /// Targets that failed, with the class of the failure.
+    pub failed: Vec<(Text, &'static str)>,
+    /// Counts the attempt under way at its target.
+    pub active: Option<TargetGuard>,
+}
+
+impl Routing {
+    /// What the record says of it: the model, why its target was picked, and who failed before.
+    #[must_use]
+    pub fn summary(&self, target: &str) -> String {
+        let mut summary = format!("model={} {} target={target}", self.model.id, self.why);
+        for (index, (name, class)) in self.failed.iter().enumerate() {
+            summary.push_str(if index == 0 { " failed=" } else { "," });
+            summary.push_str(name);
+            summary.push(':');
+            summary.push_str(class);
+        }
+        summary
+    }
+}
+
+/// Which models a caller may use, and under which names: what `ai-models` says.
+pub trait ModelAccess: Send + Sync {
+    /// Whether a caller may ask for a model of that name.
+    fn allows(&self, model: &str) -> bool;
+
+    /// Names that stand for others, with what they stand for.
+    fn aliases(&self) -> &[(Text, Text)];
 }
 
 /// What is known of an answer while it passes.
@@ -96,6 +157,8 @@ pub struct ProgressState {
     pub finished: Option<Instant>,
     /// Whether the answer calls tools.
     pub has_tool_calls: bool,
+    /// Id of the answer, where later requests may refer to it.
+    pub response_id: Option<Text>,
     /// Model that the answer names.
     pub model_answered: Option<Text>,
     /// How the answer ended, when not whole.

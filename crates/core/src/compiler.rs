@@ -12,6 +12,7 @@ mod consumers;
 mod dry_run;
 mod fault;
 mod global_rules;
+mod models;
 mod plugins;
 mod routes;
 mod secrets;
@@ -35,6 +36,7 @@ use self::routes::OwnRoute;
 use self::services::Service;
 use crate::certificates::Certificates;
 use crate::consumer::Consumers;
+use crate::models::{Model, ModelProvider, Models};
 use crate::pipeline::{Pipeline, PluginSet};
 use crate::redact::MASK;
 use crate::registry::Registry;
@@ -99,6 +101,7 @@ pub struct Compiler {
     compiled: Compiled,
     /// The upstreams among them, by id, for plugins that name one.
     upstreams: OrdMap<Text, Arc<Upstream>>,
+    models: Models,
     consumers: Consumers,
     /// What each consumer and credential has in the table of consumers: plugin and key.
     identities: HashMap<Key, Vec<(&'static str, Text)>>,
@@ -140,6 +143,8 @@ struct Compiled {
     plugin_configs: BTreeMap<Key, PluginSet>,
     routes: BTreeMap<Key, OwnRoute>,
     global_rules: BTreeMap<Key, PluginSet>,
+    providers: BTreeMap<Key, Arc<ModelProvider>>,
+    models: BTreeMap<Key, Arc<Model>>,
 }
 
 /// What came of compiling a resource.
@@ -171,6 +176,7 @@ impl Compiler {
             certificates: Arc::default(),
             compiled: Compiled::default(),
             upstreams: OrdMap::new(),
+            models: Models::default(),
             consumers: Consumers::default(),
             identities: HashMap::new(),
             router: Arc::new(Router::build(options.router, Vec::new())),
@@ -224,6 +230,7 @@ impl Compiler {
             |c| &mut c.plugin_configs,
             |this, item| this.compile_plugins(item).map(Some),
         ));
+        self.compile_models(&mut dirty);
         self.compile_callers(&dirty);
         self.compile_routes(&dirty, &changed);
         self.compile_global_rules(&dirty);
@@ -241,6 +248,7 @@ impl Compiler {
             empty_pipeline: self.empty.clone(),
             consumers: self.consumers.clone(),
             upstreams: self.upstreams.clone(),
+            models: self.models.clone(),
             certificates: self.certificates.clone(),
             matches_bodies: self.matches_bodies,
             problems: self.problems.clone(),
@@ -281,7 +289,8 @@ impl Compiler {
     fn forget_sources(&mut self, dirty: &Dirty) {
         for key in dirty.0.values().flatten() {
             let needed = self.sources.get(key).is_some_and(|source| {
-                key.kind() == Kind::PluginMetadata
+                // A model is compiled again with the providers that it names.
+                matches!(key.kind(), Kind::PluginMetadata | Kind::Model)
                     || self.watches.contains_key(key)
                     || client_certificate_of(&source.value).is_some()
                     || self.carries(key, &source.value, |_| true)

@@ -16,7 +16,7 @@ use sluice_upstream::InFlightGuard;
 use sluice_wire::JsonError;
 use smallvec::SmallVec;
 
-use crate::ai::AiCall;
+use crate::ai::{AiCall, RenamedModel};
 use crate::cache::CacheCall;
 use crate::capture::Captured;
 use crate::consumer::Caller;
@@ -74,6 +74,8 @@ pub struct Context {
     pub key_place: Option<KeyPlace>,
     /// How answers are shaped.
     pub profile: Profile,
+    /// The model that a plugin put in the place of the one asked for, before there is an AI call.
+    pub renamed_model: Option<RenamedModel>,
     /// The AI call, if it is one.
     pub ai: Option<Box<AiCall>>,
     /// What a cache of answers does for the request, once one has seen it.
@@ -209,6 +211,7 @@ impl Context {
             key_place: None,
             jwt_auth_payload: None,
             profile: Profile::Apisix,
+            renamed_model: None,
             ai: None,
             cache: None,
             attempts: Vec::new(),

@@ -55,6 +55,7 @@ mod endpoints;
 mod failure;
 mod filter;
 mod logged;
+mod models;
 mod pipeline;
 mod placeholders;
 mod plugin;
@@ -71,7 +72,7 @@ mod trace;
 mod upstream;
 mod vars;
 
-pub use self::ai::{AiCall, AiLogging, Picked, Progress, ProgressState};
+pub use self::ai::{AiCall, AiLogging, ModelAccess, Picked, Progress, ProgressState, RenamedModel, Routing};
 pub use self::cache::{CacheCall, KeepAnswer, Likeness};
 pub use self::capture::{BodyCopy, Captured};
 pub use self::certificates::{Certificate, Certificates, ClientRules, TlsPeer};
@@ -81,6 +82,9 @@ pub use self::context::{Answer, Context, Profile, RateLimitInfo, Trial, Upstream
 pub use self::endpoints::is_llm_path;
 pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
 pub use self::filter::{AnswerFilter, AnswerFilters, FilterStep, Flow, WholeAnswer};
+pub use self::models::{
+    CompileModel, Model, ModelInfo, ModelProvider, ModelRoute, Models, ModelsDef, Providers,
+};
 pub use self::pipeline::{Pipeline, PluginEntry, PluginSet, Uids};
 pub use self::placeholders::Placeholders;
 pub use self::plugin::{

@@ -10,6 +10,7 @@ use sluice_net::Body;
 use sluice_record::{Record, Text};
 use sluice_resource::PluginInfo;
 
+use crate::ai::ModelAccess;
 use crate::compiler::compile_at;
 use crate::context::Context;
 use crate::failure::{Failure, Reply};
@@ -183,6 +184,11 @@ pub trait Plugin: Send + Sync + 'static {
     /// Whether metrics show names of routes and services instead of their ids: what `prometheus` is configured to.
     fn prefers_names(&self) -> bool {
         false
+    }
+
+    /// Which models this plugin lets a caller use, if that is what it does: what lists of models ask.
+    fn model_access(&self) -> Option<&dyn ModelAccess> {
+        None
     }
 
     /// The quota per AI instance that this plugin keeps, if it does: what rate-limit-aware picking asks.

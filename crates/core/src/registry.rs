@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use sluice_resource::{Catalogue, PluginCatalogue, PluginInfo};
 
+use crate::models::ModelsDef;
 use crate::plugin::{CompileFn, PluginDef};
 
 /// The plugins of a gateway: what the binary was built with, less what the configuration leaves out.
 pub struct Registry {
     catalogue: Arc<Catalogue>,
     compile: BTreeMap<&'static str, CompileFn>,
+    models: Option<ModelsDef>,
 }
 
 impl Registry {
@@ -27,7 +29,23 @@ impl Registry {
         Self {
             catalogue: Arc::new(catalogue),
             compile,
+            models: None,
         }
+    }
+
+    /// Gives the resources of the model registry their meaning; without it they have none. To be called before anybody
+    /// holds the catalogue.
+    #[must_use]
+    pub fn with_models(mut self, models: ModelsDef) -> Self {
+        if let Some(catalogue) = Arc::get_mut(&mut self.catalogue) {
+            catalogue.set_resource_check(models.check);
+        }
+        self.models = Some(models);
+        self
+    }
+
+    pub(crate) fn models(&self) -> Option<&ModelsDef> {
+        self.models.as_ref()
     }
 
     /// Names, priorities and schemas, for those who only look.

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::certificates::Certificates;
 use crate::consumer::Consumers;
+use crate::models::Models;
 use crate::pipeline::Pipeline;
 use crate::route::Route;
 use crate::router::Router;
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub empty_pipeline: Arc<Pipeline>,
     /// Consumers, groups and credentials.
     pub consumers: Consumers,
+    /// The model registry.
+    pub models: Models,
     /// Upstreams by id, for plugins that name one.
     pub upstreams: OrdMap<Text, Arc<Upstream>>,
     /// Certificates of `ssls`, by host name.

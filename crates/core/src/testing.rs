@@ -7,10 +7,10 @@ mod gateway;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Uri, Version};
-use sluice_cache::{Answers, Backlog};
+use sluice_cache::{Answers, Backlog, Kept};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Body, DnsError, Found, Lookup, Origins, Pool, Resolver, TlsClients};
@@ -19,7 +19,7 @@ use sluice_process::{ProcessOptions, Processes};
 use sluice_record::{RequestId, Text};
 use sluice_redis::Redis;
 use sluice_secret::Secrets;
-use sluice_upstream::{BalancerStates, Breakers, Checkers};
+use sluice_upstream::{Affinities, BalancerStates, Breakers, Checkers, TargetStates};
 use tokio::runtime::Handle;
 
 #[cfg(test)]
@@ -67,8 +67,12 @@ impl Fixture {
             counters: Arc::new(LocalCounters::new(16, Instant::now())),
             redis: Redis::new(background.clone()),
             answers: Answers::new(1 << 20),
+            conversations: Kept::new(1 << 20),
+            signatures: Kept::new(1 << 20),
             answer_backlog: Backlog::new(1 << 20),
             balancers: BalancerStates::default(),
+            targets: TargetStates::default(),
+            affinities: Affinities::new(16, Duration::from_secs(60)),
             breakers: Breakers::default(),
             checkers: Checkers::new(background.clone(), resolver.clone(), origins.clone()),
             records: Arc::new(RecordQueue::new(1)),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sluice_core::{Context, Failure, Profile, WholeAnswer};
-use sluice_llm::{AnswerFacts, Dialect, ErrorKind, Protocol, Provenance, PublicError};
+use sluice_llm::{AnswerFacts, Dialect, ErrorKind, Protocol, Provenance, PublicError, answer_id};
 use sluice_net::{Body, BodyError};
 use sluice_wire::ObjectView;
 
@@ -99,6 +99,8 @@ fn convert(
 fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &Bytes, client: &Bytes) {
     let now = Instant::now();
     let Some(ai) = cx.ai.as_deref() else { return };
+    // In the client's words: it is what the client goes on with.
+    let id = answer_id(ai.protocol, client);
     let keep_text = ai.logging.payloads || cx.keeps_answer_text;
     let facts = AnswerFacts::read(spoken, upstream, keep_text).unwrap_or_default();
     let shown = match upstream.as_ptr() == client.as_ptr() {
@@ -118,6 +120,7 @@ fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &By
         state.has_tool_calls = facts.has_tool_calls;
         state.model_answered = facts.model.as_deref().map(Into::into);
         state.response_text = facts.text;
+        state.response_id = id.map(Into::into);
         if let Some(usage) = &facts.usage {
             state.counts = shown.as_ref().unwrap_or(usage).counts;
             state.usage = usage.usage;

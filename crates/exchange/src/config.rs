@@ -36,6 +36,7 @@ impl TargetConfig {
         let mut settings = json!({
             "provider": self.provider,
             "endpoint": overrides.endpoint,
+            "base": overrides.base,
             "options": self.options,
             "llm_options": { "max_tokens": overrides.llm_options.max_tokens },
             "request_body": overrides.request_body,
@@ -100,6 +101,10 @@ impl std::fmt::Debug for AuthConfig {
 pub struct OverrideConfig {
     /// `scheme://host[:port][/path][?query]`; with a path, that path is used as it stands.
     pub endpoint: Option<String>,
+    /// Path under which the API stands: unlike a path in `endpoint`, the provider's own paths follow it. Not of
+    /// `ai-proxy`.
+    #[serde(skip)]
+    pub base: Option<String>,
     /// Options by meaning, mapped to the provider's names.
     pub llm_options: LlmOptions,
     /// Per protocol, what is merged into the body.

@@ -10,8 +10,10 @@ mod credential;
 mod estimate;
 mod headers;
 mod local;
+mod memory;
 mod perform;
 mod prepare;
+mod provider;
 mod stream;
 mod target;
 
@@ -19,4 +21,5 @@ pub use self::complete::{CompleteError, complete};
 pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
 pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, prepare};
+pub use self::provider::ProviderConfig;
 pub use self::target::{Target, TargetError, is_endpoint};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::Method;
 use serde::{Deserialize, Serialize};
 use sluice_llm::{Provenance, Usage};
-use sluice_record::{AiRecord, Ended, GuardHit, Record, ResponseSource};
+use sluice_record::{AiRecord, Ended, GuardHit, PriceUsed, Record, ResponseSource};
 
 use crate::series::clip;
 
@@ -79,6 +79,12 @@ pub struct Detail<'a> {
     /// The end user that the client named.
     #[serde(rename = "user", skip_serializing_if = "is_default")]
     pub end_user: Option<Cow<'a, str>>,
+    /// How the model registry routed the call: the model, why its target was picked, who failed before.
+    #[serde(skip_serializing_if = "is_default")]
+    pub routing: Option<Cow<'a, str>>,
+    /// The price that the cost was made with.
+    #[serde(skip_serializing_if = "is_default")]
+    pub price: Option<DetailPrice>,
     /// What content rules found.
     #[serde(skip_serializing_if = "is_default")]
     pub guard: Option<Vec<DetailGuardHit<'a>>>,
@@ -98,6 +104,35 @@ pub struct DetailAttempt<'a> {
     /// Time that it took, in microseconds.
     #[serde(rename = "us")]
     pub time_us: u64,
+}
+
+/// A price, in micro-USD per million tokens. Only buckets that the call has tokens in stand in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DetailPrice {
+    /// Fresh input.
+    #[serde(rename = "in", skip_serializing_if = "is_default")]
+    pub input: u64,
+    /// Plain output.
+    #[serde(rename = "out", skip_serializing_if = "is_default")]
+    pub output: u64,
+    /// The other buckets.
+    #[serde(flatten)]
+    pub(crate) special: SpecialTokens,
+    /// Whether the configuration says so, and not the table in the binary.
+    #[serde(rename = "own", skip_serializing_if = "is_default")]
+    pub configured: bool,
+}
+
+impl DetailPrice {
+    fn of(price: &PriceUsed) -> Self {
+        Self {
+            input: price.rates.input,
+            output: price.rates.output,
+            special: SpecialTokens::of(&price.rates),
+            configured: price.configured,
+        }
+    }
 }
 
 /// A content rule that found something.
@@ -212,6 +247,11 @@ impl<'a> Detail<'a> {
             tools: ai.tool_count,
             tool_calls: ai.has_tool_calls,
             end_user: ai.end_user.as_deref().map(|user| clip(user, MAX_TEXT).into()),
+            routing: ai
+                .routing
+                .as_deref()
+                .map(|routing| clip(routing, MAX_TEXT).into()),
+            price: ai.price.as_deref().map(DetailPrice::of),
             guard: ai.guard.as_deref().map(guard_hits),
             ..self
         }

@@ -64,7 +64,7 @@ mod usage;
 mod writer;
 
 pub use self::config::LedgerConfig;
-pub use self::detail::{Detail, DetailAttempt, DetailGuardHit};
+pub use self::detail::{Detail, DetailAttempt, DetailGuardHit, DetailPrice};
 pub use self::error::LedgerError;
 pub use self::filter::Filter;
 pub use self::ledger::{Ledger, LedgerHandle};

@@ -1,5 +1,6 @@
 //! Errors as clients see them: one value, rendered in the dialect that the client speaks.
 
+mod class;
 mod dialect;
 mod provider;
 mod render;
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
+pub use self::class::ErrorClass;
 pub use self::dialect::Dialect;
 pub use self::provider::ProviderMessage;
 

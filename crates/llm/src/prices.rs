@@ -87,14 +87,35 @@ struct Rates {
 }
 
 impl Price {
+    /// The rates that hold for a call, in micro-USD per million tokens, in the buckets that it has tokens in.
+    #[must_use]
+    pub fn rates_for(&self, usage: &Usage) -> Usage {
+        let rates = self.rates_of(usage);
+        let used = |tokens: u64, rate: u64| if tokens > 0 { rate } else { 0 };
+        Usage {
+            input: used(usage.input, rates.input),
+            cache_read: used(usage.cache_read, rates.cache_read),
+            cache_write: used(usage.cache_write, rates.cache_write),
+            cache_write_1h: used(usage.cache_write_1h, rates.cache_write_1h),
+            audio_input: used(usage.audio_input, rates.audio_input),
+            output: used(usage.output, rates.output),
+            reasoning: used(usage.reasoning, rates.reasoning),
+            audio_output: used(usage.audio_output, rates.audio_output),
+        }
+    }
+
+    fn rates_of(&self, usage: &Usage) -> &Rates {
+        match &self.long_context {
+            Some((above, rates)) if usage.total_input() > *above => rates,
+            _ => &self.rates,
+        }
+    }
+
     /// What a call cost, in micro-USD. The buckets are summed exactly and rounded once, half up, so that a call is
     /// off by at most half a millionth of a dollar. Saturates at `i64::MAX`.
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> i64 {
-        let rates = match &self.long_context {
-            Some((above, rates)) if usage.total_input() > *above => rates,
-            _ => &self.rates,
-        };
+        let rates = self.rates_of(usage);
         let buckets = [
             (usage.input, rates.input),
             (usage.cache_read, rates.cache_read),

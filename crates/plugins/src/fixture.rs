@@ -165,7 +165,10 @@ pub(crate) fn chat(body: &'static str, logging: AiLogging) -> Box<AiCall> {
         request: Some(RequestView::parse(body.into()).unwrap()),
         tool_count: 2,
         end_user: Some(Text::from("u1")),
+        model: Text::from("gpt"),
+        routing: None,
         picked: Picked {
+            price: None,
             index: 0,
             name: Text::from("ai-proxy-openai"),
             provider: "openai",

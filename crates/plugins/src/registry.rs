@@ -1,6 +1,6 @@
 //! The list of plugins: one line each.
 
-use sluice_core::PluginDef;
+use sluice_core::{ModelsDef, PluginDef};
 use sluice_resource::SchemaCompileError;
 
 /// All plugins of this crate.
@@ -26,6 +26,8 @@ pub fn all() -> Result<Vec<PluginDef>, SchemaCompileError> {
         crate::ai_prompt_template::definition,
         crate::ai_prompt_decorator::definition,
         crate::ai_rag::definition,
+        crate::ai_models::definition,
+        crate::ai_router::definition,
         crate::ai_proxy_multi::definition,
         crate::ai_proxy::definition,
         crate::ai_cache::definition,
@@ -60,4 +62,10 @@ pub fn all() -> Result<Vec<PluginDef>, SchemaCompileError> {
     .collect::<Result<Vec<_>, _>>()?;
     plugins.push(crate::multi_auth::definition(&plugins)?);
     Ok(plugins)
+}
+
+/// What the resources of the model registry mean.
+#[must_use]
+pub fn models() -> ModelsDef {
+    crate::ai_router::models()
 }

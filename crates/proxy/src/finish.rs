@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use sluice_core::{Context, Trial};
-use sluice_record::{AiRecord, Attempt, Cost, Record, Text};
+use sluice_record::{AiRecord, Attempt, Cost, PriceUsed, Record, Text};
 
 /// Longest request URI that a record keeps, in bytes.
 const URI_MAX: usize = 8192;
@@ -92,8 +92,11 @@ fn ai_record(cx: &Context) -> Option<AiRecord> {
     ai.progress.read(|state| {
         let model_sent = ai.model_sent.clone().unwrap_or_else(|| Text::from(""));
         let priced = state.model_answered.as_deref().unwrap_or(&model_sent);
-        let price = cx.services.prices.find(ai.picked.provider, priced);
-        let price = price.or_else(|| cx.services.prices.find(ai.picked.provider, &model_sent));
+        let configured = ai.picked.price.as_deref();
+        let listed = |model: &str| cx.services.prices.find(ai.picked.provider, model);
+        let price = configured
+            .or_else(|| listed(priced))
+            .or_else(|| listed(&model_sent));
         Some(AiRecord {
             protocol: ai.protocol.name(),
             provider: ai.picked.provider,
@@ -106,6 +109,17 @@ fn ai_record(cx: &Context) -> Option<AiRecord> {
             usage: state.usage,
             provenance: state.provenance,
             counts: state.counts,
+            price: price
+                .filter(|_| state.usage.total() > 0)
+                .map(|price| PriceUsed {
+                    rates: price.rates_for(&state.usage),
+                    configured: configured.is_some(),
+                })
+                .map(Box::new),
+            routing: ai
+                .routing
+                .as_ref()
+                .map(|routing| Text::from(routing.summary(&ai.picked.name))),
             cost: price.map_or(Cost::Unpriced, |price| Cost::MicroUsd(price.cost(&state.usage))),
             tool_count: ai.tool_count,
             has_tool_calls: state.has_tool_calls,

@@ -6,5 +6,6 @@
 mod record;
 
 pub use self::record::{
-    AiRecord, Attempt, CacheOutcome, CacheUse, Cost, Ended, GuardHit, Record, RequestId, ResponseSource, Text,
+    AiRecord, Attempt, CacheOutcome, CacheUse, Cost, Ended, GuardHit, PriceUsed, Record, RequestId,
+    ResponseSource, Text,
 };

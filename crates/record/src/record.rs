@@ -209,6 +209,10 @@ pub struct AiRecord {
     pub counts: ReportedCounts,
     /// What the call cost.
     pub cost: Cost,
+    /// The price it was made with, if one is known.
+    pub price: Option<Box<PriceUsed>>,
+    /// How the model registry routed the call, in few words: the model, why its target was picked, who failed before.
+    pub routing: Option<Text>,
     /// Number of tools offered.
     pub tool_count: u32,
     /// Whether the answer calls tools.
@@ -230,6 +234,15 @@ pub struct GuardHit {
     pub direction: &'static str,
     /// How often.
     pub count: u32,
+}
+
+/// The price that a call's cost was made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceUsed {
+    /// Micro-USD per million tokens, for the buckets that the call has tokens in.
+    pub rates: Usage,
+    /// Whether the configuration says so, and not the table in the binary.
+    pub configured: bool,
 }
 
 /// What a call cost.

@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::commands::AllowedCommands;
+use crate::kind::Kind;
 use crate::schema::{Schema, SchemaCompileError, SchemaError};
 use crate::schemas::with_meta;
 
@@ -15,7 +16,17 @@ pub trait PluginCatalogue: Send + Sync {
 
     /// The enabled plugins, highest priority first, equals by name.
     fn names_by_priority(&self) -> Vec<&str>;
+
+    /// What the schema of a kind cannot say of a resource: for the kinds that the plugins give a meaning to.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    fn check_resource(&self, kind: Kind, value: &Value) -> Result<(), String>;
 }
+
+/// Checks a resource whose schema holds; see [`PluginCatalogue::check_resource`].
+pub type ResourceHook = fn(Kind, &Value) -> Result<(), String>;
 
 /// Which configuration of a plugin is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,6 +324,7 @@ fn any_object(conf: &Value) -> Result<Value, SchemaError> {
 pub struct Catalogue {
     by_priority: IndexMap<&'static str, PluginInfo>,
     unknown: Vec<String>,
+    resource_hook: Option<ResourceHook>,
 }
 
 impl Catalogue {
@@ -331,7 +343,16 @@ impl Catalogue {
             by_priority.entry(plugin.name).or_insert(plugin);
         }
         by_priority.sort_by(|_, a, _, b| b.priority.cmp(&a.priority).then(a.name.cmp(b.name)));
-        Self { by_priority, unknown }
+        Self {
+            by_priority,
+            unknown,
+            resource_hook: None,
+        }
+    }
+
+    /// Sets what is checked of resources beyond the schemas of their kinds.
+    pub fn set_resource_check(&mut self, hook: ResourceHook) {
+        self.resource_hook = Some(hook);
     }
 
     /// The plugins, highest priority first, equals by name.
@@ -353,6 +374,10 @@ impl PluginCatalogue for Catalogue {
 
     fn names_by_priority(&self) -> Vec<&str> {
         self.by_priority.keys().copied().collect()
+    }
+
+    fn check_resource(&self, kind: Kind, value: &Value) -> Result<(), String> {
+        self.resource_hook.map_or(Ok(()), |hook| hook(kind, value))
     }
 }
 

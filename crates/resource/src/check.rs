@@ -168,6 +168,11 @@ impl Checker {
             Kind::ConsumerGroup | Kind::PluginConfig | Kind::GlobalRule | Kind::Proto => {
                 self.check_schema(target.kind, value)
             }
+            Kind::Provider | Kind::Model => {
+                self.check_schema(target.kind, value)?;
+                let meaning = self.catalogue.check_resource(target.kind, value);
+                meaning.map_err(CheckError::invalid)
+            }
         }
     }
 
@@ -201,7 +206,9 @@ impl Checker {
             | Kind::PluginMetadata
             | Kind::Ssl
             | Kind::Secret
-            | Kind::Proto => Ok(()),
+            | Kind::Proto
+            | Kind::Provider
+            | Kind::Model => Ok(()),
         }
     }
 

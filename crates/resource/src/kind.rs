@@ -31,6 +31,10 @@ pub enum Kind {
     Proto,
     /// A route of layer 4.
     StreamRoute,
+    /// An LLM provider with its credentials.
+    Provider,
+    /// A model that clients may ask for, and who serves it.
+    Model,
 }
 
 /// The methods of the Admin API on resources.
@@ -119,6 +123,8 @@ const TABLE: &[KindInfo; Kind::ALL.len()] = &[
     row(Kind::Secret,         "secret",          "secrets",         None,                    NO_POST,     Id::OfManager),
     row(Kind::Proto,          "proto",           "protos",          Some("proto"),           NO_PATCH,    Id::Plain),
     row(Kind::StreamRoute,    "stream route",    "stream_routes",   Some("stream_route"),    NO_PATCH,    Id::Plain),
+    row(Kind::Provider,       "provider",        "providers",       Some("provider"),        ALL_METHODS, Id::Plain),
+    row(Kind::Model,          "model",           "models",          Some("model"),           ALL_METHODS, Id::Plain),
 ];
 
 const fn row(
@@ -150,7 +156,7 @@ const fn row(
 
 impl Kind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Route,
         Self::Service,
         Self::Upstream,
@@ -164,6 +170,8 @@ impl Kind {
         Self::Secret,
         Self::Proto,
         Self::StreamRoute,
+        Self::Provider,
+        Self::Model,
     ];
 
     /// The row of this kind.

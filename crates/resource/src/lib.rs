@@ -28,6 +28,7 @@ mod catalogue;
 mod check;
 mod commands;
 mod expr;
+mod glob;
 mod key;
 mod kind;
 mod lua;
@@ -40,7 +41,7 @@ mod template;
 
 pub use address::parse_ip_net;
 pub use catalogue::{
-    Catalogue, CheckHook, CheckScope, CommandHook, MetadataHook, PluginCatalogue, PluginInfo,
+    Catalogue, CheckHook, CheckScope, CommandHook, MetadataHook, PluginCatalogue, PluginInfo, ResourceHook,
 };
 pub use check::{
     AuthKey, CheckError, Checker, DeleteCheck, PLUGIN_KINDS, Reference, Target, UnknownPlugins, auth_keys,
@@ -49,6 +50,7 @@ pub use check::{
 };
 pub use commands::AllowedCommands;
 pub use expr::{Expr, ExprError, Variables};
+pub use glob::Glob;
 pub use key::Key;
 pub use kind::{IdRule, Kind, KindInfo, Method};
 pub use merge::{

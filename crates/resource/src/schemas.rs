@@ -100,6 +100,8 @@ const NAMED: &[(&str, &str)] = &[
     ("ssl", include_str!("../schemas/ssl.json")),
     ("proto", include_str!("../schemas/proto.json")),
     ("stream_route", include_str!("../schemas/stream_route.json")),
+    ("provider", include_str!("../schemas/provider.json")),
+    ("model", include_str!("../schemas/model.json")),
 ];
 
 const SECRETS: &[(&str, &str)] = &[

@@ -76,7 +76,7 @@ type OwnField = (&'static [&'static str], SecretOrigin);
 
 /// The secrets of a kind itself.
 fn own_fields(key: &Key) -> &'static [OwnField] {
-    use SecretOrigin::{Manager, PrivateKey};
+    use SecretOrigin::{Manager, Plugin, PrivateKey};
 
     match (key.kind(), key.parent()) {
         (Kind::Ssl, _) => &[(&["key"], PrivateKey), (&["keys"], PrivateKey)],
@@ -84,6 +84,15 @@ fn own_fields(key: &Key) -> &'static [OwnField] {
         (Kind::Route | Kind::Service | Kind::StreamRoute, _) => {
             &[(&["upstream", "tls", "client_key"], PrivateKey)]
         }
+        (Kind::Provider, _) => &[
+            (&["auth", "api_key"], Plugin),
+            (&["auth", "header"], Plugin),
+            (&["auth", "query"], Plugin),
+            (&["auth", "gcp", "service_account_json"], Plugin),
+            (&["auth", "aws", "secret_access_key"], Plugin),
+            (&["auth", "aws", "session_token"], Plugin),
+            (&["headers"], Plugin),
+        ],
         (Kind::Secret, Some("vault")) => &[(&["token"], Manager)],
         (Kind::Secret, Some("aws")) => &[(&["secret_access_key"], Manager), (&["session_token"], Manager)],
         (Kind::Secret, Some("gcp")) => &[(&["auth_config", "private_key"], Manager)],
@@ -222,6 +231,11 @@ mod tests {
         assert_eq!(
             pointers(&Key::secret("vault", "1"), json!({"token": "t"})),
             ["/token"]
+        );
+        let provider = json!({"type": "x", "auth": {"api_key": "k", "aws": {"access_key_id": "i", "secret_access_key": "s"}}});
+        assert_eq!(
+            pointers(&Key::new(Kind::Provider, "p"), provider),
+            ["/auth/api_key", "/auth/aws/secret_access_key"]
         );
         let gcp = json!({"auth_config": {"private_key": "k"}});
         assert_eq!(

@@ -6,15 +6,21 @@ use sluice_core::BuiltinRoute;
 use crate::config::BuiltinRoutesConfig;
 
 /// Name, path patterns and methods of each.
-const ENDPOINTS: [(&str, &[&str], &[&str]); 8] = [
+const ENDPOINTS: [(&str, &[&str], &[&str]); 14] = [
     ("chat_completions", &["/v1/chat/completions"], &["POST"]),
     ("completions", &["/v1/completions"], &["POST"]),
     ("responses", &["/v1/responses"], &["POST"]),
     ("embeddings", &["/v1/embeddings"], &["POST"]),
     ("moderations", &["/v1/moderations"], &["POST"]),
     ("models", &["/v1/models", "/v1/models/*"], &["GET"]),
+    ("gemini_models", &["/v1beta/models", "/v1beta/models/*"], &["GET"]),
+    ("ollama_tags", &["/api/tags"], &["GET"]),
     ("messages", &["/v1/messages"], &["POST"]),
     ("count_tokens", &["/v1/messages/count_tokens"], &["POST"]),
+    ("gemini", &["/v1beta/models/*", "/v1/models/*"], &["POST"]),
+    ("bedrock", &["/model/*"], &["POST"]),
+    ("cohere_chat", &["/v2/chat"], &["POST"]),
+    ("ollama", &["/api/chat", "/api/generate"], &["POST"]),
 ];
 
 /// The built-in routes that the configuration leaves on. Names in `disabled` that no route has come back as the error.
@@ -36,7 +42,7 @@ pub(crate) fn routes(config: &BuiltinRoutesConfig) -> Result<Vec<BuiltinRoute>, 
     Ok(on
         .map(|(name, uris, methods)| BuiltinRoute {
             name,
-            value: json!({ "uris": uris, "methods": methods, "plugins": { "key-auth": {}, "prometheus": {} } }),
+            value: json!({ "uris": uris, "methods": methods, "plugins": { "key-auth": {}, "prometheus": {}, "ai-router": {} } }),
         })
         .collect())
 }

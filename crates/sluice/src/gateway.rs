@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use sluice_admin::StatusServer;
-use sluice_cache::{Answers, Backlog};
+use sluice_cache::{Answers, Backlog, Kept};
 use sluice_core::{CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
@@ -20,7 +20,7 @@ use sluice_redis::Redis;
 use sluice_resource::Schemas;
 use sluice_secret::{Environment, HttpManagers, Secrets};
 use sluice_store::{Database, KeySource, Store, Vault};
-use sluice_upstream::{BalancerStates, Breakers, Checkers};
+use sluice_upstream::{Affinities, BalancerStates, Breakers, Checkers, TargetStates};
 
 use crate::admin::{AdminSide, Parts, Sockets};
 use crate::config::Config;
@@ -39,6 +39,14 @@ const LOCAL_ANSWERS: usize = 64 << 20;
 
 /// Bytes of answers that may wait to be written to a cache.
 const ANSWER_BACKLOG: usize = 64 << 20;
+/// Most bytes of conversations that can be continued by an id.
+const CONVERSATIONS: usize = 64 << 20;
+/// Most bytes of signed thoughts behind calls of tools.
+const SIGNATURES: usize = 16 << 20;
+
+/// Answers of which is known which target made them; providers keep theirs for 30 days.
+const AFFINITIES: usize = 200_000;
+const AFFINITIES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How long loggers may send what they hold when the gateway stops.
 const LOGGERS: Duration = Duration::from_secs(10);
@@ -226,6 +234,7 @@ impl Gateway {
 /// The plugins that exist: those of the binary, less those that the configuration leaves out.
 pub(crate) fn registry(plugins: Plugins, config: &Config) -> anyhow::Result<Arc<Registry>> {
     let registry = Registry::new(plugins.into_definitions()?, config.plugins.as_deref());
+    let registry = registry.with_models(sluice_plugins::models());
     for plugin in registry.catalogue().unknown_names() {
         tracing::warn!(plugin, "`plugins` names a plugin that does not exist here");
     }
@@ -323,8 +332,12 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         counters: Arc::new(LocalCounters::new(COUNTERS, epoch)),
         redis: Redis::new(tokio::runtime::Handle::current()),
         answers: Answers::new(local_answers(config)?),
+        conversations: Kept::new(CONVERSATIONS),
+        signatures: Kept::new(SIGNATURES),
         answer_backlog: Backlog::new(ANSWER_BACKLOG),
         balancers: BalancerStates::default(),
+        targets: TargetStates::default(),
+        affinities: Affinities::new(AFFINITIES, AFFINITIES_KEPT),
         breakers: Breakers::default(),
         checkers: if config.apisix.disable_upstream_healthcheck {
             checkers.disabled()

@@ -8,6 +8,9 @@
 //! [`Checkers`] does the same for health checks: a [`Checker`] asks the nodes of one upstream at intervals, takes in
 //! how requests of clients went, and is the [`Health`] that picks look at.
 //!
+//! [`TargetStates`] keeps how LLM targets are doing, for the strategies of the model registry, and [`Affinities`] which
+//! of them made what only its maker can go on with.
+//!
 //! Nodes are what the caller says they are, and an answer is an index into them. The crate knows no request and no
 //! resource. Semantics: compat §4.3 (pick table), §8.2 and §8.4.
 //!
@@ -27,6 +30,7 @@
 //! }
 //! ```
 
+mod affinity;
 mod balancer;
 mod breakers;
 mod checks;
@@ -37,8 +41,10 @@ mod level;
 mod ring;
 mod round_robin;
 mod states;
+mod targets;
 mod tried;
 
+pub use self::affinity::Affinities;
 pub use self::balancer::{Balancer, InFlightGuard, PickContext};
 pub use self::breakers::{BreakerRules, Breakers};
 pub use self::checks::{
@@ -49,4 +55,5 @@ pub use self::checks::{
 pub use self::config::{Algorithm, BalancerConfig, Node, UnknownAlgorithm};
 pub use self::health::{AllHealthy, Health};
 pub use self::states::BalancerStates;
+pub use self::targets::{TargetGuard, TargetState, TargetStates, TargetView};
 pub use self::tried::Tried;

@@ -1,7 +1,7 @@
 //! The checks of a write that need the store.
 
 use serde_json::Value;
-use sluice_resource::{Key, Kind, PLUGIN_KINDS, Target, check_global_rule_overlap, references};
+use sluice_resource::{CheckError, Key, Kind, PLUGIN_KINDS, Target, check_global_rule_overlap, references};
 
 use super::AuthKeyIndex;
 use crate::api::Api;
@@ -28,6 +28,7 @@ impl Api {
                 index.refresh(&self.state.store, catalogue).await?;
                 index.check(&target.key(value)?, value, catalogue)?;
             }
+            Kind::Model => self.check_model_name(target, value).await?,
             Kind::GlobalRule => self.check_overlap(&target.key(value)?, value).await?,
             _ => {}
         }
@@ -52,6 +53,26 @@ impl Api {
                 if Some(&key) != own.as_ref() {
                     self.checker.check_groups(target, value, &other.value)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Two models with one name would hide one another.
+    async fn check_model_name(&self, target: &Target<'_>, model: &Value) -> Result<(), Refusal> {
+        // A POST has no key yet, and with it no name but the one it gives.
+        let own = target.key(model).ok();
+        let name = |key: Option<&Key>, model: &Value| {
+            let given = model.get("name").and_then(Value::as_str).map(str::to_owned);
+            given.or_else(|| key.map(|key| key.id().to_owned()))
+        };
+        let Some(wanted) = name(own.as_ref(), model) else {
+            return Ok(());
+        };
+        for (key, other) in self.all(Kind::Model).await? {
+            if Some(&key) != own.as_ref() && name(Some(&key), &other.value).as_deref() == Some(&*wanted) {
+                let message = format!("duplicate model name [{wanted}], model [{}] has it", key.id());
+                return Err(CheckError::refused(message).into());
             }
         }
         Ok(())

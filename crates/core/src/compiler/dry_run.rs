@@ -154,7 +154,11 @@ impl Compiler {
             Kind::ConsumerGroup | Kind::PluginConfig | Kind::GlobalRule => self.try_plugins(item),
             Kind::PluginMetadata if self.has_all_secrets(item) => self.try_metadata(item),
             Kind::Ssl if self.has_all_secrets(item) => resource(self.compile_ssl(item)),
-            Kind::Ssl
+            Kind::Provider if self.has_all_secrets(item) => resource(self.compile_provider(item)),
+            // What a model says of providers is checked as a reference.
+            Kind::Model
+            | Kind::Provider
+            | Kind::Ssl
             | Kind::Credential
             | Kind::PluginMetadata
             | Kind::Secret

@@ -17,6 +17,9 @@ const PREFER_ROUTE: [&str; 1] = ["prometheus"];
 /// Plugins whose `profile` says how the routes that carry them answer (DESIGN §4).
 const CHOOSE_PROFILE: [&str; 2] = ["ai-proxy", "ai-proxy-multi"];
 
+/// Plugins whose routes answer natively (DESIGN §4).
+const ALWAYS_NATIVE: [&str; 1] = ["ai-router"];
+
 impl Compiler {
     /// The plugins of a resource. Unknown ones are skipped, as every reader of a shared store must (compat §9.1), and
     /// so are the auth plugins of a consumer, whose configuration there is one of the consumer, not of the plugin.
@@ -80,8 +83,9 @@ impl Compiler {
                 .unwrap_or(i64::from(info.priority)),
             is_auth: info.is_auth(),
             prefers_route: PREFER_ROUTE.contains(&info.name),
-            native: CHOOSE_PROFILE.contains(&info.name)
-                && full.get("profile").and_then(Value::as_str) == Some("native"),
+            native: ALWAYS_NATIVE.contains(&info.name)
+                || CHOOSE_PROFILE.contains(&info.name)
+                    && full.get("profile").and_then(Value::as_str) == Some("native"),
             filter_reads_body: filter.as_ref().is_some_and(look_into_body),
             filter,
             error_response: meta.get("error_response").cloned(),

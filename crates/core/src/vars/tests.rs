@@ -261,7 +261,10 @@ fn call() -> Box<AiCall> {
         request: Some(RequestView::parse(r#"{"model":"gpt"}"#.into()).unwrap()),
         tool_count: 2,
         end_user: Some(Text::from("u1")),
+        model: Text::from("gpt"),
+        routing: None,
         picked: Picked {
+            price: None,
             index: 0,
             name: Text::from("ai-proxy-openai"),
             provider: "openai",

@@ -145,6 +145,9 @@ const VARIABLES: &[Variable] = &[
         ai(r, Value::Absent, |ai| Value::Text(provenance(ai.provenance)))
     }),
     row("llm_cost_micro_usd", |r| ai(r, Value::Absent, |ai| cost(ai.cost))),
+    row("llm_routing", |r| {
+        ai(r, Value::Absent, |ai| optional(ai.routing.as_ref()))
+    }),
     row("ai_cache_status", |r| {
         r.cache
             .map_or(Value::Absent, |cache| Value::Text(cache.outcome.name()))

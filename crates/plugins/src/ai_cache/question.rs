@@ -57,7 +57,7 @@ impl Question {
         let mut messages = members.remove("messages").unwrap_or_default();
         members.remove("stream");
         let in_body = members.remove("model");
-        let asked = in_body.unwrap_or_else(|| json!(ai.model_asked));
+        let asked = in_body.unwrap_or_else(|| json!(ai.model));
         let picked = &ai.picked;
         // Where the protocol is not known, the path says what is asked for.
         let target = (ai.protocol == Protocol::Passthrough).then_some((&cx.request.path, &cx.request.query));

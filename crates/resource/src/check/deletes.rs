@@ -62,6 +62,8 @@ const TRAFFIC_SPLIT: &[&str] = &[
 ];
 const PROTO_ID: &[&str] = &["plugins", "grpc-transcode", "proto_id"];
 
+const TARGET_PROVIDER: &[&str] = &["targets", "*", "provider"];
+
 const fn check(of: Kind, scan: Kind, path: &'static [&'static str], user: &'static str) -> DeleteCheck {
     DeleteCheck { of, scan, path, user }
 }
@@ -107,6 +109,7 @@ const CHECKS: &[DeleteCheck] = &[
         &["protocol", "superior_id"],
         "stream_route",
     ),
+    check(Kind::Provider, Kind::Model, TARGET_PROVIDER, "model"),
 ];
 
 fn any_at(value: &Value, path: &[&str], test: &dyn Fn(&Value) -> bool) -> bool {
@@ -185,6 +188,12 @@ mod tests {
             json!({"protocol": {"superior_id": "1"}}),
             "can not delete this stream route directly, stream_route [r] is still using it now",
         );
+        refused(
+            Kind::Provider,
+            Key::new(Kind::Model, "m"),
+            json!({"targets": [{"provider": "x"}, {"provider": 1}]}),
+            "can not delete this provider, model [m] is still using it now",
+        );
     }
 
     #[test]
@@ -216,6 +225,7 @@ mod tests {
             Kind::GlobalRule,
             Kind::Ssl,
             Kind::Secret,
+            Kind::Model,
         ] {
             assert_eq!(delete_checks(kind).count(), 0, "{kind:?}");
         }

@@ -67,6 +67,9 @@ pub fn references(target: &Target<'_>, value: &Value) -> Vec<Reference> {
             id: consumer.to_owned(),
         }];
     }
+    if target.kind == Kind::Model {
+        return providers_of(value);
+    }
     let of_kind = REFERENCES.iter().filter(|(from, ..)| *from == target.kind);
     of_kind
         .filter_map(|(_, pointer, to)| {
@@ -77,6 +80,25 @@ pub fn references(target: &Target<'_>, value: &Value) -> Vec<Reference> {
             })
         })
         .collect()
+}
+
+/// The providers that a model's targets name, each once.
+fn providers_of(model: &Value) -> Vec<Reference> {
+    let mut found: Vec<Reference> = Vec::new();
+    let targets = model.get("targets").and_then(Value::as_array);
+    for id in targets
+        .into_iter()
+        .flatten()
+        .filter_map(|target| lua::id_text(target.get("provider")?))
+    {
+        if !found.iter().any(|known| known.id == id) {
+            found.push(Reference {
+                key: Key::new(Kind::Provider, &id),
+                id,
+            });
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -117,6 +139,16 @@ mod tests {
         );
         assert!(missing(&Target::new(Kind::Route, None), &json!({"uri": "/"})).is_empty());
         assert!(missing(&Target::new(Kind::GlobalRule, None), &route).is_empty());
+    }
+
+    #[test]
+    fn a_model_needs_the_providers_of_its_targets() {
+        let model = json!({"targets": [{"provider": "a"}, {"provider": 2}, {"provider": "a"}]});
+        let missing = missing(&Target::new(Kind::Model, None), &model);
+        let keys: Vec<_> = missing.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["/providers/a", "/providers/2"]);
+        let text = "failed to fetch provider info by provider id [a], response code: 404";
+        assert_eq!(missing[0].1, text);
     }
 
     #[test]

@@ -34,9 +34,11 @@ fn names_are_those_of_the_schema_endpoint() {
             "consumer_group",
             "credential",
             "global_rule",
+            "model",
             "plugin_config",
             "plugins",
             "proto",
+            "provider",
             "route",
             "service",
             "ssl",
@@ -68,6 +70,8 @@ fn every_kind_takes_its_members_and_forbids_others() {
         (Kind::Ssl, json!({"sni": "*.a.b", "cert": cert, "key": cert})),
         (Kind::Proto, json!({"content": "x"})),
         (Kind::StreamRoute, json!({"server_port": 1})),
+        (Kind::Provider, json!({"type": "openai"})),
+        (Kind::Model, json!({"targets": [{"provider": 1}]})),
     ];
     let schemas = Schemas::compile().unwrap();
     for (kind, mut value) in complete {

@@ -24,13 +24,13 @@ async fn lines(path: &Path, count: usize) -> Vec<String> {
 }
 
 /// The same, as JSON.
-async fn json_lines(path: &Path, count: usize) -> Vec<Value> {
+pub(crate) async fn json_lines(path: &Path, count: usize) -> Vec<Value> {
     let parse = |line: String| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
     lines(path, count).await.into_iter().map(parse).collect()
 }
 
 /// Where the access log of these tests is.
-fn access_log(gateway: &Gateway) -> PathBuf {
+pub(crate) fn access_log(gateway: &Gateway) -> PathBuf {
     gateway.dir().join("access.log")
 }
 

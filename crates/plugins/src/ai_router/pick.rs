@@ -1,0 +1,234 @@
+//! Picking a target.
+
+use std::time::Instant;
+
+use http::StatusCode;
+use sluice_core::{Context, Failure, ModelRoute, Routing, Step, Verdict};
+use sluice_llm::{Carriage, ErrorKind, Protocol, RequestView};
+use sluice_record::Text;
+use sluice_upstream::{PickContext, Tried};
+
+use super::compile::RoutedModel;
+use super::config::Strategy;
+use super::rules::Features;
+use super::{NAME, hash, refusals, score};
+
+impl ModelRoute for RoutedModel {
+    fn pick<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        Step::Done(self.first(cx))
+    }
+
+    fn call<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        Step::wait(self.attempts(cx))
+    }
+
+    fn settle(&self, cx: &mut Context) {
+        self.settled(cx);
+    }
+}
+
+/// A pick, with what it was made by.
+pub(super) struct Choice {
+    pub(super) index: usize,
+    pub(super) why: String,
+}
+
+impl RoutedModel {
+    /// The first pick of a call.
+    fn first(&self, cx: &mut Context) -> Verdict {
+        if self.targets.iter().all(|target| target.ready.is_none()) {
+            return refusals::no_target().into();
+        }
+        let now = Instant::now();
+        let (rule, hash_key) = self.look_at(cx);
+        let maker = match self.maker(cx) {
+            Ok(maker) => maker,
+            Err(failure) => return failure.into(),
+        };
+        let cooling = |index: usize| self.targets[index].state.is_cooling(now);
+        let Some(routing) = cx.ai.as_deref_mut().and_then(|ai| ai.routing.as_deref_mut()) else {
+            return refusals::no_target().into();
+        };
+        routing.rule = rule;
+        routing.hash_key = hash_key;
+        routing.ignores_cool_down = self.usable().all(cooling);
+        routing.pinned = maker.is_some();
+        let choice = match maker {
+            Some(index) => Some(Choice {
+                index,
+                why: "affinity=previous_response".to_owned(),
+            }),
+            None => self.choose(cx, &Tried::default(), now),
+        };
+        match choice {
+            Some(choice) => {
+                self.take(cx, choice);
+                Verdict::Continue
+            }
+            None => nobody_up(self, rule).into(),
+        }
+    }
+
+    /// The rule that applies and the key to hash.
+    fn look_at(&self, cx: &Context) -> (Option<usize>, Option<String>) {
+        let Some(ai) = cx.ai.as_deref() else {
+            return (None, None);
+        };
+        let rule = match self.rules.is_empty() {
+            true => None,
+            false => self.rules.find(cx, &Features::of(ai)),
+        };
+        let hash_key = (self.strategy == Strategy::ConsistentHash).then(|| hash::key(&self.hash, cx, ai));
+        (rule, hash_key)
+    }
+
+    /// The target that made the answer which the request goes on with; `None` if it goes on with none.
+    fn maker(&self, cx: &Context) -> Result<Option<usize>, Failure> {
+        let Some(id) = previous_response(cx) else {
+            return Ok(None);
+        };
+        let known = cx.services.affinities.maker(&owner(cx), &id, Instant::now());
+        let Some(known) = known else {
+            // Who does not speak Responses gets conversations that the gateway keeps.
+            let mut speakers = self.usable().filter(|index| self.speaks_responses(*index));
+            return match (speakers.next(), speakers.next()) {
+                (None, _) => Ok(None),
+                // With one target there is nobody else who could have made it.
+                (Some(only), None) if self.targets.len() == 1 => Ok(Some(only)),
+                _ => Err(refusals::unknown_response(&id)),
+            };
+        };
+        let index = self.usable().find(|index| self.maker_key(*index) == known);
+        index.map(Some).ok_or_else(refusals::maker_gone)
+    }
+
+    fn speaks_responses(&self, index: usize) -> bool {
+        let ready = self.targets[index].ready.as_ref();
+        let carriage = ready.map(|ready| ready.target.provider.carriage(Protocol::OpenAiResponses));
+        matches!(carriage, Some(Ok(Carriage::Same(_))))
+    }
+
+    /// What the table of makers calls a target: state and credentials may change, the name stays.
+    pub(super) fn maker_key(&self, index: usize) -> Text {
+        Text::from(format!("{} {}", self.key, self.targets[index].name))
+    }
+
+    fn usable(&self) -> impl Iterator<Item = usize> {
+        (0..self.targets.len()).filter(|index| self.targets[*index].ready.is_some())
+    }
+
+    /// An untried target: those of the rule first, then, unless it is strict, the others.
+    pub(super) fn choose(&self, cx: &Context, tried: &Tried, now: Instant) -> Option<Choice> {
+        let routing = cx.ai.as_deref()?.routing.as_deref()?;
+        let Some(rule) = routing.rule.and_then(|rule| self.rules.get(rule)) else {
+            return self.among(cx, routing, tried, &|_| true, now);
+        };
+        let first = self.among(cx, routing, tried, &|index| rule.targets.contains(&index), now);
+        let first = first.map(|choice| Choice {
+            why: format!("rule={} {}", rule.name, choice.why),
+            ..choice
+        });
+        match first {
+            None if !rule.strict => self.among(cx, routing, tried, &|_| true, now),
+            first => first,
+        }
+    }
+
+    /// By the strategy, among those that are in question.
+    fn among(
+        &self,
+        cx: &Context,
+        routing: &Routing,
+        tried: &Tried,
+        in_scope: &dyn Fn(usize) -> bool,
+        now: Instant,
+    ) -> Option<Choice> {
+        let is_up = |index: usize| routing.ignores_cool_down || !self.targets[index].state.is_cooling(now);
+        let eligible = |index: &usize| in_scope(*index) && !tried.contains(*index) && is_up(*index);
+        let all: Vec<usize> = self.usable().filter(eligible).collect();
+        let level = all.iter().map(|index| self.targets[*index].priority).max()?;
+        let mut members: Vec<usize> = all
+            .into_iter()
+            .filter(|index| self.targets[*index].priority == level)
+            .collect();
+        // Who has no weight takes over only where nobody else is left.
+        let has_weight = |index: &usize| self.targets[*index].weight > 0;
+        if members.iter().any(has_weight) {
+            members.retain(has_weight);
+        }
+        let why = || format!("strategy={}", self.strategy.name());
+        match self.strategy {
+            Strategy::Priority => members.first().map(|index| Choice {
+                index: *index,
+                why: why(),
+            }),
+            Strategy::Weighted | Strategy::ConsistentHash => self
+                .balanced(routing, &members)
+                .or_else(|| members.first().copied())
+                .map(|index| Choice { index, why: why() }),
+            Strategy::LeastLatency => score::least_latency(self, cx, &members, now),
+            Strategy::LeastBusy => score::least_busy(self, &members, now),
+            Strategy::LeastCost => score::least_cost(self, cx, &members),
+            Strategy::Adaptive => score::adaptive(self, cx, &members, now),
+        }
+    }
+
+    /// What the balancer says of these.
+    fn balanced(&self, routing: &Routing, members: &[usize]) -> Option<usize> {
+        let mut others = Tried::default();
+        (0..self.targets.len())
+            .filter(|index| !members.contains(index))
+            .for_each(|index| others.insert(index));
+        self.balancer.as_ref()?.pick(&PickContext {
+            hash_key: routing.hash_key.as_deref(),
+            tried: &others,
+        })
+    }
+
+    /// Notes a pick.
+    pub(super) fn take(&self, cx: &mut Context, choice: Choice) {
+        let target = &self.targets[choice.index];
+        let (Some(ready), Some(ai)) = (&target.ready, cx.ai.as_deref_mut()) else {
+            return;
+        };
+        let mut picked = ready.target.picked(choice.index, NAME);
+        picked.price.clone_from(&target.price);
+        ai.picked = picked;
+        if let Some(routing) = ai.routing.as_deref_mut() {
+            // What comes later is no reason of its own: the failures before it are.
+            if routing.why.is_empty() {
+                routing.why = choice.why;
+            }
+        }
+    }
+}
+
+/// Who is known to the table of makers.
+pub(super) fn owner(cx: &Context) -> Text {
+    cx.consumer_name().cloned().unwrap_or_else(|| Text::from(""))
+}
+
+/// `previous_response_id` of a request to OpenAI Responses.
+fn previous_response(cx: &Context) -> Option<String> {
+    let ai = cx
+        .ai
+        .as_deref()
+        .filter(|ai| ai.protocol == Protocol::OpenAiResponses)?;
+    let object = ai.request.as_ref().and_then(RequestView::object)?;
+    let id = object.get("previous_response_id")?.as_str()?;
+    (!id.is_empty()).then(|| id.into_owned())
+}
+
+fn nobody_up(model: &RoutedModel, rule: Option<usize>) -> Failure {
+    let rule = rule.and_then(|rule| model.rules.get(rule));
+    let message = match rule {
+        Some(rule) => format!("no target of the rule \"{}\" can be called at present", rule.name),
+        None => "no target of the model can be called at present".to_owned(),
+    };
+    refusals::failure(
+        StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Overloaded,
+        "no_target",
+        message,
+    )
+}
