@@ -35,12 +35,6 @@ const ADMIN: &str = "canary0admin0key";
 const METRICS: &str = "canary0metrics0password";
 /// In `auth_header` of http-logger.
 const LOGGER: &str = "canary0logger0header";
-/// `secret_access_key` of AWS, for a provider and a secret manager.
-const AWS_SECRET: &str = "canary0aws0secret";
-/// `session_token` of AWS.
-const AWS_SESSION: &str = "canary0aws0session";
-/// In the key file of a Google service account, for a provider and a secret manager.
-const GCP_KEY: &str = "canary0gcp0key";
 /// The token of a secret manager.
 const VAULT: &str = "canary0vault0token";
 

@@ -106,17 +106,6 @@ impl Caller<'_> {
                 self.send(call.clone().json(&chat("hi"))).await;
             }
         }
-        for path in ["/bedrock/converse", "/closed/converse"] {
-            let body =
-                json!({ "messages": [{ "role": "user", "content": [{ "text": "hi" }] }], "model": "m" });
-            let call = self.client.post(path).header("apikey", CLIENT);
-            self.send(call.json(&body)).await;
-        }
-        for path in ["/vertex", "/vertex-closed", "/aws-secret", "/gcp-secret"] {
-            let call = self.client.post(path).header("apikey", CLIENT);
-            self.send(call.json(&json!({ "input": "hi", "model": "m" })))
-                .await;
-        }
         for path in ["/closed", "/tls", "/name"] {
             let call = self.client.post(path).header("apikey", CLIENT);
             self.send(call.json(&chat("hi"))).await;

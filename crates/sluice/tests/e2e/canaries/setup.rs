@@ -8,8 +8,7 @@ use sluice_testkit::{Client, FakeProvider, Gateway};
 
 use super::sinks::Sinks;
 use super::{
-    ADMIN, AWS_SECRET, AWS_SESSION, CLIENT, GCP_KEY, LLM, LOGGER, METRICS, ODD_CLIENT, PASSWORD,
-    PROVIDER_HEADER, PROVIDER_QUERY, VAULT, WRONG,
+    ADMIN, CLIENT, LLM, LOGGER, METRICS, ODD_CLIENT, PASSWORD, PROVIDER_HEADER, PROVIDER_QUERY, VAULT, WRONG,
 };
 use crate::support::{binary, dead_addr, done, node};
 
@@ -19,34 +18,6 @@ pub(super) fn ai_proxy(endpoint: &str) -> Value {
     json!({
         "provider": "openai", "timeout": 200, "logging": { "summaries": true }, "override": { "endpoint": endpoint },
         "auth": { "header": header, "query": { "secret": PROVIDER_QUERY } },
-    })
-}
-
-/// An `ai-proxy` that signs its requests.
-fn bedrock(endpoint: &str) -> Value {
-    json!({
-        "provider": "bedrock", "timeout": 200, "override": { "endpoint": endpoint },
-        "provider_conf": { "region": "eu-central-1" },
-        "auth": { "aws": {
-            "access_key_id": "id", "secret_access_key": AWS_SECRET, "session_token": AWS_SESSION,
-        } },
-    })
-}
-
-/// An `ai-proxy` that gets itself a token at this address.
-fn vertex(endpoint: &str, tokens: &str) -> Value {
-    json!({
-        "provider": "vertex-ai", "timeout": 200, "override": { "endpoint": endpoint },
-        "auth": { "gcp": { "service_account_json": account(tokens).to_string() } },
-    })
-}
-
-/// A key file. Its private key is not the canary, which could not be one.
-fn account(tokens: &str) -> Value {
-    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
-    json!({
-        "client_email": "gw@p.iam.gserviceaccount.com", "private_key": key.serialize_pem(), "private_key_id": GCP_KEY,
-        "token_uri": tokens,
     })
 }
 
@@ -70,22 +41,6 @@ pub(super) async fn start() -> Gateway {
 /// A route to a provider, for callers with keys.
 fn route(uri: &str, auth: Value, endpoint: &str) -> Value {
     json!({ "uri": uri, "plugins": { "key-auth": auth, "ai-proxy": ai_proxy(endpoint) } })
-}
-
-fn keyed(uri: &str, ai_proxy: Value) -> Value {
-    json!({ "uri": uri, "plugins": { "key-auth": {}, "ai-proxy": ai_proxy } })
-}
-
-/// An `ai-proxy` whose key a secret manager would have.
-fn refers_to(manager: &str) -> Value {
-    let mut conf = ai_proxy("http://127.0.0.1:1");
-    conf["auth"]["header"]["Authorization"] = json!(format!("$secret://{manager}/provider/key"));
-    conf
-}
-
-fn without(mut value: Value, member: &str) -> Value {
-    value.as_object_mut().unwrap().shift_remove(member);
-    value
 }
 
 /// Stores everything that holds a secret. What the write replies say is a sink.
@@ -123,47 +78,11 @@ pub(super) async fn configure(
         ("/routes/tls", route("/tls", json!({}), &no_tls)),
         ("/routes/name", route("/name", json!({}), "http://nobody.invalid")),
         ("/routes/plain", plain),
-        (
-            "/routes/bedrock",
-            keyed("/bedrock/converse", bedrock(&provider.url(""))),
-        ),
-        (
-            "/routes/bedrock-closed",
-            keyed("/closed/converse", bedrock(&closed)),
-        ),
-        (
-            "/routes/vertex",
-            keyed("/vertex", vertex(&endpoint, &provider.url("/token"))),
-        ),
-        (
-            "/routes/vertex-closed",
-            keyed("/vertex-closed", vertex(&endpoint, &closed)),
-        ),
-        ("/routes/aws-secret", keyed("/aws-secret", refers_to("aws/1"))),
-        ("/routes/gcp-secret", keyed("/gcp-secret", refers_to("gcp/1"))),
     ] {
         let answer = gateway.admin().put(path, value).await.expect_status(201);
         sinks.add(format!("reply to PUT {path}"), answer.body);
     }
     // Managers are shown as they are, to those who have the admin key (compat §1.11).
-    let mut account = account(&closed);
-    account["project_id"] = json!("p");
-    account["private_key"] = json!(format!("{GCP_KEY}: no key at all"));
-    for (path, manager) in [
-        (
-            "/secrets/aws/1",
-            json!({
-                "access_key_id": "id", "secret_access_key": AWS_SECRET, "session_token": AWS_SESSION,
-                "endpoint_url": provider.url("/aws"),
-            }),
-        ),
-        (
-            "/secrets/gcp/1",
-            json!({ "auth_config": without(account, "private_key_id") }),
-        ),
-    ] {
-        gateway.admin().put(path, manager).await.expect_status(201);
-    }
     let vault = json!({ "uri": "http://127.0.0.1:1", "prefix": "kv", "token": VAULT });
     gateway
         .admin()
@@ -205,8 +124,6 @@ pub(super) async fn misconfigure(gateway: &Gateway, sinks: &mut Sinks) {
         wrong("/provider", json!("nobody")),
         wrong("/auth/header/Authorization", json!([PROVIDER_HEADER])),
         wrong("/auth/token", json!(PROVIDER_HEADER)),
-        without(bedrock("http://127.0.0.1:1"), "provider_conf"),
-        json!({ "provider": "vertex-ai", "auth": { "gcp": { "service_account_json": GCP_KEY } } }),
     ] {
         let answer = admin
             .put(

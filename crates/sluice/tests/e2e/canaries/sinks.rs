@@ -5,11 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use sluice_testkit::Gateway;
 
 use super::{
-    ADMIN, AWS_SECRET, AWS_SESSION, CLIENT, GCP_KEY, LOGGER, METRICS, ODD_CLIENT, PASSWORD, PROVIDER_HEADER,
-    PROVIDER_QUERY, VAULT, WRONG,
+    ADMIN, CLIENT, LOGGER, METRICS, ODD_CLIENT, PASSWORD, PROVIDER_HEADER, PROVIDER_QUERY, VAULT, WRONG,
 };
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 10] = [
     PROVIDER_HEADER,
     PROVIDER_QUERY,
     CLIENT,
@@ -20,9 +19,6 @@ const ALL: [&str; 13] = [
     METRICS,
     LOGGER,
     VAULT,
-    AWS_SECRET,
-    AWS_SESSION,
-    GCP_KEY,
 ];
 
 /// What was read where.
