@@ -20,6 +20,6 @@ mod target;
 pub use self::complete::{CompleteError, complete};
 pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
 pub use self::perform::{Attempt, perform};
-pub use self::prepare::{Prepared, prepare};
+pub use self::prepare::{Prepared, client_framing, prepare, protocol_of};
 pub use self::provider::ProviderConfig;
 pub use self::target::{Target, TargetError, is_endpoint};

@@ -66,7 +66,7 @@ impl Plugin for Decorator {
                 Ok(request) => request,
                 Err(failure) => return failure.into(),
             };
-            let protocol = Protocol::detect(&cx.request.path, &request);
+            let protocol = sluice_exchange::protocol_of(cx, &request);
             let decorated = match cx.profile {
                 Profile::Apisix => self.edits.apply(protocol, &request),
                 Profile::Native => self.edits.apply_natively(protocol, &request),

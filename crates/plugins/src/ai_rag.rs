@@ -141,7 +141,7 @@ fn appended(cx: &Context, body: &ObjectView, found: TextMessage) -> Result<Bytes
         prepend: Vec::new(),
         append: vec![found],
     };
-    let protocol = Protocol::detect(&cx.request.path, &request);
+    let protocol = sluice_exchange::protocol_of(cx, &request);
     Ok(edits.apply(protocol, &request))
 }
 
