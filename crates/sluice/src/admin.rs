@@ -15,6 +15,7 @@ use sluice_upstream::CheckerReport;
 
 use crate::config::Config;
 use crate::measuring::Measuring;
+use crate::providers::Calls;
 use crate::tls;
 
 /// Calls that are running when the gateway stops get this long.
@@ -95,6 +96,10 @@ impl AdminSide {
             metrics: parts.measuring.metrics.clone(),
             checks: checks(parts.services),
             health: health(parts.measuring, stopping.clone()),
+            providers: Arc::new(Calls {
+                services: parts.services.clone(),
+                snapshots: parts.snapshots.clone(),
+            }),
             options: options(parts.config)?,
         });
         server

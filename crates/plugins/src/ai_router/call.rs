@@ -154,7 +154,7 @@ fn note_failure(cx: &mut Context, target: &RoutedTarget, class: ErrorClass) {
 
 /// Names the model for a target whose name for it depends on the request. A target with a name of its own sets it
 /// itself, and the one before may have left its own behind.
-fn name_model(cx: &mut Context, target: &RoutedTarget, meant: &Text) -> Result<(), Failure> {
+fn name_model(cx: &mut Context, target: &RoutedTarget, meant: &Text) -> Result<(), Box<Failure>> {
     let Some(ai) = cx.ai.as_deref() else {
         return Ok(());
     };
@@ -179,12 +179,12 @@ fn name_model(cx: &mut Context, target: &RoutedTarget, meant: &Text) -> Result<(
     if let Some(body) = body {
         cx.replace_ai_body(body).map_err(|error| {
             let message = format!("could not parse JSON request body: {error}");
-            refusals::failure(
+            Box::new(refusals::failure(
                 StatusCode::BAD_REQUEST,
                 ErrorKind::InvalidRequest,
                 "invalid_json",
                 message,
-            )
+            ))
         })?;
     }
     if let Some(ai) = cx.ai.as_deref_mut() {

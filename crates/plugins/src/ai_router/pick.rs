@@ -83,7 +83,7 @@ impl RoutedModel {
     }
 
     /// The target that made the answer which the request goes on with; `None` if it goes on with none.
-    fn maker(&self, cx: &Context) -> Result<Option<usize>, Failure> {
+    fn maker(&self, cx: &Context) -> Result<Option<usize>, Box<Failure>> {
         let Some(id) = previous_response(cx) else {
             return Ok(None);
         };
@@ -95,11 +95,11 @@ impl RoutedModel {
                 (None, _) => Ok(None),
                 // With one target there is nobody else who could have made it.
                 (Some(only), None) if self.targets.len() == 1 => Ok(Some(only)),
-                _ => Err(refusals::unknown_response(&id)),
+                _ => Err(Box::new(refusals::unknown_response(&id))),
             };
         };
         let index = self.usable().find(|index| self.maker_key(*index) == known);
-        index.map(Some).ok_or_else(refusals::maker_gone)
+        index.map(Some).ok_or_else(|| Box::new(refusals::maker_gone()))
     }
 
     fn speaks_responses(&self, index: usize) -> bool {

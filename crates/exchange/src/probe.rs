@@ -1,0 +1,423 @@
+//! Calls of an operator's to a provider: does it answer, and which models has it.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, StatusCode, Uri};
+use serde_json::{Value, json};
+use sluice_core::Services;
+use sluice_llm::{
+    Carriage, EchoStamp, ErrorClass, KeyHeader, Protocol, Provider, ProviderMessage, echo, echo_models,
+};
+use sluice_net::{Body, SendErrorKind};
+
+use crate::credential::Unsigned;
+use crate::provider::ProviderConfig;
+use crate::target::{ClientTarget, Place, Target};
+
+/// Most bytes of an answer.
+const ANSWER_MAX: u64 = 16 << 20;
+
+/// Longest wait, whatever the provider's own timeout: somebody sits before it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Models that are listed at most.
+const MODELS_MAX: usize = 5000;
+
+/// What a test call came to. Nothing in it is secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeReport {
+    /// Whether the model answered.
+    pub ok: bool,
+    /// Status of the answer; `None` where there was none.
+    pub status: Option<u16>,
+    /// From the call to the whole answer.
+    pub latency: Duration,
+    /// Model that was asked, as the provider calls it.
+    pub model: Option<String>,
+    /// Model that the answer names.
+    pub answered: Option<String>,
+    /// Class of the failure.
+    pub class: Option<ErrorClass>,
+    /// What happened, for people.
+    pub message: String,
+}
+
+/// A model that a provider lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedModel {
+    /// Its name, as a target's `model` takes it.
+    pub id: String,
+    /// Name for people.
+    pub display_name: Option<String>,
+    /// Who made it.
+    pub owned_by: Option<String>,
+    /// Most tokens of input.
+    pub context_window: Option<u64>,
+}
+
+/// Asks a provider for a real answer, as short as it can be. Without a model, the first that it lists is asked.
+pub async fn test_provider(config: &ProviderConfig, model: Option<&str>, services: &Services) -> ProbeReport {
+    let started = Instant::now();
+    let model = match model {
+        Some(model) => model.to_owned(),
+        None => match list_models(config, services).await {
+            Ok(list) => match list.into_iter().next() {
+                Some(first) => first.id,
+                None => return failed(started, "the provider lists no model: name one".to_owned()),
+            },
+            Err(report) => {
+                let message = format!(
+                    "name a model, since the provider's list cannot be had: {}",
+                    report.message
+                );
+                return ProbeReport { message, ..report };
+            }
+        },
+    };
+    let target = match config.target("test", Some(&model), None, services) {
+        Ok(target) => target,
+        Err(error) => return failed(started, error.to_string()),
+    };
+    let Some((protocol, body)) = question(target.provider, &model) else {
+        let message = format!(
+            "providers of type {} cannot be tested with a call",
+            target.provider.name()
+        );
+        return failed(started, message);
+    };
+    let report = match &target.place {
+        Place::BuiltIn => local(&target, protocol, &body, services, started),
+        Place::Remote { .. } => {
+            let Ok(carriage) = target.provider.carriage(protocol) else {
+                return failed(started, "the provider does not speak its own protocol".to_owned());
+            };
+            let body = match target.plan(protocol, sluice_core::Profile::Native) {
+                Some(plan) => match edited(&body, plan) {
+                    Ok(body) => body,
+                    Err(message) => return failed(started, message),
+                },
+                None => body,
+            };
+            let asked = Asked {
+                method: Method::POST,
+                uri: target.uri(&carriage, protocol, Some(&model), false, nobody("/")),
+                body,
+            };
+            send(config, &target, asked, services, started).await.1
+        }
+    };
+    ProbeReport {
+        model: Some(model),
+        ..report
+    }
+}
+
+/// The models that a provider lists.
+///
+/// # Errors
+/// A report that says why there is no list.
+pub async fn list_models(
+    config: &ProviderConfig,
+    services: &Services,
+) -> Result<Vec<ListedModel>, ProbeReport> {
+    let started = Instant::now();
+    let target = config
+        .target("models", None, None, services)
+        .map_err(|error| failed(started, error.to_string()))?;
+    let bytes = match &target.place {
+        Place::BuiltIn => echo_models(),
+        Place::Remote { .. } => {
+            let client = ClientTarget {
+                models: Some(""),
+                ..nobody("/v1/models")
+            };
+            let asked = Asked {
+                method: Method::GET,
+                uri: target.uri(&Carriage::Passthrough, Protocol::Passthrough, None, false, client),
+                body: Bytes::new(),
+            };
+            let (bytes, report) = send(config, &target, asked, services, started).await;
+            if !report.ok {
+                return Err(report);
+            }
+            bytes
+        }
+    };
+    listed(&bytes).ok_or_else(|| failed(started, "the provider's answer is no list of models".to_owned()))
+}
+
+/// The client's part in a path, where there is no client.
+fn nobody(path: &str) -> ClientTarget<'_> {
+    ClientTarget {
+        path,
+        query: None,
+        models: None,
+    }
+}
+
+fn edited(body: &Bytes, plan: &sluice_llm::BodyPlan) -> Result<Bytes, String> {
+    let view = sluice_llm::RequestView::parse(body.clone()).map_err(|error| error.to_string())?;
+    plan.apply(view.json()).map_err(|error| error.to_string())
+}
+
+/// The shortest question in a protocol that the provider speaks.
+fn question(provider: &Provider, model: &str) -> Option<(Protocol, Bytes)> {
+    let message = json!([{ "role": "user", "content": "ping" }]);
+    let said = json!([{ "role": "user", "content": [{ "text": "ping" }] }]);
+    let questions = [
+        (
+            Protocol::OpenAiChat,
+            json!({ "model": model, "messages": message, "max_tokens": 1 }),
+        ),
+        (
+            Protocol::AnthropicMessages,
+            json!({ "model": model, "messages": message, "max_tokens": 1 }),
+        ),
+        (
+            Protocol::OpenAiResponses,
+            json!({ "model": model, "input": "ping", "max_output_tokens": 16 }),
+        ),
+        (
+            Protocol::BedrockConverse,
+            json!({ "messages": said, "inferenceConfig": { "maxTokens": 1 } }),
+        ),
+        (
+            Protocol::OpenAiEmbeddings,
+            json!({ "model": model, "input": "ping" }),
+        ),
+    ];
+    let speaks = |protocol: Protocol| provider.is_built_in() || provider.endpoint(protocol).is_some();
+    // Models for embeddings take no chat.
+    let embeds = model.to_ascii_lowercase().contains("embed");
+    // Where a provider has both, its own is what its keys are sure to open.
+    let own_first =
+        provider.key_header() == KeyHeader::Named("x-api-key") && speaks(Protocol::AnthropicMessages);
+    let first = match embeds && speaks(Protocol::OpenAiEmbeddings) {
+        true => Protocol::OpenAiEmbeddings,
+        false if own_first => Protocol::AnthropicMessages,
+        false => questions
+            .iter()
+            .map(|(protocol, _)| *protocol)
+            .find(|p| speaks(*p))?,
+    };
+    let (protocol, body) = questions.into_iter().find(|(protocol, _)| *protocol == first)?;
+    Some((protocol, body.to_string().into()))
+}
+
+struct Asked {
+    method: Method,
+    uri: Option<Uri>,
+    body: Bytes,
+}
+
+/// Sends a question; the answer's bytes and what it came to.
+async fn send(
+    config: &ProviderConfig,
+    target: &Target,
+    asked: Asked,
+    services: &Services,
+    started: Instant,
+) -> (Bytes, ProbeReport) {
+    let none = |message: String| (Bytes::new(), failed(started, message));
+    let (Place::Remote { origin, .. }, Some(uri)) = (&target.place, asked.uri) else {
+        return none("the provider has no path for this".to_owned());
+    };
+    let pool = &services.background_pool;
+    let unsigned = Unsigned {
+        method: &asked.method,
+        uri: &uri,
+        body: &asked.body,
+        origin,
+    };
+    let own = || headers(target);
+    let headers = match target.credential.headers(pool, unsigned, own).await {
+        Ok(signed) => signed.unwrap_or_else(own),
+        Err(failure) => return none(failure.message.into_owned()),
+    };
+    let mut request = Request::new(Body::from(asked.body.clone()));
+    *request.method_mut() = asked.method.clone();
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers;
+    let call = async {
+        let sent = pool.send(origin, request, config.call.timeouts()).await;
+        let sent = sent.map_err(|error| unreachable_text(&error.kind))?;
+        let status = sent.response.status();
+        let bytes = sent.response.into_body().collect_limited(ANSWER_MAX).await;
+        Ok::<_, String>((
+            status,
+            bytes.map_err(|_| "the provider's answer broke off".to_owned())?,
+        ))
+    };
+    match tokio::time::timeout(PATIENCE, call).await {
+        Err(_) => none(format!(
+            "the provider did not answer within {} seconds",
+            PATIENCE.as_secs()
+        )),
+        Ok(Err(message)) => none(message),
+        Ok(Ok((status, bytes))) => {
+            let report = judged(status, &bytes, started);
+            (bytes, report)
+        }
+    }
+}
+
+fn headers(target: &Target) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in target.provider.fixed_headers() {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    for (name, value) in &target.auth_headers {
+        headers.insert(name, value.clone());
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers
+}
+
+fn unreachable_text(kind: &SendErrorKind) -> String {
+    let why = match kind {
+        SendErrorKind::Timeout(_) => return "the provider did not answer in time".to_owned(),
+        SendErrorKind::Resolve => "its name has no address",
+        SendErrorKind::Connect => "nobody takes the connection",
+        SendErrorKind::Tls => "the TLS handshake failed; does its certificate hold?",
+        SendErrorKind::Reset => "it closed the connection",
+        SendErrorKind::InvalidHead => "it does not answer with HTTP",
+        SendErrorKind::RequestBody => "the request could not be sent",
+    };
+    format!("the provider cannot be reached: {why}")
+}
+
+/// What an answer says. What a provider says of keys may hold parts of them, so it stays out.
+fn judged(status: StatusCode, body: &[u8], started: Instant) -> ProbeReport {
+    let answered = || {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        Some(body.get("model")?.as_str()?.to_owned())
+    };
+    let class = ErrorClass::of(status, body);
+    let said = ProviderMessage::read(body).map(|said| said.message);
+    let message = match (status.is_success(), class) {
+        (true, _) => "the provider answered".to_owned(),
+        (false, Some(ErrorClass::Auth)) if status == StatusCode::PAYMENT_REQUIRED => {
+            "the provider refuses the account: it wants to be paid".to_owned()
+        }
+        (false, Some(ErrorClass::Auth)) => "the provider refuses the credentials".to_owned(),
+        (false, _) => match said {
+            Some(said) => format!("the provider answered {}: {said}", status.as_u16()),
+            None => format!("the provider answered {}", status.as_u16()),
+        },
+    };
+    ProbeReport {
+        ok: status.is_success(),
+        status: Some(status.as_u16()),
+        latency: started.elapsed(),
+        model: None,
+        answered: if status.is_success() { answered() } else { None },
+        class,
+        message,
+    }
+}
+
+fn failed(started: Instant, message: String) -> ProbeReport {
+    ProbeReport {
+        ok: false,
+        status: None,
+        latency: started.elapsed(),
+        model: None,
+        answered: None,
+        class: None,
+        message,
+    }
+}
+
+fn local(
+    target: &Target,
+    protocol: Protocol,
+    body: &Bytes,
+    services: &Services,
+    started: Instant,
+) -> ProbeReport {
+    let stamp = EchoStamp {
+        id: "test",
+        created: 0,
+    };
+    let count = |text: &str| services.tokens.count("echo", text);
+    match echo(protocol, body, stamp, &count) {
+        Ok(_) => ProbeReport {
+            ok: true,
+            message: format!("{} answers inside the gateway", target.provider.name()),
+            ..failed(started, String::new())
+        },
+        Err(error) => failed(started, error.to_string()),
+    }
+}
+
+/// The models in a list of any known shape: OpenAI's and Anthropic's `data`, Gemini's, Ollama's and Cohere's `models`,
+/// or a bare array (Together).
+fn listed(bytes: &[u8]) -> Option<Vec<ListedModel>> {
+    let body: Value = serde_json::from_slice(bytes).ok()?;
+    let items = ["data", "models"]
+        .into_iter()
+        .find_map(|name| body.get(name)?.as_array());
+    let items = items.or_else(|| body.as_array())?;
+    let mut found: Vec<ListedModel> = items.iter().filter_map(one).take(MODELS_MAX).collect();
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    found.dedup_by(|a, b| a.id == b.id);
+    Some(found)
+}
+
+fn one(item: &Value) -> Option<ListedModel> {
+    let text = |names: &[&str]| {
+        let value = names.iter().find_map(|name| item.get(name)?.as_str());
+        value.map(str::to_owned)
+    };
+    let count = |names: &[&str]| names.iter().find_map(|name| item.get(name)?.as_u64());
+    let id = text(&["id", "name", "model"])?;
+    Some(ListedModel {
+        id: id.strip_prefix("models/").unwrap_or(&id).to_owned(),
+        display_name: text(&["display_name", "displayName"]),
+        owned_by: text(&["owned_by"]),
+        context_window: count(&[
+            "context_window",
+            "context_length",
+            "inputTokenLimit",
+            "max_input_tokens",
+            "max_model_len",
+        ]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(list: &str) -> Option<Vec<String>> {
+        let found = listed(list.as_bytes())?;
+        Some(found.into_iter().map(|model| model.id).collect())
+    }
+
+    #[test]
+    fn lists_of_every_shape_are_read() {
+        for list in [
+            r#"{"object":"list","data":[{"id":"b"},{"id":"a","owned_by":"x"},{"id":"a"}]}"#,
+            r#"{"data":[{"type":"model","id":"a","display_name":"A"},{"id":"b"}],"has_more":false}"#,
+            r#"{"models":[{"name":"models/a","inputTokenLimit":8},{"name":"models/b"}]}"#,
+            r#"{"models":[{"name":"a","model":"a","size":1},{"name":"b"}]}"#,
+            r#"[{"id":"a","context_length":8},{"id":"b"}]"#,
+        ] {
+            assert_eq!(ids(list), Some(vec!["a".to_owned(), "b".to_owned()]), "{list}");
+        }
+        assert_eq!(ids(r#"{"data":[]}"#), Some(Vec::new()));
+        for nonsense in ["<html>", "{}", r#"{"data":"x"}"#] {
+            assert_eq!(ids(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn what_a_provider_says_of_a_key_stays_out() {
+        let body = br#"{"error":{"message":"Incorrect API key provided: sk-ab***cd"}}"#;
+        let report = judged(StatusCode::UNAUTHORIZED, body, Instant::now());
+        assert_eq!(report.message, "the provider refuses the credentials");
+        assert_eq!((report.ok, report.status), (false, Some(401)));
+    }
+}
