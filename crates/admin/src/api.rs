@@ -23,7 +23,7 @@ use crate::providers::ProviderCalls;
 use crate::query::Query;
 use crate::reply::Reply;
 use crate::resources::{AuthKeyIndex, Call};
-use crate::{AdminOptions, DataPlane, allow};
+use crate::{AdminOptions, DataPlane, DryRunHook, allow};
 
 const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
 
@@ -45,6 +45,8 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// How the nodes of upstreams stand that are checked. Asked for every look at the control API.
     pub checks: Box<dyn Fn() -> Vec<CheckerReport> + Send + Sync>,
+    /// Finds out whether what is to be stored would compile.
+    pub dry_run: DryRunHook,
     /// How the parts that the Admin API does not know are doing. Asked for every look at `/status`.
     pub health: Box<dyn Fn() -> Health + Send + Sync>,
     /// Who calls LLM providers when an operator asks for it.

@@ -95,12 +95,17 @@ impl Api {
         Ok(Reply::json(StatusCode::BAD_REQUEST, report))
     }
 
+    /// Plugin metadata as it is stored.
+    pub(crate) async fn stored_metadata(&self) -> Result<Metadata, Refusal> {
+        let stored = self.all(Kind::PluginMetadata).await?.into_iter();
+        Ok(stored
+            .map(|(key, item)| (key.id().to_owned(), item.value))
+            .collect())
+    }
+
     /// Plugin metadata as it is once this configuration holds: its own, else what is stored.
     pub(crate) async fn metadata_for(&self, config: &Map<String, Value>) -> Result<Metadata, Refusal> {
-        let stored = self.all(Kind::PluginMetadata).await?.into_iter();
-        let mut metadata: Metadata = stored
-            .map(|(key, item)| (key.id().to_owned(), item.value))
-            .collect();
+        let mut metadata = self.stored_metadata().await?;
         for item in items_of(Kind::PluginMetadata, config).unwrap_or_default() {
             if let Some(name) = item.get("id").and_then(Value::as_str) {
                 metadata.insert(name.to_owned(), item.clone());
@@ -185,7 +190,8 @@ impl Api {
             .try_for_each(|plugin| {
                 self.checker
                     .check_against_metadata(&target, &item, plugin, metadata.get(plugin))
-            })
+            })?;
+        self.dry_run_beside(&target, &item, metadata)
     }
 }
 

@@ -42,6 +42,7 @@
 //!     data_plane: Arc::new(Idle),
 //!     metrics: Arc::new(Metrics::new(MetricsConfig::default())?),
 //!     checks: Box::new(Vec::new),
+//!     dry_run: Box::new(|_, _, _| Ok(())),
 //!     health: Box::new(Health::ready),
 //!     providers: Arc::new(Idle),
 //!     options: AdminOptions::default(),
@@ -62,7 +63,9 @@ mod bulk;
 mod control;
 mod data_plane;
 mod diff;
+mod dry_run;
 mod envelope;
+mod listeners;
 mod metrics;
 mod options;
 mod path;
@@ -75,6 +78,7 @@ mod secrets;
 mod server;
 mod standalone;
 mod status;
+mod status_server;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -82,9 +86,11 @@ mod yaml;
 pub use self::api::{AdminState, Health};
 pub use self::auth::{ConfiguredKey, is_published_key};
 pub use self::data_plane::{CompileReport, DataPlane};
+pub use self::dry_run::DryRunHook;
 pub use self::envelope::ApiVersion;
 pub use self::metrics::BasicAuth;
 pub use self::options::AdminOptions;
 pub use self::providers::{ProviderCalls, ProviderModel, ProviderModels, ProviderTest};
 pub use self::secrets::SecretPaths;
 pub use self::server::AdminServer;
+pub use self::status_server::StatusServer;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::reply::Reply;
+use crate::status_server::readiness;
 
 impl Api {
     /// `GET /status`: alive, and what is known of the configuration. Always 200: it is for those who look, and for
@@ -33,12 +34,6 @@ impl Api {
 
     /// `GET /status/ready`: for load balancers (compat §0).
     pub(crate) fn readiness(&self) -> Reply {
-        match (self.state.health)().unready {
-            None => Reply::json(StatusCode::OK, json!({"status": "ok"})),
-            Some(why) => {
-                let body = json!({"status": "error", "error": why});
-                Reply::json(StatusCode::SERVICE_UNAVAILABLE, body)
-            }
-        }
+        readiness((self.state.health)().unready)
     }
 }

@@ -1,4 +1,5 @@
-//! Answers kept in process: bounded in bytes, with a time to live, found by key or by likeness.
+//! Answers kept in process: bounded in bytes, with a time to live, found by key or by likeness; and, as [`Kept`], other
+//! values by key.
 //!
 //! Stands beside `limit`. It knows answers as bytes, and neither requests nor plugins nor other stores; what a key or a
 //! direction means is its caller's business. Clocks are its callers', too: calls take the time as an [`Instant`].
@@ -21,8 +22,10 @@ mod answer;
 mod answers;
 mod backlog;
 mod direction;
+mod kept;
 
 pub use self::answer::{Answer, AnswerFormat};
 pub use self::answers::Answers;
 pub use self::backlog::{Backlog, BacklogGuard};
 pub use self::direction::Direction;
+pub use self::kept::Kept;

@@ -9,6 +9,8 @@ mod builtin;
 mod certificates;
 mod checks;
 mod consumers;
+mod dry_run;
+mod fault;
 mod global_rules;
 mod models;
 mod plugins;
@@ -29,6 +31,7 @@ use sluice_resource::{Key, Kind, Schemas, secret_fields};
 use sluice_secret::Watch;
 
 use self::certificates::{Ssl, client_certificate_of};
+use self::plugins::plugins_of;
 use self::routes::OwnRoute;
 use self::services::Service;
 use crate::certificates::Certificates;
@@ -44,6 +47,7 @@ use crate::snapshot::Snapshot;
 use crate::upstream::Upstream;
 
 pub use self::builtin::BuiltinRoute;
+pub use self::dry_run::{DryRun, DryRunError};
 pub(crate) use self::upstreams::compile_at;
 
 /// Kinds that are no part of a snapshot.
@@ -86,8 +90,8 @@ pub struct Compiler {
     services: Arc<Services>,
     options: CompilerOptions,
     schemas: Option<Arc<Schemas>>,
-    /// The resources that may have to be compiled again: those that carry plugins, which have metadata, and those that
-    /// refer to secrets or client certificates.
+    /// The resources that may have to be compiled again: those that carry plugins, which have metadata, that metadata,
+    /// and those that refer to secrets or client certificates.
     sources: HashMap<Key, Source>,
     /// The `secrets` resources by id, which begins with the kind of the manager.
     managers: BTreeMap<String, Arc<Value>>,
@@ -109,6 +113,8 @@ pub struct Compiler {
     matches_bodies: bool,
     problems: OrdMap<Text, Text>,
     warnings: OrdMap<Text, Text>,
+    /// Whether what is compiled is only looked at.
+    is_dry_run: bool,
 }
 
 /// A resource as stored.
@@ -181,6 +187,7 @@ impl Compiler {
             matches_bodies: false,
             problems: OrdMap::new(),
             warnings: OrdMap::new(),
+            is_dry_run: false,
             options,
         }
     }
@@ -283,7 +290,7 @@ impl Compiler {
         for key in dirty.0.values().flatten() {
             let needed = self.sources.get(key).is_some_and(|source| {
                 // A model is compiled again with the providers that it names.
-                key.kind() == Kind::Model
+                matches!(key.kind(), Kind::PluginMetadata | Kind::Model)
                     || self.watches.contains_key(key)
                     || client_certificate_of(&source.value).is_some()
                     || self.carries(key, &source.value, |_| true)
@@ -373,21 +380,32 @@ impl Compiler {
     }
 
     /// Some texts quote the value that does not hold: nobody but its author may see it if it is a secret.
-    fn without_secrets(&self, item: &Item<'_>, mut problem: String) -> String {
+    fn without_secrets(&self, item: &Item<'_>, problem: String) -> String {
+        // What names the plugin comes from nobody's configuration.
+        let (plugin, mut fault) = match problem.split_once(" err: ") {
+            Some((plugin, fault)) => (format!("{plugin} err: "), fault.to_owned()),
+            None => (String::new(), problem),
+        };
         for field in secret_fields(&**self.registry.catalogue(), item.key, item.value) {
             let Some(secret) = item.value.pointer(&field.pointer) else {
                 continue;
             };
             for text in texts_in(secret).filter(|text| !text.is_empty()) {
-                problem = problem.replace(text, MASK);
+                fault = fault.replace(text, MASK);
             }
         }
-        for secret in self.services.secrets.values_of(item.value) {
+        let metadata = plugins_of(item.value)
+            .filter_map(|(name, _)| self.sources.get(&Key::new(Kind::PluginMetadata, name)))
+            .map(|source| &*source.value);
+        let secrets = std::iter::once(item.value)
+            .chain(metadata)
+            .flat_map(|value| self.services.secrets.values_of(value));
+        for secret in secrets {
             if !secret.is_empty() {
-                problem = problem.replace(&secret, MASK);
+                fault = fault.replace(&secret, MASK);
             }
         }
-        problem
+        plugin + &fault
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::{Map, Value};
 use sluice_limit::PlaceGuard;
 use sluice_llm::RequestView;
 use sluice_net::Origin;
@@ -27,6 +28,7 @@ use crate::services::{Services, Worker};
 use crate::snapshot::Snapshot;
 use crate::trace::Trace;
 use crate::upstream::Upstream;
+use crate::vars::BODY_MAX;
 
 const CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
 const CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
@@ -92,6 +94,8 @@ pub struct Context {
     pub trace: Option<Trace>,
     /// Value of `apisix_request_id`, once a plugin or listener set it.
     pub request_id: Option<Text>,
+    /// Claims of the caller's token, if `jwt-auth` is to keep them (`store_in_ctx`): for plugins that run after it.
+    pub jwt_auth_payload: Option<Map<String, Value>>,
     /// Places that the request holds in limits on requests under way.
     pub places: Vec<PlaceGuard>,
     /// What the last limit said, for `$rate_limiting_info`.
@@ -205,6 +209,7 @@ impl Context {
             pipeline,
             caller: None,
             key_place: None,
+            jwt_auth_payload: None,
             profile: Profile::Apisix,
             renamed_model: None,
             ai: None,
@@ -237,6 +242,14 @@ impl Context {
     /// Whether an entry's `_meta.filter` lets it run.
     pub fn passes_filter(&mut self, entry: &PluginEntry) -> bool {
         entry.filter.as_ref().is_none_or(|filter| self.holds(filter))
+    }
+
+    /// Reads the body for what looks into it: `post_arg…` and `graphql_…`. Of one that is too large or breaks off, those
+    /// have no value.
+    pub async fn read_body_for_variables(&mut self) {
+        if let Err(error) = self.request.body.read(BODY_MAX).await {
+            tracing::debug!(%error, "variables of the request body have no value");
+        }
     }
 
     /// Whether an expression of the configuration holds; decided once per request, so that all phases agree.

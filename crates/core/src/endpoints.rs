@@ -1,7 +1,7 @@
 //! The standard paths of LLM APIs.
 
 /// Ends of the paths on which LLM clients call, whatever prefix a gateway puts before them.
-const ENDS: [&str; 22] = [
+const ENDS: [&str; 27] = [
     "/chat/completions",
     "/v1/completions",
     "/v1/responses",
@@ -19,7 +19,12 @@ const ENDS: [&str; 22] = [
     "/v1/messages",
     "/v1/messages/count_tokens",
     "/v1/rerank",
+    "/v2/chat",
+    "/v2/embed",
+    "/v2/rerank",
     "/api/chat",
+    "/api/embed",
+    "/api/embeddings",
     "/api/generate",
     "/api/tags",
     "/converse",

@@ -123,6 +123,8 @@ pub struct Failure {
     pub code: &'static str,
     /// What the client may read. Never a secret, never an internal address.
     pub message: Cow<'static, str>,
+    /// The member of the request that is at fault, for dialects that name it.
+    pub param: Option<Cow<'static, str>>,
     /// What APISIX answers in this place.
     pub reply: Reply,
     /// For the log only.
@@ -149,6 +151,7 @@ impl Failure {
             kind,
             code,
             message: message.into(),
+            param: None,
             reply: Reply::status(status),
             source: None,
         }
@@ -165,6 +168,13 @@ impl Failure {
     #[must_use]
     pub fn apisix_text(mut self, body: impl Into<Cow<'static, str>>) -> Self {
         self.reply.body = ReplyBody::Text(body.into());
+        self
+    }
+
+    /// Names the member of the request that is at fault.
+    #[must_use]
+    pub fn about(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into());
         self
     }
 

@@ -76,7 +76,7 @@ pub use self::ai::{AiCall, AiLogging, ModelAccess, Picked, Progress, ProgressSta
 pub use self::cache::{CacheCall, KeepAnswer, Likeness};
 pub use self::capture::{BodyCopy, Captured};
 pub use self::certificates::{Certificate, Certificates, ClientRules, TlsPeer};
-pub use self::compiler::{BuiltinRoute, Change, Compiler, CompilerOptions};
+pub use self::compiler::{BuiltinRoute, Change, Compiler, CompilerOptions, DryRun, DryRunError};
 pub use self::consumer::{Caller, Consumer, ConsumerGroup, Consumers, Identity};
 pub use self::context::{Answer, Context, Profile, RateLimitInfo, Trial, UpstreamCall};
 pub use self::endpoints::is_llm_path;
@@ -102,5 +102,5 @@ pub use self::router::{
 pub use self::services::{Services, Worker};
 pub use self::snapshot::{Snapshot, SnapshotCell};
 pub use self::trace::{Trace, TraceParent};
-pub use self::upstream::{HashKey, Node, PassHost, Upstream};
+pub use self::upstream::{HashKey, Node, NodeSet, Nodes, PassHost, Upstream};
 pub use self::vars::{is_variable, version_name};

@@ -34,6 +34,8 @@ pub struct PluginEntry {
     pub native: bool,
     /// `_meta.filter`.
     pub filter: Option<Expr>,
+    /// Whether the filter looks into the request's body, which has to be read before.
+    pub filter_reads_body: bool,
     /// `_meta.error_response`.
     pub error_response: Option<Value>,
     /// The running form.
@@ -110,6 +112,7 @@ pub struct Pipeline {
     settle: Steps,
     log: Steps,
     quota: Option<Arc<PluginEntry>>,
+    filters_read_body: bool,
 }
 
 impl Pipeline {
@@ -139,6 +142,7 @@ impl Pipeline {
                 .iter()
                 .find(|e| e.plugin.instance_quota().is_some())
                 .cloned(),
+            filters_read_body: order.iter().any(|e| e.filter_reads_body),
             set,
         }
     }
@@ -185,6 +189,13 @@ impl Pipeline {
     #[must_use]
     pub fn plugins(&self) -> &PluginSet {
         &self.set
+    }
+
+    /// Whether a filter looks into the request's body. It has to be read before the request goes to its upstream: later
+    /// phases cannot.
+    #[must_use]
+    pub fn filters_read_body(&self) -> bool {
+        self.filters_read_body
     }
 
     /// The plugin that keeps a quota per AI instance, if one does.

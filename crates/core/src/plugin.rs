@@ -215,6 +215,8 @@ pub struct CompileEnv<'a> {
     pub metadata: Option<&'a Value>,
     /// What outlives configurations.
     pub services: &'a Arc<Services>,
+    /// Whether the plugin is compiled only to see whether it can be: then nothing outside of it may change.
+    pub is_dry_run: bool,
 }
 
 impl CompileEnv<'_> {
@@ -226,9 +228,9 @@ impl CompileEnv<'_> {
     /// When a node or a host is none.
     pub fn upstream(&self, place: &str, value: &Value) -> Result<Arc<Upstream>, CompileError> {
         let owner = Text::from(format!("{}/{place}", self.owner));
-        let mut upstream = compile_at(self.services, &owner, value).map_err(CompileError)?;
-        upstream.keeps_unresolved = true;
-        Ok(Arc::new(upstream))
+        compile_at(self.services, &owner, value)
+            .map(Arc::new)
+            .map_err(CompileError)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sluice_cache::{Answers, Backlog};
+use sluice_cache::{Answers, Backlog, Kept};
 use sluice_limit::LocalCounters;
-use sluice_llm::{PriceTable, TokenCounter};
+use sluice_llm::{Conversation, PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver};
 use sluice_observe::{Batches, FileSinks, Metrics, RecordQueue};
 use sluice_process::Processes;
@@ -29,6 +29,10 @@ pub struct Services {
     pub redis: Redis,
     /// Answers that `ai-cache` keeps in process.
     pub answers: Answers,
+    /// Conversations that clients of OpenAI Responses may continue, by caller and id.
+    pub conversations: Kept<Arc<Conversation>>,
+    /// Signed thoughts behind calls of tools, by caller and id.
+    pub signatures: Kept<Arc<str>>,
     /// Bounds what `ai-cache` has yet to write.
     pub answer_backlog: Backlog,
     /// Positions of balancers.

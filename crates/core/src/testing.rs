@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Uri, Version};
-use sluice_cache::{Answers, Backlog};
+use sluice_cache::{Answers, Backlog, Kept};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Body, DnsError, Found, Lookup, Origins, Pool, Resolver, TlsClients};
@@ -67,6 +67,8 @@ impl Fixture {
             counters: Arc::new(LocalCounters::new(16, Instant::now())),
             redis: Redis::new(background.clone()),
             answers: Answers::new(1 << 20),
+            conversations: Kept::new(1 << 20),
+            signatures: Kept::new(1 << 20),
             answer_backlog: Backlog::new(1 << 20),
             balancers: BalancerStates::default(),
             targets: TargetStates::default(),

@@ -1,65 +1,114 @@
 //! Compiled upstreams (compat §8).
 
+mod node_set;
+mod spread;
+
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use sluice_net::{Origin, Timeouts};
+use sluice_net::Timeouts;
 use sluice_record::Text;
 use sluice_resource::{Template, Variables};
-use sluice_upstream::{Balancer, Checker, PickContext, Tried};
 
+pub use self::node_set::{Node, NodeSet};
+use self::spread::Spread;
 use crate::context::Context;
+use crate::services::Services;
 
 /// A compiled upstream.
 pub struct Upstream {
     /// Key of the resource that it stands in.
     pub key: Text,
-    /// Its nodes, in the order that [`Balancer::pick`] counts.
-    pub nodes: Vec<Node>,
-    /// Chooses among them. Its state outlives this version of the upstream.
-    pub balancer: Arc<Balancer>,
+    /// Its nodes as configured. Requests pick from [`Upstream::nodes`].
+    pub configured: NodeSet,
     /// What a consistent-hash balancer hashes.
     pub hash_key: Option<HashKey>,
     /// The `Host` that nodes see.
     pub pass_host: PassHost,
-    /// Tries after the first.
-    pub retries: usize,
+    /// Tries after the first, if configured; otherwise every other node gets one.
+    pub retries: Option<usize>,
     /// How long after the first try others may begin.
     pub retry_timeout: Option<Duration>,
     /// `timeout`, if set.
     pub timeouts: Option<Timeouts>,
-    /// Who knows which nodes are up, if they are checked.
-    pub checker: Option<Arc<Checker>>,
-    /// Its `type` does not exist: with several nodes, none can be picked (compat §8.1).
-    pub unknown_type: bool,
-    /// Whether a node whose name does not resolve counts as tried. Otherwise it is as if it were not there.
-    pub keeps_unresolved: bool,
+    /// The addresses of its names. `None` where nodes are addresses, or names stay nodes.
+    spread: Option<Spread>,
 }
 
-impl Upstream {
-    /// Picks an untried node among those that are up; its index in [`nodes`](Self::nodes). `None` when nobody is left.
-    #[must_use]
-    pub fn pick(&self, hash_key: Option<&str>, tried: &Tried) -> Option<usize> {
-        if self.unknown_type && self.nodes.len() > 1 {
-            return None;
+/// The nodes that one request picks from.
+pub enum Nodes<'a> {
+    /// As configured.
+    Configured(&'a NodeSet),
+    /// One per address of the configured names.
+    Spread(Arc<NodeSet>),
+}
+
+impl Deref for Nodes<'_> {
+    type Target = NodeSet;
+
+    fn deref(&self) -> &NodeSet {
+        match self {
+            Self::Configured(nodes) => nodes,
+            Self::Spread(nodes) => nodes,
         }
-        let pick = PickContext { hash_key, tried };
-        let Some(checker) = &self.checker else {
-            return self.balancer.pick(&pick);
-        };
-        checker.touch();
-        self.balancer.pick_healthy(&pick, &**checker)
     }
 }
 
-/// A node.
-pub struct Node {
-    /// Where it is.
-    pub origin: Arc<Origin>,
-    /// `host:port`, for logs.
-    pub address: Text,
+impl Upstream {
+    /// An upstream of these nodes with default settings; names stay nodes.
+    pub(crate) fn new(key: Text, configured: NodeSet) -> Self {
+        Self {
+            key,
+            configured,
+            hash_key: None,
+            pass_host: PassHost::Pass,
+            retries: None,
+            retry_timeout: None,
+            timeouts: None,
+            spread: None,
+        }
+    }
+
+    /// Makes its names stand for their addresses: each becomes a node with the weight of its name.
+    #[must_use]
+    pub(crate) fn with_addresses(mut self) -> Self {
+        let has_names = self.configured.nodes.iter().any(|node| node.origin.is_name());
+        self.spread = has_names.then(Spread::default);
+        self
+    }
+
+    /// What to pick from, if that is known without asking name servers.
+    #[must_use]
+    pub fn nodes_at_hand(self: &Arc<Self>, services: &Arc<Services>) -> Option<Nodes<'_>> {
+        let Some(spread) = &self.spread else {
+            return Some(Nodes::Configured(&self.configured));
+        };
+        let (nodes, is_old) = spread.known()?;
+        if is_old {
+            let (upstream, services) = (self.clone(), services.clone());
+            let background = services.background.clone();
+            let limit = upstream.timeouts.unwrap_or_default().connect;
+            background.spawn(async move { drop(upstream.find_nodes(limit, &services).await) });
+        }
+        Some(Nodes::Spread(nodes))
+    }
+
+    /// What to pick from, as name servers say within this time. None is left where no name resolves.
+    pub async fn find_nodes(&self, limit: Duration, services: &Services) -> Nodes<'_> {
+        match &self.spread {
+            None => Nodes::Configured(&self.configured),
+            Some(spread) => Nodes::Spread(spread.renew(&self.key, &self.configured, limit, services).await),
+        }
+    }
+
+    /// How many tries may follow the first one.
+    #[must_use]
+    pub fn retries(&self, nodes: &NodeSet) -> usize {
+        self.retries.unwrap_or(nodes.nodes.len().saturating_sub(1))
+    }
 }
 
 /// See [`Upstream::pass_host`].

@@ -8,7 +8,7 @@ mod post_arg;
 use std::borrow::Cow;
 
 use serde_json::Value;
-use sluice_resource::Variables;
+use sluice_resource::{Expr, Variables};
 
 use crate::context::Context;
 
@@ -51,6 +51,14 @@ impl Variables for Context {
         }
         post_arg::json(&self.request, name.strip_prefix("post_arg.")?)
     }
+}
+
+/// Most bytes of a body that variables look into (compat §2.4).
+pub(crate) const BODY_MAX: u64 = 64 << 20;
+
+/// Whether evaluating the expression needs the request's body.
+pub(crate) fn look_into_body(expr: &Expr) -> bool {
+    expr.uses(|name| name.starts_with("post_arg") || name.starts_with("graphql_"))
 }
 
 /// Whether a name is that of a variable: for warnings, since an unknown one is merely empty.
@@ -106,6 +114,7 @@ const NAMES: &[&str] = &[
     "consumer_name",
     "consumer_group_id",
     "credential_id",
+    "jwt_auth_payload",
     "status",
     "bytes_sent",
     "body_bytes_sent",
@@ -197,6 +206,7 @@ fn matched_variable<'a>(cx: &'a Context, name: &str) -> Option<Cow<'a, str>> {
         "matched_host" => Cow::Borrowed(matched?.host.as_deref()?),
         "consumer_name" => Cow::Borrowed(&**cx.consumer_name()?),
         "consumer_group_id" => Cow::Borrowed(cx.caller.as_ref()?.consumer.group_id.as_deref()?),
+        "jwt_auth_payload" => Cow::Owned(serde_json::to_string(cx.jwt_auth_payload.as_ref()?).ok()?),
         "credential_id" => Cow::Borrowed(cx.caller.as_ref()?.credential.as_deref()?),
         _ => return None,
     };

@@ -12,7 +12,7 @@ use sluice_net::{Body, BodyError, SendError};
 use sluice_wire::JsonError;
 
 use crate::config::CallConfig;
-use crate::target::{ClientTarget, Place, Target};
+use crate::target::{Addressed, ClientTarget, Place, Target};
 
 /// Most bytes of an answer.
 const ANSWER_MAX: u64 = 16 << 20;
@@ -76,9 +76,15 @@ pub async fn complete(
                 query: None,
                 models: None,
             };
-            let uri = target
-                .uri(&carriage, spoken, target.model.as_deref(), false, nobody)
-                .ok_or(CompleteError::NoPath)?;
+            let address = Addressed {
+                carriage: &carriage,
+                protocol: Protocol::OpenAiChat,
+                profile: Profile::Apisix,
+                model: target.model.as_deref(),
+                stream: false,
+                client: nobody,
+            };
+            let uri = target.uri(&address).ok_or(CompleteError::NoPath)?;
             let mut request = Request::new(Body::from(body));
             *request.method_mut() = Method::POST;
             *request.uri_mut() = uri;

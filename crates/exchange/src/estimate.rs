@@ -32,24 +32,27 @@ impl Input {
         let Some(object) = self.request.as_ref().and_then(RequestView::object) else {
             return 0;
         };
-        ["messages", "input", "system", "instructions", "tools"]
-            .iter()
-            .filter_map(|name| object.get(name))
-            .filter_map(|member| std::str::from_utf8(member.raw()).ok())
-            .map(TokenCounter::estimate)
-            .sum()
+        [
+            "messages",
+            "input",
+            "system",
+            "instructions",
+            "tools",
+            "contents",
+            "systemInstruction",
+            "prompt",
+        ]
+        .iter()
+        .filter_map(|name| object.get(name))
+        .filter_map(|member| std::str::from_utf8(member.raw()).ok())
+        .map(TokenCounter::estimate)
+        .sum()
     }
 }
 
 /// Whether answers in a protocol are generated text, which costs tokens and, as a stream, has an event that ends it.
 pub(crate) fn generates(protocol: Protocol) -> bool {
-    matches!(
-        protocol,
-        Protocol::OpenAiChat
-            | Protocol::OpenAiResponses
-            | Protocol::AnthropicMessages
-            | Protocol::BedrockConverse
-    )
+    protocol.is_chat()
 }
 
 /// The usage of a whole answer that reports none.

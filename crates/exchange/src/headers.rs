@@ -1,5 +1,7 @@
 //! Headers of calls to providers (compat §4.1.4; native: allow-lists per provider).
 
+use std::borrow::Cow;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sluice_core::{Context, Profile};
 use sluice_llm::{AnthropicToChat, Carriage};
@@ -51,7 +53,11 @@ pub(crate) fn for_provider(cx: &Context, target: &Target, carriage: &Carriage) -
     if let Carriage::AnthropicToChat(_) = carriage {
         AnthropicToChat::convert_headers(&mut headers);
     }
-    for (name, value) in &target.auth_headers {
+    let auth = match cx.profile {
+        Profile::Apisix => &target.auth_headers,
+        Profile::Native => &target.native_auth_headers,
+    };
+    for (name, value) in auth {
         headers.insert(name, value.clone());
     }
     if *carriage != Carriage::Passthrough || cx.request.body.bytes().is_some() {
@@ -91,4 +97,20 @@ pub(crate) fn for_client(profile: Profile, target: &Target, answer: &HeaderMap) 
         }
     }
     headers
+}
+
+/// Tells the client which members of its request the provider did not get.
+pub(crate) fn name_dropped(names: &[Cow<'static, str>], headers: &mut HeaderMap) {
+    if names.is_empty() {
+        return;
+    }
+    // Names may come from the client's body.
+    let printable = |c: char| if c.is_ascii_graphic() && c != ',' { c } else { '_' };
+    let list: Vec<String> = names
+        .iter()
+        .map(|name| name.chars().take(64).map(printable).collect())
+        .collect();
+    if let Ok(value) = HeaderValue::from_str(&list.join(", ")) {
+        headers.insert(HeaderName::from_static("x-sluice-dropped"), value);
+    }
 }

@@ -10,6 +10,7 @@ mod credential;
 mod estimate;
 mod headers;
 mod local;
+mod memory;
 mod perform;
 mod prepare;
 mod probe;
@@ -19,6 +20,7 @@ mod target;
 
 pub use self::complete::{CompleteError, complete};
 pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
+pub use self::memory::keeps_response;
 pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, prepare};
 pub use self::probe::{ListedModel, ProbeReport, list_models, test_provider};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Trial, UpstreamCall};
-use sluice_llm::{Carriage, Conversion, ErrorKind, RequestView};
+use sluice_llm::{Carriage, ChatTranslation, Conversion, ErrorKind, Protocol, RequestView, TranslationFor};
 use sluice_net::{Body, SendError, SendErrorKind};
 use sluice_observe::ActiveLabels;
 use sluice_record::{ResponseSource, Text};
@@ -13,8 +13,9 @@ use sluice_record::{ResponseSource, Text};
 use crate::config::CallConfig;
 use crate::credential::Unsigned;
 use crate::headers;
-use crate::target::{ClientTarget, Place, Target};
-use crate::{answer, local, stream};
+use crate::prepare::client_call;
+use crate::target::{Addressed, ClientTarget, Place, Target};
+use crate::{answer, local, memory, stream};
 
 /// What one attempt at a target came to.
 pub enum Attempt {
@@ -112,10 +113,11 @@ enum Encoded {
 /// The body and path of the call. Each attempt starts from the client's body.
 fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     let profile = cx.profile;
+    let is_retry = !cx.attempts.is_empty();
     let Some(ai) = cx.ai.as_deref_mut() else {
         return Err(Box::new(defect("no AI call was prepared")));
     };
-    let carriage = target.provider.carriage(ai.protocol).map_err(|error| {
+    let carriage = target.carriage(ai.protocol, profile).map_err(|error| {
         let text = error.to_string();
         Failure::new(
             StatusCode::BAD_REQUEST,
@@ -129,39 +131,31 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
         .model
         .clone()
         .or_else(|| (!ai.model.is_empty()).then(|| ai.model.clone()));
-    let mut conversion = None;
-    let body = match &ai.request {
-        None => Bytes::new(),
-        Some(request) => {
-            let converted = convert(carriage, request)?;
-            let (view, made) = converted.map_or((None, None), |(view, made)| (Some(view), Some(made)));
-            conversion = made;
-            let json = view.as_ref().unwrap_or(request).json();
-            match target.plan(carriage.target(), profile) {
-                Some(plan) => plan.apply(json).map_err(|error| {
-                    let text = format!("could not parse JSON request body: {error}");
-                    Failure::new(
-                        StatusCode::BAD_REQUEST,
-                        ErrorKind::InvalidRequest,
-                        "invalid_json",
-                        text.clone(),
-                    )
-                    .apisix_json(serde_json::json!({ "message": text }))
-                })?,
-                None => json.bytes().clone(),
-            }
-        }
-    };
-    let (stream, protocol) = (ai.stream, ai.protocol);
     ai.model_sent = Some(model.clone().unwrap_or_else(|| Text::from("")));
+    let (stream, protocol) = (ai.stream, ai.protocol);
+    let Written {
+        body,
+        conversion,
+        tool_count,
+    } = written(cx, target, carriage, model.as_deref(), is_retry)?;
+    if let (Some(ai), Some(tool_count)) = (cx.ai.as_deref_mut(), tool_count) {
+        ai.tool_count = tool_count;
+    }
     if let Place::BuiltIn = target.place {
         return Ok(Encoded::Local {
             provided: Provided { carriage, conversion },
             body,
         });
     }
-    let client = ClientTarget::of(cx);
-    let uri = target.uri(&carriage, protocol, model.as_deref(), stream, client).ok_or_else(|| {
+    let address = Addressed {
+        carriage: &carriage,
+        protocol,
+        profile,
+        model: model.as_deref(),
+        stream,
+        client: ClientTarget::of(cx),
+    };
+    let uri = target.uri(&address).ok_or_else(|| {
         let text = "could not resolve upstream path: ensure the route or request body specifies a model, or that \
                     override.endpoint includes a path";
         Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "no_upstream_path", text)
@@ -173,6 +167,58 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
         body,
         uri,
     }))
+}
+
+/// A request as it goes to the provider.
+#[derive(Default)]
+struct Written {
+    body: Bytes,
+    /// What turns the answer back.
+    conversion: Option<Conversion>,
+    /// Length of `tools`, where it may differ from the client's.
+    tool_count: Option<u32>,
+}
+
+fn written(
+    cx: &Context,
+    target: &Target,
+    carriage: Carriage,
+    model: Option<&str>,
+    is_retry: bool,
+) -> Result<Written, Box<Failure>> {
+    let Some(request) = cx.ai.as_deref().and_then(|ai| ai.request.as_ref()) else {
+        return Ok(Written::default());
+    };
+    let converted = convert(cx, target, carriage, request, model)?;
+    let (view, conversion) = converted.map_or((None, None), |(view, made)| (Some(view), Some(made)));
+    let view = view.as_ref().unwrap_or(request);
+    let plan = target.plan(carriage.target(), cx.profile);
+    let body = match plan {
+        Some(plan) => plan.apply(view.json()).map_err(|error| {
+            let text = format!("could not parse JSON request body: {error}");
+            Failure::new(
+                StatusCode::BAD_REQUEST,
+                ErrorKind::InvalidRequest,
+                "invalid_json",
+                text.clone(),
+            )
+            .apisix_json(serde_json::json!({ "message": text }))
+        })?,
+        None => view.bytes().clone(),
+    };
+    let sets_tools = plan.is_some_and(|plan| plan.sets("tools"));
+    let counts_again = sets_tools || conversion.is_some() || is_retry;
+    let tool_count = counts_again.then(|| {
+        let sent = sets_tools
+            .then(|| RequestView::parse(body.clone()).ok())
+            .flatten();
+        tool_count(sent.as_ref().unwrap_or(view))
+    });
+    Ok(Written {
+        body,
+        conversion,
+        tool_count,
+    })
 }
 
 async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Outbound) -> Attempt {
@@ -249,10 +295,21 @@ pub(crate) struct Provided {
     pub(crate) conversion: Option<Conversion>,
 }
 
+/// `llm_tool_count` counts what is sent (compat §4.1.6).
+fn tool_count(body: &RequestView) -> u32 {
+    u32::try_from(body.tool_count()).unwrap_or(u32::MAX)
+}
+
 type Converted = Option<(RequestView, Conversion)>;
 
 /// The body in the provider's protocol, where that is not the client's.
-fn convert(carriage: Carriage, request: &RequestView) -> Result<Converted, Box<Failure>> {
+fn convert(
+    cx: &Context,
+    target: &Target,
+    carriage: Carriage,
+    request: &RequestView,
+    model: Option<&str>,
+) -> Result<Converted, Box<Failure>> {
     let refused = |reason: String| {
         Failure::new(
             StatusCode::BAD_REQUEST,
@@ -262,12 +319,51 @@ fn convert(carriage: Carriage, request: &RequestView) -> Result<Converted, Box<F
         )
         .apisix_json(serde_json::json!({ "error_msg": reason }))
     };
-    let converted = Conversion::of(carriage, request).map_err(|error| refused(error.to_string()))?;
+    let converted = match carriage {
+        Carriage::Translated(endpoint) => Some(translate(cx, target, endpoint.protocol(), request, model)?),
+        _ => Conversion::of(carriage, request).map_err(|error| refused(error.to_string()))?,
+    };
     let Some((body, conversion)) = converted else {
         return Ok(None);
     };
     let view = RequestView::parse(body).map_err(|error| refused(error.to_string()))?;
     Ok(Some((view, conversion)))
+}
+
+/// A conversation in the provider's protocol.
+fn translate(
+    cx: &Context,
+    target: &Target,
+    protocol: Protocol,
+    request: &RequestView,
+    model: Option<&str>,
+) -> Result<(Bytes, Conversion), Box<Failure>> {
+    let asked = cx.ai.as_deref().map_or(Protocol::Passthrough, |ai| ai.protocol);
+    let to = TranslationFor {
+        client: &client_call(cx, asked),
+        provider: target.provider,
+        protocol,
+        model: model.unwrap_or_default(),
+        id: &format!("{:032x}", cx.id.0),
+        created: u64::try_from(cx.started_us / 1_000_000).unwrap_or_default(),
+        memory: &memory::of_caller(cx),
+    };
+    let (body, translation) = ChatTranslation::request(request.bytes(), to).map_err(|error| {
+        let failure = Failure::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::InvalidRequest,
+            "not_translatable",
+            match &error.param {
+                Some(param) => format!("{param}: {}", error.message),
+                None => error.message.clone(),
+            },
+        );
+        match error.param {
+            Some(param) => failure.about(param),
+            None => failure,
+        }
+    })?;
+    Ok((body, Conversion::Chat(Box::new(translation))))
 }
 
 /// Which way an answer goes: verbatim, as a stream, or whole.
@@ -284,7 +380,10 @@ async fn receive(
     {
         return failure.into();
     }
-    let headers = headers::for_client(cx.profile, target, &head.headers);
+    let mut headers = headers::for_client(cx.profile, target, &head.headers);
+    if let Some(conversion) = &provided.conversion {
+        headers::name_dropped(conversion.dropped(), &mut headers);
+    }
     let busy = head.status == StatusCode::TOO_MANY_REQUESTS || head.status.is_server_error();
     if busy && (provided.conversion.is_none() || cx.profile == Profile::Apisix) {
         if let Some(ai) = &cx.ai {
@@ -293,10 +392,27 @@ async fn receive(
         }
         return upstream_reply(head.status, headers, body.into_chunked()).into();
     }
-    if stream::is_stream(&head.headers) {
+    if stream::is_stream(&head.headers) || streams_anyhow(cx, &provided, head.status) {
         return stream::relay(cx, call, provided, head.status, headers, body).await;
     }
     answer::relay(cx, call, &provided, head.status, headers, body).await
+}
+
+/// Streams whose media type does not tell: Ollama's lines, Gemini's array. A client that asked for a stream gets one of
+/// any translated answer, whatever form the provider chose.
+fn streams_anyhow(cx: &Context, provided: &Provided, status: StatusCode) -> bool {
+    let Some(ai) = cx.ai.as_deref().filter(|ai| ai.stream && status.is_success()) else {
+        return false;
+    };
+    cx.profile == Profile::Native
+        && match &provided.conversion {
+            Some(Conversion::Chat(_)) => true,
+            Some(_) => false,
+            None => matches!(
+                ai.protocol,
+                Protocol::GeminiGenerate | Protocol::OllamaChat | Protocol::OllamaGenerate
+            ),
+        }
 }
 
 /// That a provider refuses the gateway's key or account is no business of the client's, and its words may hold parts

@@ -8,11 +8,8 @@ use serde_json::json;
 use sluice_core::{
     AiCall, AiLogging, Context, Failure, Picked, Profile, Progress, ReadBodyError, is_llm_path,
 };
-use sluice_llm::{ErrorKind, Protocol, RequestView};
+use sluice_llm::{ClientCall, ErrorKind, Protocol, RequestView};
 use sluice_record::Text;
-
-/// End of the paths on which Bedrock's own clients ask for a stream.
-const CONVERSE_STREAM: &str = "/converse-stream";
 
 /// A request that an AI plugin may pick a target for.
 pub struct Prepared {
@@ -63,27 +60,19 @@ fn protocol_of(cx: &Context, request: &RequestView) -> Option<Protocol> {
     let path = &*cx.request.path;
     if cx.profile == Profile::Native && is_llm_path(path) {
         request.object()?;
-        let known = [
-            ("/chat/completions", Protocol::OpenAiChat),
-            ("/v1/responses", Protocol::OpenAiResponses),
-            ("/v1/embeddings", Protocol::OpenAiEmbeddings),
-            ("/v1/messages", Protocol::AnthropicMessages),
-            ("/converse", Protocol::BedrockConverse),
-            (CONVERSE_STREAM, Protocol::BedrockConverse),
-        ];
-        let named = known.iter().find(|(end, _)| path.ends_with(end));
-        return Some(named.map_or(Protocol::Passthrough, |(_, protocol)| *protocol));
+        return Some(ClientCall::of(path, cx.request.query.as_deref()).protocol);
     }
     Protocol::detect(path, request)
 }
 
-/// The model that a path of Bedrock's own form names, `/model/<model>/converse`. There a body has none.
-fn bedrock_model(path: &str) -> Option<Text> {
-    let (_, rest) = path.split_once("/model/")?;
-    let model = rest
-        .strip_suffix(CONVERSE_STREAM)
-        .or_else(|| rest.strip_suffix("/converse"))?;
-    Some(Text::from(model))
+/// What the path says of a call in that protocol.
+pub(crate) fn client_call(cx: &Context, protocol: Protocol) -> ClientCall<'_> {
+    let call = ClientCall::of(&cx.request.path, cx.request.query.as_deref());
+    if call.protocol == protocol {
+        call
+    } else {
+        ClientCall::in_protocol(protocol)
+    }
 }
 
 impl Prepared {
@@ -91,12 +80,12 @@ impl Prepared {
     pub fn begin(self, cx: &mut Context, picked: Picked, logging: AiLogging) {
         let model = self.model(cx);
         let request = self.request.as_ref();
+        let call = client_call(cx, self.protocol);
+        let streams_by_path = call.stream.unwrap_or(false);
         let renamed = cx.renamed_model.as_ref();
-        let names_stream =
-            self.protocol == Protocol::BedrockConverse && cx.request.path.ends_with(CONVERSE_STREAM);
         cx.ai = Some(Box::new(AiCall {
             protocol: self.protocol,
-            stream: names_stream || request.is_some_and(|r| self.protocol.wants_stream(r)),
+            stream: streams_by_path || request.is_some_and(|r| self.protocol.wants_stream(r)),
             model_asked: renamed.map_or_else(|| model.clone(), |renamed| renamed.asked.clone()),
             model,
             routing: None,
@@ -122,15 +111,12 @@ impl Prepared {
         if let Some(renamed) = &cx.renamed_model {
             return renamed.to.clone();
         }
-        let own = match self.protocol {
-            Protocol::BedrockConverse => bedrock_model(&cx.request.path),
-            _ => None,
-        };
+        // Where the path names the model, a body has none.
+        let by_path = client_call(cx, self.protocol).model;
         let named = self.request.as_ref().and_then(RequestView::model);
         named
-            .map(|model| Text::from(&*model))
-            .or(own)
-            .unwrap_or_else(|| Text::from(""))
+            .or(by_path)
+            .map_or_else(|| Text::from(""), |model| Text::from(&*model))
     }
 
     /// What the client speaks.

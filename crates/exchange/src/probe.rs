@@ -6,15 +6,13 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
-use sluice_core::Services;
-use sluice_llm::{
-    Carriage, EchoStamp, ErrorClass, KeyHeader, Protocol, Provider, ProviderMessage, echo, echo_models,
-};
+use sluice_core::{Profile, Services};
+use sluice_llm::{Carriage, EchoStamp, ErrorClass, KeyHeader, Protocol, ProviderMessage, echo, echo_models};
 use sluice_net::{Body, SendErrorKind};
 
 use crate::credential::Unsigned;
 use crate::provider::ProviderConfig;
-use crate::target::{ClientTarget, Place, Target};
+use crate::target::{Addressed, ClientTarget, Place, Target};
 
 /// Most bytes of an answer.
 const ANSWER_MAX: u64 = 16 << 20;
@@ -80,7 +78,7 @@ pub async fn test_provider(config: &ProviderConfig, model: Option<&str>, service
         Ok(target) => target,
         Err(error) => return failed(started, error.to_string()),
     };
-    let Some((protocol, body)) = question(target.provider, &model) else {
+    let Some((protocol, body)) = question(&target, &model) else {
         let message = format!(
             "providers of type {} cannot be tested with a call",
             target.provider.name()
@@ -90,10 +88,10 @@ pub async fn test_provider(config: &ProviderConfig, model: Option<&str>, service
     let report = match &target.place {
         Place::BuiltIn => local(&target, protocol, &body, services, started),
         Place::Remote { .. } => {
-            let Ok(carriage) = target.provider.carriage(protocol) else {
+            let Ok(carriage) = target.carriage(protocol, Profile::Native) else {
                 return failed(started, "the provider does not speak its own protocol".to_owned());
             };
-            let body = match target.plan(protocol, sluice_core::Profile::Native) {
+            let body = match target.plan(protocol, Profile::Native) {
                 Some(plan) => match edited(&body, plan) {
                     Ok(body) => body,
                     Err(message) => return failed(started, message),
@@ -102,7 +100,14 @@ pub async fn test_provider(config: &ProviderConfig, model: Option<&str>, service
             };
             let asked = Asked {
                 method: Method::POST,
-                uri: target.uri(&carriage, protocol, Some(&model), false, nobody("/")),
+                uri: target.uri(&Addressed {
+                    carriage: &carriage,
+                    protocol,
+                    profile: Profile::Native,
+                    model: Some(&model),
+                    stream: false,
+                    client: nobody("/"),
+                }),
                 body,
             };
             send(config, &target, asked, services, started).await.1
@@ -129,13 +134,16 @@ pub async fn list_models(
     let bytes = match &target.place {
         Place::BuiltIn => echo_models(),
         Place::Remote { .. } => {
-            let client = ClientTarget {
-                models: Some(""),
-                ..nobody("/v1/models")
-            };
             let asked = Asked {
                 method: Method::GET,
-                uri: target.uri(&Carriage::Passthrough, Protocol::Passthrough, None, false, client),
+                uri: target.uri(&Addressed {
+                    carriage: &Carriage::Passthrough,
+                    protocol: Protocol::Passthrough,
+                    profile: Profile::Native,
+                    model: None,
+                    stream: false,
+                    client: list_of(&target),
+                }),
                 body: Bytes::new(),
             };
             let (bytes, report) = send(config, &target, asked, services, started).await;
@@ -146,6 +154,28 @@ pub async fn list_models(
         }
     };
     listed(&bytes).ok_or_else(|| failed(started, "the provider's answer is no list of models".to_owned()))
+}
+
+/// Where a provider lists its models: its own list where it has another than OpenAI's, and as much of it as one answer
+/// holds.
+fn list_of(target: &Target) -> ClientTarget<'static> {
+    let by_key = target.provider.key_header() == KeyHeader::Named("x-goog-api-key");
+    let (path, query) = if by_key && target.speaks(Protocol::GeminiGenerate) {
+        ("/v1beta/models", "pageSize=1000")
+    } else if target.speaks(Protocol::CohereChat) {
+        ("/v1/models", "page_size=1000")
+    } else if target.speaks(Protocol::AnthropicMessages) && !target.speaks(Protocol::OpenAiChat) {
+        ("/v1/models", "limit=1000")
+    } else {
+        return ClientTarget {
+            models: Some(""),
+            ..nobody("/v1/models")
+        };
+    };
+    ClientTarget {
+        query: Some(query),
+        ..nobody(path)
+    }
 }
 
 /// The client's part in a path, where there is no client.
@@ -162,47 +192,41 @@ fn edited(body: &Bytes, plan: &sluice_llm::BodyPlan) -> Result<Bytes, String> {
     plan.apply(view.json()).map_err(|error| error.to_string())
 }
 
-/// The shortest question in a protocol that the provider speaks.
-fn question(provider: &Provider, model: &str) -> Option<(Protocol, Bytes)> {
-    let message = json!([{ "role": "user", "content": "ping" }]);
-    let said = json!([{ "role": "user", "content": [{ "text": "ping" }] }]);
-    let questions = [
-        (
-            Protocol::OpenAiChat,
-            json!({ "model": model, "messages": message, "max_tokens": 1 }),
-        ),
-        (
-            Protocol::AnthropicMessages,
-            json!({ "model": model, "messages": message, "max_tokens": 1 }),
-        ),
+/// The shortest question in a protocol that the provider speaks itself.
+fn question(target: &Target, model: &str) -> Option<(Protocol, Bytes)> {
+    let messages = json!([{ "role": "user", "content": "ping" }]);
+    let blocks = json!([{ "role": "user", "content": [{ "text": "ping" }] }]);
+    let parts = json!([{ "role": "user", "parts": [{ "text": "ping" }] }]);
+    let chat = json!({ "model": model, "messages": messages, "max_tokens": 1, "stream": false });
+    let embedding = json!({ "model": model, "input": "ping" });
+    let mut questions = vec![
+        (Protocol::OpenAiChat, chat.clone()),
+        (Protocol::AnthropicMessages, chat.clone()),
+        (Protocol::CohereChat, chat),
         (
             Protocol::OpenAiResponses,
             json!({ "model": model, "input": "ping", "max_output_tokens": 16 }),
         ),
         (
-            Protocol::BedrockConverse,
-            json!({ "messages": said, "inferenceConfig": { "maxTokens": 1 } }),
+            Protocol::GeminiGenerate,
+            json!({ "contents": parts, "generationConfig": { "maxOutputTokens": 1 } }),
         ),
         (
-            Protocol::OpenAiEmbeddings,
-            json!({ "model": model, "input": "ping" }),
+            Protocol::BedrockConverse,
+            json!({ "messages": blocks, "inferenceConfig": { "maxTokens": 1 } }),
         ),
+        (
+            Protocol::OllamaChat,
+            json!({ "model": model, "messages": messages, "stream": false, "options": { "num_predict": 1 } }),
+        ),
+        (Protocol::OpenAiEmbeddings, embedding.clone()),
     ];
-    let speaks = |protocol: Protocol| provider.is_built_in() || provider.endpoint(protocol).is_some();
     // Models for embeddings take no chat.
-    let embeds = model.to_ascii_lowercase().contains("embed");
-    // Where a provider has both, its own is what its keys are sure to open.
-    let own_first =
-        provider.key_header() == KeyHeader::Named("x-api-key") && speaks(Protocol::AnthropicMessages);
-    let first = match embeds && speaks(Protocol::OpenAiEmbeddings) {
-        true => Protocol::OpenAiEmbeddings,
-        false if own_first => Protocol::AnthropicMessages,
-        false => questions
-            .iter()
-            .map(|(protocol, _)| *protocol)
-            .find(|p| speaks(*p))?,
-    };
-    let (protocol, body) = questions.into_iter().find(|(protocol, _)| *protocol == first)?;
+    if model.to_ascii_lowercase().contains("embed") {
+        questions.insert(0, (Protocol::OpenAiEmbeddings, embedding));
+    }
+    let speaks = |protocol: Protocol| target.provider.is_built_in() || target.speaks(protocol);
+    let (protocol, body) = questions.into_iter().find(|(protocol, _)| speaks(*protocol))?;
     Some((protocol, body.to_string().into()))
 }
 

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use sluice_core::{Context, Failure, Profile, Progress, Retry};
-use sluice_llm::{Conversion, Dialect, ErrorKind, Protocol, StreamTap, TapOptions, stream_id};
+use sluice_llm::{
+    Conversion, Dialect, ErrorKind, Protocol, PublicError, StreamConversion, StreamTap, TapOptions, stream_id,
+};
 use sluice_net::{Body, BodyError};
 
 use self::body::{Begun, KeepAlive, Limit, Manner, StreamBody, StreamParts};
@@ -76,15 +78,14 @@ pub(crate) async fn relay(
             .as_ref()
             .is_some_and(|request| !request.asks_for_usage());
     let spoken = provided.carriage.target();
-    if native && provided.conversion.is_some() {
+    if native && let Some(conversion) = &provided.conversion {
         // Elsewhere the provider's stays in place (compat §4.2).
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/event-stream"),
-        );
+        let media_type = HeaderValue::from_static(conversion.stream_media_type());
+        headers.insert(header::CONTENT_TYPE, media_type);
     }
     let manner = match provided.conversion.and_then(Conversion::into_stream) {
-        Some(conversion) => Manner::convert(conversion),
+        Some(StreamConversion::Anthropic(conversion)) => Manner::convert(conversion),
+        Some(StreamConversion::Chat(translation)) => Manner::Translate(translation),
         None if hides_usage => Manner::without_usage(),
         None => Manner::Verbatim,
     };
@@ -117,6 +118,7 @@ pub(crate) async fn relay(
         match stream.begin(data).await {
             Ok(Begun::Output) => {}
             Ok(Begun::Nothing) => return unconverted().into(),
+            Ok(Begun::Failed(error)) => return failed(&error).into(),
             Ok(Begun::Stopped(limit)) => return over_limit(limit).into(),
             Err(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
             Err(error) => return network_error(cx.profile).caused_by(error).into(),
@@ -127,7 +129,7 @@ pub(crate) async fn relay(
     let body = if filters.is_empty() {
         body
     } else {
-        filtered::filtered(body, client_protocol, filters)
+        filtered::filtered(body, client_protocol.framing(), filters)
     };
     upstream_reply(status, headers, body).into()
 }
@@ -164,6 +166,13 @@ async fn first_data(body: &mut Body, hold: Option<Duration>, ends: Option<Instan
         (_, Some(left)) => tokio::time::timeout(left, next).await.unwrap_or(First::TooLong),
         (Some(_), None) => next.await,
     }
+}
+
+/// A stream whose first word is that it failed.
+fn failed(error: &PublicError) -> Failure {
+    let status = error.status(Dialect::OpenAi);
+    Failure::new(status, error.kind(), "upstream_error", error.message().to_owned())
+        .upstream(Retry::NextTarget)
 }
 
 fn over_limit(limit: Limit) -> Failure {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sluice_core::{Context, Picked, Profile, Services};
-use sluice_llm::{BodyEdits, BodyPlan, Carriage, Protocol, Provider, ProviderConf, StreamUsage};
+use sluice_llm::{BodyEdits, BodyPlan, Carriage, KeyHeader, Protocol, Provider, ProviderConf, StreamUsage};
 use sluice_net::{Origin, OriginConfig, PoolSettings, Protocol as HttpVersions, Replay, Scheme};
 use sluice_record::Text;
 
@@ -56,6 +56,8 @@ pub struct Target {
     pub(crate) place: Place,
     pub(crate) conf: ProviderConf,
     pub(crate) auth_headers: Vec<(HeaderName, HeaderValue)>,
+    /// The same for the native profile, whose endpoints may read the key elsewhere.
+    pub(crate) native_auth_headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) credential: Credential,
     auth_query: Vec<(String, String)>,
     ways: Vec<Way>,
@@ -68,6 +70,8 @@ struct Way {
     when_missing: BodyPlan,
     /// The request target, where neither model nor client has a part in it.
     uri: Option<Uri>,
+    /// The same for the native profile, which may call another endpoint.
+    native_uri: Option<Uri>,
 }
 
 /// Where a target is.
@@ -131,6 +135,7 @@ impl Target {
             forced: plan(provider, protocol, config, StreamUsage::Forced),
             when_missing: plan(provider, protocol, config, StreamUsage::WhenMissing),
             uri: None,
+            native_uri: None,
         });
         let mut target = Self {
             name: name.map_or_else(|| Text::from(format!("ai-proxy-{}", provider.name())), Text::from),
@@ -143,6 +148,7 @@ impl Target {
             settings: Text::from(config.digest()),
             place,
             conf: config.provider_conf.clone(),
+            native_auth_headers: native_auth(provider, &auth_headers),
             auth_headers,
             credential: Credential::compile(provider, &config.auth, &config.provider_conf, call, services),
             auth_query: config
@@ -198,35 +204,57 @@ impl Target {
             models: None,
         };
         for index in 0..self.ways.len() {
-            let Ok(carriage) = self.provider.carriage(self.ways[index].protocol) else {
-                continue;
+            let protocol = self.ways[index].protocol;
+            let fixed = |carriage: Result<Carriage, _>, profile| {
+                let carriage = carriage
+                    .ok()
+                    .filter(|carriage| *carriage != Carriage::Passthrough)?;
+                let of = |model, stream| {
+                    self.path_and_query(&Addressed {
+                        carriage: &carriage,
+                        protocol,
+                        profile,
+                        model,
+                        stream,
+                        client: nobody,
+                    })
+                };
+                let plain = of(None, false)?;
+                (Some(&plain) == of(Some("m"), true).as_ref()).then(|| plain.parse().ok())?
             };
-            if carriage == Carriage::Passthrough {
-                continue;
-            }
-            let of = |model, stream| self.path_and_query(&carriage, model, stream, nobody);
-            let plain = of(None, false);
-            if plain.is_some() && plain == of(Some("m"), true) {
-                self.ways[index].uri = plain.and_then(|path| path.parse().ok());
-            }
+            let uri = fixed(self.provider.carriage(protocol), Profile::Apisix);
+            let native_uri = fixed(self.provider.native_carriage(protocol), Profile::Native);
+            self.ways[index].uri = uri;
+            self.ways[index].native_uri = native_uri;
+        }
+    }
+
+    /// Whether the provider speaks a client's protocol itself, on native routes.
+    #[must_use]
+    pub fn speaks(&self, protocol: Protocol) -> bool {
+        matches!(self.carriage(protocol, Profile::Native), Ok(Carriage::Same(_)))
+    }
+
+    /// How a client that speaks `protocol` is carried to the target.
+    pub(crate) fn carriage(
+        &self,
+        protocol: Protocol,
+        profile: Profile,
+    ) -> Result<Carriage, sluice_llm::ProviderError> {
+        match profile {
+            Profile::Apisix => self.provider.carriage(protocol),
+            Profile::Native => self.provider.native_carriage(protocol),
         }
     }
 
     /// The request target of a call; `None` when neither configuration nor request names the path (compat §4.1.4).
-    pub(crate) fn uri(
-        &self,
-        carriage: &Carriage,
-        protocol: Protocol,
-        model: Option<&str>,
-        stream: bool,
-        client: ClientTarget<'_>,
-    ) -> Option<Uri> {
-        let fixed = self
-            .ways
-            .iter()
-            .find(|way| way.protocol == protocol)
-            .and_then(|way| way.uri.clone());
-        fixed.or_else(|| self.path_and_query(carriage, model, stream, client)?.parse().ok())
+    pub(crate) fn uri(&self, call: &Addressed<'_>) -> Option<Uri> {
+        let way = self.ways.iter().find(|way| way.protocol == call.protocol);
+        let fixed = way.and_then(|way| match call.profile {
+            Profile::Apisix => way.uri.clone(),
+            Profile::Native => way.native_uri.clone(),
+        });
+        fixed.or_else(|| self.path_and_query(call)?.parse().ok())
     }
 
     /// The path of the provider's list of models, or of one model in it.
@@ -251,13 +279,14 @@ impl Target {
     }
 
     /// Path and query to call; `None` when neither configuration nor request names the path (compat §4.1.4).
-    fn path_and_query(
-        &self,
-        carriage: &Carriage,
-        model: Option<&str>,
-        stream: bool,
-        client: ClientTarget<'_>,
-    ) -> Option<String> {
+    fn path_and_query(&self, call: &Addressed<'_>) -> Option<String> {
+        let Addressed {
+            carriage,
+            model,
+            stream,
+            client,
+            ..
+        } = *call;
         let Place::Remote { path, query, .. } = &self.place else {
             return None;
         };
@@ -273,6 +302,10 @@ impl Target {
             None
         };
         let mut pairs = self.auth_query.clone();
+        if call.profile == Profile::Native && path.is_none() {
+            let defaults = self.provider.default_query().iter();
+            pairs.extend(defaults.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        }
         for (name, value) in query {
             put(&mut pairs, name, value.clone());
         }
@@ -286,6 +319,9 @@ impl Target {
                 put(&mut pairs, name, value.to_owned());
             }
         }
+        if stream && carriage.target() == Protocol::GeminiGenerate && asks_for_events(carriage, client) {
+            put(&mut pairs, "alt", "sse".to_owned());
+        }
         for (index, (name, value)) in pairs.iter().enumerate() {
             out.push(if index == 0 { '?' } else { '&' });
             out.push_str(name);
@@ -294,6 +330,17 @@ impl Target {
         }
         Some(out)
     }
+}
+
+/// A call whose address is wanted.
+pub(crate) struct Addressed<'a> {
+    pub(crate) carriage: &'a Carriage,
+    /// What the client speaks.
+    pub(crate) protocol: Protocol,
+    pub(crate) profile: Profile,
+    pub(crate) model: Option<&'a str>,
+    pub(crate) stream: bool,
+    pub(crate) client: ClientTarget<'a>,
 }
 
 /// The client's own path and query.
@@ -321,6 +368,12 @@ impl<'a> ClientTarget<'a> {
             models: after,
         }
     }
+}
+
+/// Whether Gemini is to send server-sent events: a client of its own protocol says which of the two forms it reads.
+fn asks_for_events(carriage: &Carriage, client: ClientTarget<'_>) -> bool {
+    let asked = |query: &str| query.split('&').any(|pair| pair == "alt=sse");
+    !matches!(carriage, Carriage::Same(_)) || client.query.is_some_and(asked)
 }
 
 /// Where an API has its list of models, going by one of its endpoints. A path that is none is the API's base.
@@ -367,8 +420,39 @@ fn put(pairs: &mut Vec<(String, String)>, name: &str, value: String) {
     }
 }
 
-fn plan(
+/// A key that is configured as a bearer token, as OpenAI-compatible endpoints read it, goes where the provider's own
+/// endpoints read it. Google's access tokens stay bearer tokens.
+fn native_auth(
     provider: &Provider,
+    configured: &[(HeaderName, HeaderValue)],
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = configured.to_vec();
+    let KeyHeader::Named(own) = provider.key_header() else {
+        return headers;
+    };
+    let own = HeaderName::from_static(own);
+    if configured.iter().any(|(name, _)| *name == own) {
+        return headers;
+    }
+    for (name, value) in headers
+        .iter_mut()
+        .filter(|(name, _)| *name == header::AUTHORIZATION)
+    {
+        let key = value
+            .as_bytes()
+            .strip_prefix(b"Bearer ")
+            .filter(|key| !key.starts_with(b"ya29."));
+        if let Some(Ok(mut key)) = key.map(HeaderValue::from_bytes) {
+            key.set_sensitive(true);
+            *value = key;
+            *name = own.clone();
+        }
+    }
+    headers
+}
+
+fn plan(
+    provider: &'static Provider,
     protocol: Protocol,
     config: &TargetConfig,
     stream_usage: StreamUsage,
@@ -396,12 +480,12 @@ fn place(
     let endpoint = match endpoint {
         Some(endpoint) => endpoint,
         None => Endpoint {
-            scheme: Scheme::Https,
+            scheme: provider.local_port().map_or(Scheme::Https, |_| Scheme::Http),
             host: provider
                 .host(&config.provider_conf)
                 .ok_or(TargetError::NoEndpoint(provider.name()))?
                 .into_owned(),
-            port: 443,
+            port: provider.local_port().unwrap_or(443),
             path: None,
             query: Vec::new(),
         },

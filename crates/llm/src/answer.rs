@@ -3,9 +3,12 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::chat::{Choice, PartKind};
+use crate::codec::codec;
 use crate::convert::Prediction;
 use crate::lenient::{NonEmpty, Text};
 use crate::protocol::Protocol;
+use crate::tap::tally_of;
 use crate::usage::{AnthropicUsage, BedrockUsage, ChatUsage, Metered, ResponsesUsage, Tally};
 
 /// What is known of an answer.
@@ -44,11 +47,32 @@ impl AnswerFacts {
             Protocol::AnthropicMessages => read::<AnthropicAnswer<'_>>(body, keep_text),
             Protocol::BedrockConverse => read::<BedrockAnswer<'_>>(body, keep_text),
             Protocol::VertexPredict => read::<PredictAnswer<'_>>(body, keep_text),
+            Protocol::CohereChat
+            | Protocol::GeminiGenerate
+            | Protocol::OllamaChat
+            | Protocol::OllamaGenerate
+            | Protocol::OpenAiCompletions => decoded(protocol, body, keep_text),
             Protocol::Passthrough => serde_json::from_slice::<Bare<'_>>(body)
                 .ok()
                 .map(|_| Self::default()),
         }
     }
+}
+
+/// Reads an answer through the codec of its protocol.
+fn decoded(protocol: Protocol, body: &[u8], keep_text: bool) -> Option<AnswerFacts> {
+    let answer = codec(protocol)?.decode_answer(body).ok()?;
+    let parts = || answer.choices.iter().flat_map(|choice| &choice.parts);
+    let texts = parts().filter_map(|part| match &part.kind {
+        PartKind::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    Some(AnswerFacts {
+        usage: answer.usage.map(|usage| tally_of(&usage).metered()),
+        has_tool_calls: answer.choices.iter().any(Choice::calls_tools),
+        text: keep_text.then(|| texts.collect::<Vec<_>>().join(" ")),
+        model: answer.model,
+    })
 }
 
 /// An answer's shape in one protocol.

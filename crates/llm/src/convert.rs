@@ -12,6 +12,7 @@ pub use self::embeddings_predict::EmbeddingsToPredict;
 pub(crate) use self::embeddings_predict::Prediction;
 use crate::provider::Carriage;
 use crate::request::RequestView;
+use crate::translate::{ChatStream, ChatTranslation};
 
 /// Why a request is not converted. Shown to the client as `error_msg` with status 400. Indexes count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -48,6 +49,9 @@ pub enum AnswerError {
     /// A prediction holds no vector.
     #[error("invalid embedding at index {0}")]
     Embedding(usize),
+    /// A chat answer is not what its protocol says.
+    #[error("the provider's answer cannot be read: {0}")]
+    Unreadable(&'static str),
 }
 
 /// The conversion of one request and its answer.
@@ -57,6 +61,17 @@ pub enum Conversion {
     AnthropicToChat(AnthropicToChat),
     /// An OpenAI embeddings client on Vertex predict.
     EmbeddingsToPredict(EmbeddingsToPredict),
+    /// A conversation, through the canonical model.
+    Chat(Box<ChatTranslation>),
+}
+
+/// The conversion of an answer that is a stream.
+#[derive(Debug)]
+pub enum StreamConversion {
+    /// To Anthropic's events, as APISIX writes them.
+    Anthropic(Box<AnthropicStream>),
+    /// Through the canonical model.
+    Chat(Box<ChatStream>),
 }
 
 impl Conversion {
@@ -67,7 +82,7 @@ impl Conversion {
     /// [`ConversionRefused`].
     pub fn of(carriage: Carriage, request: &RequestView) -> Result<Option<(Bytes, Self)>, ConversionRefused> {
         Ok(match carriage {
-            Carriage::Same(_) | Carriage::Passthrough => None,
+            Carriage::Same(_) | Carriage::Translated(_) | Carriage::Passthrough => None,
             Carriage::AnthropicToChat(_) => {
                 let (body, conversion) = AnthropicToChat::convert(request)?;
                 Some((body, Self::AnthropicToChat(conversion)))
@@ -93,15 +108,37 @@ impl Conversion {
         match self {
             Self::AnthropicToChat(conversion) => conversion.answer(status, model, body),
             Self::EmbeddingsToPredict(conversion) => conversion.answer(status, body),
+            Self::Chat(translation) => translation.answer(body),
         }
     }
 
     /// The converter for an answer that is a stream; `None` where answers never are.
     #[must_use]
-    pub fn into_stream(self) -> Option<AnthropicStream> {
+    pub fn into_stream(self) -> Option<StreamConversion> {
         match self {
-            Self::AnthropicToChat(conversion) => Some(conversion.into_stream()),
+            Self::AnthropicToChat(conversion) => {
+                Some(StreamConversion::Anthropic(Box::new(conversion.into_stream())))
+            }
             Self::EmbeddingsToPredict(_) => None,
+            Self::Chat(translation) => Some(StreamConversion::Chat(Box::new(translation.into_stream()))),
+        }
+    }
+
+    /// Media type of a converted stream.
+    #[must_use]
+    pub fn stream_media_type(&self) -> &'static str {
+        match self {
+            Self::Chat(translation) => translation.stream_media_type(),
+            Self::AnthropicToChat(_) | Self::EmbeddingsToPredict(_) => "text/event-stream",
+        }
+    }
+
+    /// Members of the request that were left out because the provider's protocol cannot say them.
+    #[must_use]
+    pub fn dropped(&self) -> &[std::borrow::Cow<'static, str>] {
+        match self {
+            Self::Chat(translation) => translation.dropped(),
+            Self::AnthropicToChat(_) | Self::EmbeddingsToPredict(_) => &[],
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use sluice_wire::{JsonError, JsonView, Kind, ObjectView, Overlay, Splice};
 
 use crate::protocol::Protocol;
-use crate::provider::{MaxTokens, Provider};
+use crate::provider::{MaxTokens, Provider, StreamUsageAsk};
 
 /// What a target's configuration says about bodies of one protocol.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +69,16 @@ enum Step {
 impl BodyPlan {
     /// Compiles the edits for bodies of the protocol `target`, the one that the provider is called in.
     #[must_use]
-    pub fn compile(provider: &Provider, target: Protocol, edits: &BodyEdits<'_>) -> Self {
+    pub fn compile(provider: &'static Provider, target: Protocol, edits: &BodyEdits<'_>) -> Self {
         let mut steps = Vec::new();
+        let is_native = edits.stream_usage == StreamUsage::WhenMissing;
+        let quirks = provider.quirks();
         match target {
-            Protocol::OpenAiChat => steps.push(Step::AskForUsage(edits.stream_usage)),
+            // Where usage always comes, asking for it would be refused.
+            Protocol::OpenAiChat if is_native && quirks.stream_usage == StreamUsageAsk::Unasked => {}
+            Protocol::OpenAiChat | Protocol::OpenAiCompletions => {
+                steps.push(Step::AskForUsage(edits.stream_usage));
+            }
             Protocol::BedrockConverse => steps.push(Step::Remove("stream".into())),
             _ => {}
         }
@@ -91,7 +97,20 @@ impl BodyPlan {
         if provider.drops_model(target) {
             steps.push(Step::Remove("model".into()));
         }
+        for (name, value) in provider.body_members().iter().filter(|_| is_native) {
+            steps.push(Step::Set((*name).into(), json!(value).to_string().into()));
+        }
         Self { steps }
+    }
+
+    /// Whether the edits may set a member.
+    #[must_use]
+    pub fn sets(&self, member: &str) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Set(name, _) => **name == *member,
+            Step::Merge { overlay, .. } => overlay.names(member),
+            Step::AskForUsage(_) | Step::Remove(_) => false,
+        })
     }
 
     /// The body to send. The very bytes of `body` if nothing changes, or if it is not an object.
@@ -125,14 +144,19 @@ fn limit_tokens(mapping: MaxTokens, limit: u64, steps: &mut Vec<Step>) {
             steps.push(Step::Remove(removed.into()));
             steps.push(Step::Set(member.into(), value()));
         }
-        MaxTokens::InferenceConfig => {
-            let mut fragment = Map::new();
-            fragment.insert("inferenceConfig".to_owned(), json!({ "maxTokens": limit }));
-            steps.push(Step::Merge {
-                overlay: Overlay::new(&fragment),
-                force: true,
-            });
-        }
+        MaxTokens::InferenceConfig => steps.push(nested("inferenceConfig", "maxTokens", limit)),
+        MaxTokens::GenerationConfig => steps.push(nested("generationConfig", "maxOutputTokens", limit)),
+        MaxTokens::Options => steps.push(nested("options", "num_predict", limit)),
+    }
+}
+
+/// Sets a number within an object.
+fn nested(object: &str, member: &str, limit: u64) -> Step {
+    let mut fragment = Map::new();
+    fragment.insert(object.to_owned(), json!({ member: limit }));
+    Step::Merge {
+        overlay: Overlay::new(&fragment),
+        force: true,
     }
 }
 

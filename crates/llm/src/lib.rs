@@ -25,6 +25,9 @@
 //! ```
 
 mod answer;
+mod chat;
+mod client_call;
+mod codec;
 mod convert;
 mod echo;
 mod edits;
@@ -42,12 +45,15 @@ mod stream_event;
 mod tap;
 mod texts;
 mod tokens;
+mod translate;
 mod usage;
 
 pub use self::answer::AnswerFacts;
+pub use self::chat::Unsayable;
+pub use self::client_call::ClientCall;
 pub use self::convert::{
     AnswerError, AnthropicStream, AnthropicToChat, Conversion, ConversionRefused, EmbeddingsToPredict,
-    StreamOutcome,
+    StreamConversion, StreamOutcome,
 };
 pub use self::echo::{EchoError, EchoReply, EchoStamp, echo, echo_models};
 pub use self::edits::{BodyEdits, BodyPlan, StreamUsage};
@@ -56,14 +62,18 @@ pub use self::images::has_images;
 pub use self::prices::{LongContextConfig, Price, PriceConfig, PriceTable, PriceTableError, RatesConfig};
 pub use self::prompt_edits::{PromptEdits, TextMessage};
 pub use self::protocol::Protocol;
-pub use self::provider::{Carriage, Endpoint, KeyHeader, Provider, ProviderConf, ProviderError};
+pub use self::provider::{
+    CallIds, Carriage, EffortMember, Endpoint, KeyHeader, Provider, ProviderConf, ProviderError, Quirks,
+    ReasoningBack, StreamUsageAsk,
+};
 pub use self::refusal::Refusal;
 pub use self::request::RequestView;
 pub use self::response_id::{answer_id, stream_id};
-pub use self::stream_event::StreamEvent;
+pub use self::stream_event::{EventSplitter, Framing, StreamEvent};
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
 pub use self::texts::{
     PromptMessage, TextKind, TextSpan, answer_texts, event_texts, prompt_messages, replace_texts,
 };
 pub use self::tokens::{Encoding, TokenCounter};
+pub use self::translate::{ChatStream, ChatTranslation, Conversation, Memory, TranslationFor};
 pub use self::usage::{Metered, Provenance, ReportedCounts, Usage};

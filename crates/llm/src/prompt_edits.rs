@@ -63,6 +63,59 @@ impl PromptEdits {
         splice.finish()
     }
 
+    /// As [`apply`](Self::apply), but that instructions to Anthropic's models stand in `system`, where all of them take
+    /// them, and not among the messages.
+    #[must_use]
+    pub fn apply_natively(&self, protocol: Option<Protocol>, request: &RequestView) -> Bytes {
+        match (protocol, request.object()) {
+            (Some(Protocol::AnthropicMessages), Some(object)) => {
+                let mut splice = Splice::new(object);
+                self.edit_anthropic(object, &mut splice);
+                splice.finish()
+            }
+            _ => self.apply(protocol, request),
+        }
+    }
+
+    fn edit_anthropic<'a>(&self, object: &'a ObjectView, splice: &mut Splice<'a>) {
+        let split = |messages: &[TextMessage]| -> (Vec<TextMessage>, Vec<TextMessage>) {
+            messages
+                .iter()
+                .cloned()
+                .partition(|message| message.role == "system")
+        };
+        let ((system_before, before), (system_after, after)) = (split(&self.prepend), split(&self.append));
+        if !before.is_empty() || !after.is_empty() {
+            splice.set(
+                "messages",
+                around(object, "messages", &texts(&before), &texts(&after)),
+            );
+        }
+        if system_before.is_empty() && system_after.is_empty() {
+            return;
+        }
+        let given = object.get("system");
+        if given.as_ref().is_some_and(|given| given.kind() == Kind::Array) {
+            let blocks = |messages: &[TextMessage]| -> Vec<Value> {
+                let blocks = messages.iter();
+                blocks
+                    .map(|message| json!({ "type": "text", "text": message.content }))
+                    .collect()
+            };
+            let system = around(object, "system", &blocks(&system_before), &blocks(&system_after));
+            splice.set("system", system);
+            return;
+        }
+        let given = given.and_then(|given| given.as_str().map(|given| given.to_string()));
+        let parts = [
+            joined(&system_before),
+            given.unwrap_or_default(),
+            joined(&system_after),
+        ];
+        let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        splice.set("system", json_bytes(&parts.join("\n").into()));
+    }
+
     fn edit_responses<'a>(&self, object: &'a ObjectView, splice: &mut Splice<'a>) {
         if !self.prepend.is_empty() {
             let mut instructions = joined(&self.prepend);
@@ -221,6 +274,36 @@ mod tests {
             concat!(
                 r#"{"messages":[{"role":"user","content":[{"text":"u"}]},{"role":"user","content":[{"text":"q"}]},"#,
                 r#"{"role":"user","content":[{"text":"u"}]}],"system":[{"text":"s"},{"text":"i"},{"text":"s"}]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn anthropic_has_a_place_of_its_own_for_instructions() {
+        let around = |body: &'static str| {
+            let edits: PromptEdits = serde_json::from_value(json!({
+                "prepend": [{ "role": "system", "content": "s" }, { "role": "user", "content": "a" }],
+                "append": [{ "role": "system", "content": "e" }],
+            }))
+            .unwrap();
+            let request = RequestView::parse(Bytes::from_static(body.as_bytes())).unwrap();
+            edits.apply_natively(Some(Protocol::AnthropicMessages), &request)
+        };
+        assert_eq!(
+            around(r#"{"messages":[{"role":"user","content":"q"}]}"#),
+            r#"{"messages":[{"role":"user","content":"a"},{"role":"user","content":"q"}],"system":"s\ne"}"#
+        );
+        assert_eq!(
+            around(r#"{"system":"i","messages":[]}"#),
+            r#"{"system":"s\ni\ne","messages":[{"role":"user","content":"a"}]}"#
+        );
+        assert_eq!(
+            around(
+                r#"{"system":[{"type":"text","text":"i","cache_control":{"type":"ephemeral"}}],"messages":[]}"#
+            ),
+            concat!(
+                r#"{"system":[{"type":"text","text":"s"},{"type":"text","text":"i","cache_control":{"type":"ephemeral"}},"#,
+                r#"{"type":"text","text":"e"}],"messages":[{"role":"user","content":"a"}]}"#
             )
         );
     }

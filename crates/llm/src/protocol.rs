@@ -5,16 +5,27 @@ use std::fmt;
 use sluice_wire::{JsonView, Kind};
 
 use crate::request::RequestView;
+use crate::stream_event::Framing;
 
-/// A wire protocol of an LLM API. The names are APISIX's (compat §4.1.2).
+/// A wire protocol of an LLM API. The names of the first are APISIX's (compat §4.1.2); it does not know the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
     /// Anthropic Messages.
     AnthropicMessages,
     /// AWS Bedrock Converse.
     BedrockConverse,
+    /// Cohere v2 chat.
+    CohereChat,
+    /// Gemini `generateContent` and `streamGenerateContent`.
+    GeminiGenerate,
+    /// Ollama `/api/chat`.
+    OllamaChat,
+    /// Ollama `/api/generate`.
+    OllamaGenerate,
     /// OpenAI Chat Completions.
     OpenAiChat,
+    /// OpenAI's legacy Completions.
+    OpenAiCompletions,
     /// OpenAI Embeddings.
     OpenAiEmbeddings,
     /// OpenAI Responses.
@@ -27,10 +38,15 @@ pub enum Protocol {
 
 impl Protocol {
     /// All protocols, ordered by name.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::AnthropicMessages,
         Self::BedrockConverse,
+        Self::CohereChat,
+        Self::GeminiGenerate,
+        Self::OllamaChat,
+        Self::OllamaGenerate,
         Self::OpenAiChat,
+        Self::OpenAiCompletions,
         Self::OpenAiEmbeddings,
         Self::OpenAiResponses,
         Self::Passthrough,
@@ -43,7 +59,12 @@ impl Protocol {
         match self {
             Self::AnthropicMessages => "anthropic-messages",
             Self::BedrockConverse => "bedrock-converse",
+            Self::CohereChat => "cohere-chat",
+            Self::GeminiGenerate => "gemini-generate",
+            Self::OllamaChat => "ollama-chat",
+            Self::OllamaGenerate => "ollama-generate",
             Self::OpenAiChat => "openai-chat",
+            Self::OpenAiCompletions => "openai-completions",
             Self::OpenAiEmbeddings => "openai-embeddings",
             Self::OpenAiResponses => "openai-responses",
             Self::Passthrough => "passthrough",
@@ -83,10 +104,42 @@ impl Protocol {
         }
     }
 
+    /// Whether it is a conversation with a model, which can be translated to any other such protocol.
+    #[must_use]
+    pub const fn is_chat(self) -> bool {
+        match self {
+            Self::AnthropicMessages
+            | Self::BedrockConverse
+            | Self::CohereChat
+            | Self::GeminiGenerate
+            | Self::OllamaChat
+            | Self::OllamaGenerate
+            | Self::OpenAiChat
+            | Self::OpenAiCompletions
+            | Self::OpenAiResponses => true,
+            Self::OpenAiEmbeddings | Self::Passthrough | Self::VertexPredict => false,
+        }
+    }
+
+    /// How streams in this protocol are framed.
+    #[must_use]
+    pub const fn framing(self) -> Framing {
+        match self {
+            Self::BedrockConverse => Framing::EventStream,
+            Self::OllamaChat | Self::OllamaGenerate => Framing::Lines,
+            _ => Framing::Sse,
+        }
+    }
+
     /// Whether a client that speaks this protocol asks for a stream with that body.
     #[must_use]
     pub fn wants_stream(self, request: &RequestView) -> bool {
-        self != Self::OpenAiEmbeddings && request.stream()
+        match self {
+            Self::OpenAiEmbeddings => false,
+            // The one family where a stream is what a client gets that says nothing (llm-protocols §1).
+            Self::OllamaChat | Self::OllamaGenerate => request.stream_or(true),
+            _ => request.stream(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Providers: where each is found, which protocols it takes, and what sets it apart. All of it is data: an
 //! OpenAI-compatible provider is one row of [`table`].
 
+mod quirks;
 mod table;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use self::quirks::{CallIds, EffortMember, Quirks, ReasoningBack, StreamUsageAsk};
 use crate::protocol::Protocol;
 
 /// Bytes of a path segment that stay as they are (RFC 3986, unreserved).
@@ -24,19 +26,29 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Provider {
     name: &'static str,
     location: Location,
+    /// As APISIX calls it.
     endpoints: &'static [Endpoint],
+    /// As the native profile calls it, the endpoint that conversations are translated for first.
+    native: &'static [Endpoint],
+    quirks: Quirks,
     drops_model: bool,
+    /// Members that every body in the native profile carries.
+    body: &'static [(&'static str, &'static str)],
+    /// Query arguments that every call in the native profile carries, unless configured otherwise.
+    query: &'static [(&'static str, &'static str)],
     needs: Needs,
     headers: Headers,
 }
 
-/// Where a provider listens unless an endpoint is configured. Always HTTPS on port 443.
+/// Where a provider listens unless an endpoint is configured: by HTTPS on port 443, but for [`Local`](Self::Local).
 #[derive(Debug, PartialEq, Eq)]
 enum Location {
     /// A host name, in which `{region}` stands for the configured region.
     Host(&'static str),
     /// Google's names for regions of Vertex AI.
     Vertex,
+    /// On the gateway's own machine, by HTTP on that port.
+    Local(u16),
     /// Nowhere in particular: the endpoint must be configured.
     Configured,
     /// Inside the gateway.
@@ -94,6 +106,10 @@ pub(crate) enum MaxTokens {
     },
     /// `inferenceConfig.maxTokens`
     InferenceConfig,
+    /// `generationConfig.maxOutputTokens`
+    GenerationConfig,
+    /// `options.num_predict`
+    Options,
 }
 
 /// The block `provider_conf` of `ai-proxy` (compat §4.1.2).
@@ -115,6 +131,8 @@ pub enum Carriage {
     AnthropicToChat(&'static Endpoint),
     /// OpenAI embeddings are converted to Vertex predict (compat §5.5).
     EmbeddingsToPredict(&'static Endpoint),
+    /// The conversation is translated through the canonical model.
+    Translated(&'static Endpoint),
     /// Relayed to the client's own path.
     Passthrough,
 }
@@ -165,6 +183,12 @@ impl Provider {
         table::PROVIDERS
     }
 
+    /// How it differs from the protocol that it is compatible with.
+    #[must_use]
+    pub fn quirks(&'static self) -> &'static Quirks {
+        &self.quirks
+    }
+
     /// Name in the configuration.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -180,18 +204,39 @@ impl Provider {
     /// Whether `model` is removed from bodies of a protocol, because the path names it.
     #[must_use]
     pub fn drops_model(&self, target: Protocol) -> bool {
-        self.drops_model || target == Protocol::VertexPredict
+        self.drops_model || matches!(target, Protocol::VertexPredict | Protocol::GeminiGenerate)
     }
 
-    /// Default host, to be called over HTTPS on port 443. `None` if an endpoint must be configured, or if the host
+    /// Default host, to be called over HTTPS on port 443 unless there is a [local port](Self::local_port). `None` if an endpoint must be configured, or if the host
     /// depends on a region that is not.
     #[must_use]
     pub fn host(&self, conf: &ProviderConf) -> Option<Cow<'static, str>> {
         match self.location {
             Location::Host(template) => expand(template, conf, None),
             Location::Vertex => conf.region.as_deref().map(vertex_host).map(Cow::Owned),
+            Location::Local(_) => Some(Cow::Borrowed("127.0.0.1")),
             Location::Configured | Location::BuiltIn => None,
         }
+    }
+
+    /// The port where it is called by HTTP on the gateway's own machine, unless an endpoint is configured.
+    #[must_use]
+    pub fn local_port(&self) -> Option<u16> {
+        match self.location {
+            Location::Local(port) => Some(port),
+            _ => None,
+        }
+    }
+
+    /// Query arguments that every call in the native profile carries, unless configured otherwise.
+    #[must_use]
+    pub fn default_query(&self) -> &'static [(&'static str, &'static str)] {
+        self.query
+    }
+
+    /// Members that every body in the native profile carries.
+    pub(crate) fn body_members(&self) -> &'static [(&'static str, &'static str)] {
+        self.body
     }
 
     /// Checks what the provider needs of its configuration (compat §4.1.2).
@@ -223,15 +268,49 @@ impl Provider {
         self.needs == Needs::RegionAndAwsKeys
     }
 
-    /// What it offers for a protocol.
+    /// What it offers for a protocol, in whichever profile.
     #[must_use]
     pub fn endpoint(&self, protocol: Protocol) -> Option<&'static Endpoint> {
         self.endpoints
             .iter()
+            .chain(self.native)
             .find(|endpoint| endpoint.protocol == protocol)
     }
 
-    /// How a client that speaks `protocol` is carried to this provider.
+    /// How a client that speaks `protocol` is carried to this provider in the native profile: as it is where the
+    /// provider speaks the same, translated where both are conversations.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Protocol`] if it cannot be.
+    pub fn native_carriage(&self, protocol: Protocol) -> Result<Carriage, ProviderError> {
+        if protocol == Protocol::Passthrough {
+            return Ok(Carriage::Passthrough);
+        }
+        let offered = if self.native.is_empty() {
+            self.endpoints
+        } else {
+            self.native
+        };
+        if let Some(endpoint) = offered.iter().find(|endpoint| endpoint.protocol == protocol) {
+            return Ok(Carriage::Same(endpoint));
+        }
+        if protocol.is_chat()
+            && let Some(endpoint) = offered.iter().find(|endpoint| endpoint.protocol.is_chat())
+        {
+            return Ok(Carriage::Translated(endpoint));
+        }
+        if protocol == Protocol::OpenAiEmbeddings
+            && let Some(endpoint) = offered
+                .iter()
+                .find(|endpoint| endpoint.protocol == Protocol::VertexPredict)
+        {
+            return Ok(Carriage::EmbeddingsToPredict(endpoint));
+        }
+        Err(self.unsupported(protocol))
+    }
+
+    /// How a client that speaks `protocol` is carried to this provider in the profile of APISIX.
     ///
     /// # Errors
     ///
@@ -240,21 +319,28 @@ impl Provider {
         if protocol == Protocol::Passthrough {
             return Ok(Carriage::Passthrough);
         }
-        if let Some(endpoint) = self.endpoint(protocol) {
+        let offered = |protocol| {
+            self.endpoints
+                .iter()
+                .find(|endpoint| endpoint.protocol == protocol)
+        };
+        if let Some(endpoint) = offered(protocol) {
             return Ok(Carriage::Same(endpoint));
         }
         let converted = match protocol {
-            Protocol::AnthropicMessages => self.endpoint(Protocol::OpenAiChat).map(Carriage::AnthropicToChat),
-            Protocol::OpenAiEmbeddings => self
-                .endpoint(Protocol::VertexPredict)
-                .map(Carriage::EmbeddingsToPredict),
+            Protocol::AnthropicMessages => offered(Protocol::OpenAiChat).map(Carriage::AnthropicToChat),
+            Protocol::OpenAiEmbeddings => offered(Protocol::VertexPredict).map(Carriage::EmbeddingsToPredict),
             _ => None,
         };
-        converted.ok_or_else(|| ProviderError::Protocol {
+        converted.ok_or_else(|| self.unsupported(protocol))
+    }
+
+    fn unsupported(&self, protocol: Protocol) -> ProviderError {
+        ProviderError::Protocol {
             provider: self.name,
             protocol,
             supported: self.supported(),
-        })
+        }
     }
 
     /// The header that carries the API key.
@@ -321,9 +407,10 @@ impl Carriage {
     #[must_use]
     pub fn target(&self) -> Protocol {
         match self {
-            Self::Same(endpoint) | Self::AnthropicToChat(endpoint) | Self::EmbeddingsToPredict(endpoint) => {
-                endpoint.protocol
-            }
+            Self::Same(endpoint)
+            | Self::Translated(endpoint)
+            | Self::AnthropicToChat(endpoint)
+            | Self::EmbeddingsToPredict(endpoint) => endpoint.protocol,
             Self::Passthrough => Protocol::Passthrough,
         }
     }
@@ -332,9 +419,10 @@ impl Carriage {
     #[must_use]
     pub fn endpoint(&self) -> Option<&'static Endpoint> {
         match self {
-            Self::Same(endpoint) | Self::AnthropicToChat(endpoint) | Self::EmbeddingsToPredict(endpoint) => {
-                Some(endpoint)
-            }
+            Self::Same(endpoint)
+            | Self::Translated(endpoint)
+            | Self::AnthropicToChat(endpoint)
+            | Self::EmbeddingsToPredict(endpoint) => Some(endpoint),
             Self::Passthrough => None,
         }
     }

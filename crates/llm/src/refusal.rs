@@ -2,9 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
-use sluice_wire::write_frame;
 
 use crate::protocol::Protocol;
+use crate::stream_event::StreamEvent;
 
 /// What a guard answers instead of the model: a whole answer or the events of a stream in the client's protocol, which
 /// SDKs read like any other.
@@ -36,31 +36,46 @@ impl Refusal<'_> {
         }
     }
 
-    /// As a stream. Protocols without event streams of text get the whole answer.
+    /// As a stream in place of the whole answer. Protocols without event streams of text get the whole answer, and so do
+    /// Bedrock's clients.
     #[must_use]
     pub fn stream(&self) -> Bytes {
+        if self.protocol == Protocol::BedrockConverse {
+            return self.body();
+        }
+        let events = self.events();
+        if events.is_empty() {
+            return self.body();
+        }
         let mut out = BytesMut::new();
+        for event in events {
+            out.extend_from_slice(event.frame());
+        }
+        out.freeze()
+    }
+
+    /// As the events of a stream, which can take over where a stream has begun. None in protocols without streams of
+    /// text.
+    #[must_use]
+    pub fn events(&self) -> Vec<StreamEvent> {
         match self.protocol {
             Protocol::OpenAiChat => {
                 let chunk = self.chat("chat.completion.chunk", "delta", json!({ "content": self.text }));
-                write_frame(&mut out, None, chunk.to_string().as_bytes());
-                out.extend_from_slice(b"data: [DONE]");
+                let done = StreamEvent::new(Bytes::from_static(b"data: [DONE]"));
+                vec![StreamEvent::sse(None, chunk.to_string().as_bytes()), done]
             }
             Protocol::OpenAiResponses => {
-                let delta = "response.output_text.delta";
-                event(&mut out, delta, &json!({ "type": delta, "delta": self.text }));
-                let completed = "response.completed";
+                let (delta, completed) = ("response.output_text.delta", "response.completed");
                 let response = self.object("response");
-                event(
-                    &mut out,
-                    completed,
-                    &json!({ "type": completed, "response": response }),
-                );
+                vec![
+                    event(delta, &json!({ "type": delta, "delta": self.text })),
+                    event(completed, &json!({ "type": completed, "response": response })),
+                ]
             }
-            Protocol::AnthropicMessages => self.anthropic(&mut out),
-            _ => return self.body(),
+            Protocol::AnthropicMessages => self.anthropic(),
+            Protocol::BedrockConverse => self.bedrock(),
+            _ => Vec::new(),
         }
-        out.freeze()
     }
 
     fn object(&self, chat_object: &str) -> Value {
@@ -106,41 +121,54 @@ impl Refusal<'_> {
     }
 
     /// Anthropic's events. The empty `content` of the first is an object, as APISIX prints it.
-    fn anthropic(&self, out: &mut BytesMut) {
+    fn anthropic(&self) -> Vec<StreamEvent> {
         let usage = self.usage_or(&["input_tokens", "output_tokens"]);
         let message = json!({
             "id": self.id, "type": "message", "role": "assistant", "model": self.model, "content": {},
             "usage": usage,
         });
-        event(
-            out,
-            "message_start",
-            &json!({ "type": "message_start", "message": message }),
-        );
         let block = json!({ "type": "text", "text": "" });
-        event(
-            out,
-            "content_block_start",
-            &json!({ "type": "content_block_start", "index": 0, "content_block": block }),
-        );
-        let delta = json!({ "type": "text_delta", "text": self.text });
-        event(
-            out,
-            "content_block_delta",
-            &json!({ "type": "content_block_delta", "index": 0, "delta": delta }),
-        );
-        event(
-            out,
-            "content_block_stop",
-            &json!({ "type": "content_block_stop", "index": 0 }),
-        );
-        let delta = json!({ "stop_reason": "end_turn" });
-        event(
-            out,
-            "message_delta",
-            &json!({ "type": "message_delta", "delta": delta, "usage": usage }),
-        );
-        event(out, "message_stop", &json!({}));
+        let text = json!({ "type": "text_delta", "text": self.text });
+        let stop = json!({ "stop_reason": "end_turn" });
+        [
+            (
+                "message_start",
+                json!({ "type": "message_start", "message": message }),
+            ),
+            (
+                "content_block_start",
+                json!({ "type": "content_block_start", "index": 0, "content_block": block }),
+            ),
+            (
+                "content_block_delta",
+                json!({ "type": "content_block_delta", "index": 0, "delta": text }),
+            ),
+            (
+                "content_block_stop",
+                json!({ "type": "content_block_stop", "index": 0 }),
+            ),
+            (
+                "message_delta",
+                json!({ "type": "message_delta", "delta": stop, "usage": usage }),
+            ),
+            ("message_stop", json!({})),
+        ]
+        .map(|(name, data)| event(name, &data))
+        .into()
+    }
+
+    fn bedrock(&self) -> Vec<StreamEvent> {
+        let usage = self.usage_or(&["inputTokens", "outputTokens", "totalTokens"]);
+        let delta = json!({ "contentBlockIndex": 0, "delta": { "text": self.text } });
+        [
+            ("messageStart", json!({ "role": "assistant" })),
+            ("contentBlockDelta", delta),
+            ("contentBlockStop", json!({ "contentBlockIndex": 0 })),
+            ("messageStop", json!({ "stopReason": "end_turn" })),
+            ("metadata", json!({ "usage": usage })),
+        ]
+        .map(|(name, payload)| StreamEvent::bedrock(name, payload.to_string().as_bytes()))
+        .into()
     }
 
     fn usage_or(&self, zeroes: &[&str]) -> Value {
@@ -151,8 +179,8 @@ impl Refusal<'_> {
     }
 }
 
-fn event(out: &mut BytesMut, name: &str, data: &Value) {
-    write_frame(out, Some(name), data.to_string().as_bytes());
+fn event(name: &str, data: &Value) -> StreamEvent {
+    StreamEvent::sse(Some(name), data.to_string().as_bytes())
 }
 
 #[cfg(test)]
@@ -161,6 +189,7 @@ mod tests {
 
     use super::*;
     use crate::answer::AnswerFacts;
+    use crate::tap::{StreamEnd, StreamTap, TapOptions};
 
     fn refusal(protocol: Protocol) -> Refusal<'static> {
         Refusal {
@@ -226,6 +255,36 @@ mod tests {
                 "message_stop"
             ]
         );
+    }
+
+    #[test]
+    fn within_streams_it_is_told_event_by_event() {
+        let tap = |protocol| {
+            let mut tap = StreamTap::new(
+                protocol,
+                TapOptions {
+                    keep_text: true,
+                    ..TapOptions::default()
+                },
+            );
+            for event in refusal(protocol).events() {
+                tap.observe(event.frame());
+            }
+            tap
+        };
+        for protocol in [
+            Protocol::OpenAiResponses,
+            Protocol::AnthropicMessages,
+            Protocol::BedrockConverse,
+        ] {
+            let tap = tap(protocol);
+            assert_eq!(tap.end(), Some(StreamEnd::Complete), "{protocol}");
+            assert_eq!(tap.text(), Some("no"), "{protocol}");
+            assert_eq!(tap.usage().map(|usage| usage.counts.total), Some(0), "{protocol}");
+        }
+        let chat = refusal(Protocol::OpenAiChat).events();
+        assert_eq!(chat.len(), 2);
+        assert_eq!(chat[1].frame(), "data: [DONE]");
     }
 
     #[test]

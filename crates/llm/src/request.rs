@@ -74,6 +74,16 @@ impl RequestView {
             .is_some_and(|stream| stream.kind() == Kind::True)
     }
 
+    /// Whether a stream is asked for where one that says nothing means `default`: only `true` and `false` count.
+    #[must_use]
+    pub fn stream_or(&self, default: bool) -> bool {
+        match self.member("stream").map(|stream| stream.kind()) {
+            Some(Kind::True) => true,
+            Some(Kind::False) => false,
+            _ => default,
+        }
+    }
+
     /// Type of `messages`, if present.
     #[must_use]
     pub fn messages_kind(&self) -> Option<Kind> {
@@ -114,11 +124,20 @@ impl RequestView {
                     .as_str()
                     .map(|user| Cow::Owned(user.into_owned()))
             }
-            Protocol::OpenAiChat | Protocol::OpenAiEmbeddings | Protocol::OpenAiResponses => self
+            Protocol::OpenAiChat
+            | Protocol::OpenAiCompletions
+            | Protocol::OpenAiEmbeddings
+            | Protocol::OpenAiResponses => self
                 .member("safety_identifier")
                 .and_then(|user| user.as_str())
                 .or_else(|| self.member("user").and_then(|user| user.as_str())),
-            Protocol::BedrockConverse | Protocol::Passthrough | Protocol::VertexPredict => None,
+            Protocol::BedrockConverse
+            | Protocol::CohereChat
+            | Protocol::GeminiGenerate
+            | Protocol::OllamaChat
+            | Protocol::OllamaGenerate
+            | Protocol::Passthrough
+            | Protocol::VertexPredict => None,
         }
     }
 

@@ -1,57 +1,133 @@
-//! One event of a stream on its way to a client.
+//! One event of a stream on its way to a client, whatever its framing.
+
+mod splitter;
 
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
-use sluice_wire::{SseFrame, write_frame};
+use sluice_wire::{EventMessage, SseFrame, write_frame};
 
+pub use self::splitter::EventSplitter;
 use crate::protocol::Protocol;
 use crate::tap::StreamEnd;
 use crate::tap::{FrameKind, StreamTap, TapOptions};
 
+/// How the events of a stream are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+    /// AWS event streams: binary messages with checksums.
+    EventStream,
+    /// A JSON value on each line.
+    Lines,
+}
+
 /// An event of a stream in the client's protocol, as the frame that will be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamEvent {
-    frame: Bytes,
+pub struct StreamEvent(Form);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
+    Sse(Bytes),
+    Message(EventMessage),
+    Line(Bytes),
+    /// Part of a frame that is too long or broken.
+    Fragment(Bytes),
 }
 
 impl StreamEvent {
-    /// The event of a frame, as it stands on the wire with the blank line that ends it.
+    /// The event of an SSE frame, as it stands on the wire with the blank line that ends it.
     #[must_use]
     pub fn new(frame: Bytes) -> Self {
-        Self { frame }
+        Self(Form::Sse(frame))
+    }
+
+    /// An SSE event of that name. It must not contain line ends.
+    #[must_use]
+    pub fn sse(name: Option<&str>, data: &[u8]) -> Self {
+        let mut out = BytesMut::with_capacity(data.len() + 64);
+        write_frame(&mut out, name, data);
+        Self::new(out.freeze())
+    }
+
+    /// An event of a Bedrock stream with that `:event-type` and a payload in JSON.
+    #[must_use]
+    pub fn bedrock(name: &str, payload: &[u8]) -> Self {
+        Self(Form::Message(EventMessage::json_event(name, payload)))
     }
 
     /// The frame.
     #[must_use]
     pub fn frame(&self) -> &Bytes {
-        &self.frame
+        match &self.0 {
+            Form::Sse(frame) | Form::Line(frame) | Form::Fragment(frame) => frame,
+            Form::Message(message) => message.frame(),
+        }
     }
 
     /// The frame.
     #[must_use]
     pub fn into_frame(self) -> Bytes {
-        self.frame
+        match self.0 {
+            Form::Sse(frame) | Form::Line(frame) | Form::Fragment(frame) => frame,
+            Form::Message(message) => message.frame().clone(),
+        }
     }
 
-    /// Its data; `None` for comments.
+    /// Its name, where the framing has one: `event` of SSE, the type of an AWS event or exception.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Sse(frame) => SseFrame::parse(frame).event,
+            Form::Message(message) => message
+                .header(":event-type")
+                .or_else(|| message.header(":exception-type")),
+            Form::Line(_) | Form::Fragment(_) => None,
+        }
+    }
+
+    /// Its data; `None` for comments and blank lines. That of a [fragment](Self::is_fragment) is its bytes, which mean
+    /// nothing.
     #[must_use]
     pub fn data(&self) -> Option<Cow<'_, [u8]>> {
-        SseFrame::parse(&self.frame).data
+        match &self.0 {
+            Form::Sse(frame) => SseFrame::parse(frame).data,
+            Form::Message(message) => Some(Cow::Borrowed(message.payload())),
+            Form::Line(line) => {
+                let line = line.trim_ascii();
+                (!line.is_empty()).then_some(Cow::Borrowed(line))
+            }
+            Form::Fragment(bytes) => Some(Cow::Borrowed(bytes)),
+        }
     }
 
-    /// The same event with other data.
+    /// Whether it is part of a frame that is too long to be put together, or of what cannot be cut into frames. Nobody
+    /// can say what stands in it.
+    #[must_use]
+    pub fn is_fragment(&self) -> bool {
+        matches!(self.0, Form::Fragment(_))
+    }
+
+    /// The same event with other data. A [fragment](Self::is_fragment) stays what it is.
     #[must_use]
     pub fn with_data(&self, data: &[u8]) -> Self {
-        let mut out = BytesMut::with_capacity(data.len() + 64);
-        write_frame(&mut out, SseFrame::parse(&self.frame).event, data);
-        Self::new(out.freeze())
+        match &self.0 {
+            Form::Sse(frame) => Self::sse(SseFrame::parse(frame).event, data),
+            Form::Message(message) => Self(Form::Message(message.with_payload(data))),
+            Form::Line(_) => Self(Form::Line([data, b"\n"].concat().into())),
+            Form::Fragment(_) => self.clone(),
+        }
     }
 
-    /// Whether it ends its stream, and how.
+    /// Whether nothing is said after it, and how its stream ended. Of Bedrock's streams that is `messageStop`, though
+    /// usage follows.
     #[must_use]
     pub fn end(&self, protocol: Protocol) -> Option<StreamEnd> {
-        match StreamTap::new(protocol, TapOptions::default()).observe(&self.frame) {
+        if protocol == Protocol::BedrockConverse && self.name() == Some("messageStop") {
+            return Some(StreamEnd::Complete);
+        }
+        match StreamTap::new(protocol, TapOptions::default()).observe(self.frame()) {
             FrameKind::End(end) => Some(end),
             _ => None,
         }
@@ -59,33 +135,4 @@ impl StreamEvent {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn data_is_replaced_under_the_same_name() {
-        let event = StreamEvent::new(Bytes::from_static(b"event: a\ndata: {}\n\n"));
-        assert_eq!(event.data().as_deref(), Some(b"{}".as_slice()));
-        assert_eq!(event.with_data(b"[1]").frame(), "event: a\ndata: [1]\n\n");
-        assert_eq!(StreamEvent::new(Bytes::from_static(b": ping\n\n")).data(), None);
-    }
-
-    #[test]
-    fn ends_are_known() {
-        let end = |protocol, frame: &'static str| {
-            StreamEvent::new(Bytes::from_static(frame.as_bytes())).end(protocol)
-        };
-        assert_eq!(
-            end(Protocol::OpenAiChat, "data: [DONE]\n\n"),
-            Some(StreamEnd::Complete)
-        );
-        assert_eq!(end(Protocol::OpenAiChat, "data: {\"choices\":[]}\n\n"), None);
-        assert_eq!(
-            end(
-                Protocol::AnthropicMessages,
-                "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
-            ),
-            Some(StreamEnd::Complete)
-        );
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 mod anthropic;
 mod bedrock;
 mod chat;
+mod decoded;
 mod raw;
 mod responses;
 
@@ -16,6 +17,8 @@ use serde_json::value::RawValue;
 use sluice_wire::{EventStreamSplitter, SseFrame, SsePart, SseSplitter};
 
 use self::chat::ChatNeedles;
+use self::decoded::Decoded;
+pub(crate) use self::decoded::tally_of;
 use crate::lenient::Text;
 use crate::protocol::Protocol;
 use crate::usage::{Metered, Tally};
@@ -82,6 +85,8 @@ pub struct StreamTap {
     /// Bedrock's message is whole, its usage may still come.
     stopped: bool,
     needles: ChatNeedles,
+    /// Of protocols that are watched through their codec.
+    decoded: Option<Decoded>,
     /// Usage as APISIX takes it.
     reported: Tally,
     /// Usage for the normal form, which also reads events that APISIX does not.
@@ -107,6 +112,7 @@ impl StreamTap {
             messages: EventStreamSplitter::new(),
             stopped: false,
             needles: ChatNeedles::new(),
+            decoded: Decoded::of(protocol),
             reported: Tally::default(),
             usage: None,
             model: None,
@@ -127,6 +133,10 @@ impl StreamTap {
             self.observe_bedrock(chunk);
             return;
         }
+        if self.decoded.is_some() {
+            self.observe_decoded(chunk);
+            return;
+        }
         self.splitter.push(chunk.clone());
         while let Some(part) = self.splitter.next_part() {
             if let SsePart::Frame(frame) = part {
@@ -140,6 +150,7 @@ impl StreamTap {
         if self.stopped && self.end.is_none() {
             self.end = Some(StreamEnd::Complete);
         }
+        self.finish_decoded();
         if let Some(SsePart::Frame(frame)) = self.splitter.finish() {
             self.observe(&frame);
         }
@@ -159,7 +170,15 @@ impl StreamTap {
             Protocol::OpenAiResponses => self.observe_responses(frame),
             Protocol::AnthropicMessages => self.observe_anthropic(frame),
             Protocol::BedrockConverse => self.observe_bedrock(frame),
-            Protocol::OpenAiEmbeddings | Protocol::VertexPredict | Protocol::Passthrough => self.content(),
+            _ if self.decoded.is_some() => self.observe_decoded(&Bytes::copy_from_slice(frame)),
+            Protocol::OpenAiCompletions
+            | Protocol::OpenAiEmbeddings
+            | Protocol::CohereChat
+            | Protocol::GeminiGenerate
+            | Protocol::OllamaChat
+            | Protocol::OllamaGenerate
+            | Protocol::VertexPredict
+            | Protocol::Passthrough => self.content(),
         }
     }
 

@@ -5,7 +5,9 @@ mod tally;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::fields::{AnthropicUsage, BedrockUsage, ChatUsage, ResponsesUsage};
+pub(crate) use self::fields::{
+    AnthropicUsage, BedrockUsage, ChatUsage, CohereUsage, GeminiUsage, OllamaUsage, ResponsesUsage,
+};
 pub(crate) use self::tally::Tally;
 
 /// Tokens of one call in disjoint buckets: every billable token is in exactly one of them.

@@ -4,12 +4,13 @@ mod cache;
 mod system;
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use self::cache::Cache;
 
@@ -68,6 +69,14 @@ impl Resolver {
         Ok(Self::new(system::SystemLookup::new()?, runtime))
     }
 
+    /// Uses these name servers and `/etc/hosts`.
+    ///
+    /// # Errors
+    /// When the system's configuration cannot be read.
+    pub fn of_servers(servers: &[SocketAddr], runtime: Handle) -> Result<Self, DnsError> {
+        Ok(Self::new(system::SystemLookup::of_servers(servers)?, runtime))
+    }
+
     /// Uses any other source of addresses.
     pub fn new(lookup: impl Lookup, runtime: Handle) -> Self {
         Self {
@@ -92,6 +101,7 @@ impl Resolver {
             return Ok(Addresses {
                 all: Arc::new([address]),
                 first: 0,
+                fresh_until: None,
             });
         }
         self.cache.resolve(host).await
@@ -103,9 +113,16 @@ impl Resolver {
 pub struct Addresses {
     all: Arc<[IpAddr]>,
     first: usize,
+    fresh_until: Option<Instant>,
 }
 
 impl Addresses {
+    /// When to ask for them again; never for what is no name.
+    #[must_use]
+    pub fn fresh_until(&self) -> Option<Instant> {
+        self.fresh_until
+    }
+
     /// All of them once, from this caller's turn on.
     pub fn iter(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let (before, from) = self.all.split_at(self.first);

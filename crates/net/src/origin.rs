@@ -97,6 +97,8 @@ pub struct OriginConfig {
     pub host: Arc<str>,
     /// Port to connect to.
     pub port: u16,
+    /// Where to connect to instead of asking for the addresses of `host`: one of them, chosen already.
+    pub address: Option<IpAddr>,
     /// Name for SNI and for the certificate check, where it is not `host`.
     pub sni: Option<Arc<str>>,
     /// TLS settings; without effect for [`Scheme::Http`].
@@ -116,6 +118,7 @@ impl OriginConfig {
             scheme,
             host: host.into(),
             port,
+            address: None,
             sni: None,
             tls: ClientTls::default(),
             protocol: Protocol::Http1,
@@ -147,6 +150,12 @@ impl Origin {
     #[must_use]
     pub fn config(&self) -> &OriginConfig {
         &self.config
+    }
+
+    /// Whether its addresses have to be asked for before it is connected to.
+    #[must_use]
+    pub fn is_name(&self) -> bool {
+        matches!(self.target, Target::Name(_))
     }
 
     /// `host` or `host:port`, as a `Host` header names this target.
@@ -228,12 +237,13 @@ impl Origins {
 
     fn compile(&self, id: u64, config: OriginConfig) -> Result<Origin, OriginError> {
         let bare = config.host.trim_start_matches('[').trim_end_matches(']');
-        let target = match bare.parse() {
-            Ok(address) => Target::Address(address),
-            Err(_) => Target::Name(config.host.clone()),
+        let literal = bare.parse().ok();
+        let target = match config.address.or(literal) {
+            Some(address) => Target::Address(address),
+            None => Target::Name(config.host.clone()),
         };
-        let host = match &target {
-            Target::Address(IpAddr::V6(address)) => format!("[{address}]"),
+        let host = match literal {
+            Some(IpAddr::V6(address)) => format!("[{address}]"),
             _ => bare.to_owned(),
         };
         let text = if config.port == config.scheme.default_port() {
@@ -326,6 +336,28 @@ mod tests {
         assert_eq!(header(Scheme::Http, "api.test", 443), "api.test:443");
         assert_eq!(header(Scheme::Http, "[::1]", 80), "[::1]");
         assert_eq!(header(Scheme::Http, "::1", 81), "[::1]:81");
+    }
+
+    #[test]
+    fn an_address_of_a_name_keeps_the_name() {
+        let origins = origins();
+        let named = OriginConfig::new(Scheme::Https, "one.test", 81);
+        let at = |address: [u8; 4]| {
+            let address = Some(address.into());
+            origins
+                .get(OriginConfig {
+                    address,
+                    ..named.clone()
+                })
+                .unwrap()
+        };
+        let (first, second) = (at([10, 0, 0, 1]), at([10, 0, 0, 2]));
+        assert_ne!(first.id, second.id);
+        assert!(!first.is_name() && origins.get(named.clone()).unwrap().is_name());
+        for origin in [&first, &second] {
+            assert_eq!(origin.host_header(), "one.test:81");
+            assert!(matches!(&origin.tls, Some((_, name)) if name.to_str() == "one.test"));
+        }
     }
 
     #[test]

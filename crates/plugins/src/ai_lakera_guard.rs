@@ -11,7 +11,7 @@ use sluice_core::{
     PluginDef, Step, Verdict, WholeAnswer, Worker,
 };
 use sluice_llm::{
-    ErrorKind, PromptMessage, StreamEvent, TextKind, answer_texts, event_texts, prompt_messages,
+    ErrorKind, Framing, PromptMessage, StreamEvent, TextKind, answer_texts, event_texts, prompt_messages,
 };
 use sluice_net::Pool;
 use sluice_resource::{PluginInfo, SchemaCompileError};
@@ -21,7 +21,8 @@ use crate::fail_mode::FailMode;
 use crate::moderation::{Refuser, is_moderated};
 
 const NAME: &str = "ai-lakera-guard";
-/// What a client gets for every chunk that is withheld: a comment, so that it sees that the stream lives.
+/// What a client gets for every chunk that is withheld: a comment, so that it sees that the stream lives. Framings
+/// without comments get nothing.
 const WITHHELD: &[u8] = b":\n\n";
 /// Most bytes of a stream that are withheld. A longer one cannot be judged, and is treated as any that cannot.
 const HELD_MAX: usize = 64 << 20;
@@ -175,7 +176,7 @@ impl LakeraGuard {
             .objection(&cx.worker.pool, messages, &guard.request_message)
             .await;
         match (reason, cx.ai.as_deref()) {
-            (Some(reason), Some(ai)) => Refuser::of(ai).reply(guard.deny_code, &reason).into(),
+            (Some(reason), Some(ai)) => Refuser::of(ai).reply(cx.profile, guard.deny_code, &reason).into(),
             _ => Verdict::Continue,
         }
     }
@@ -348,8 +349,7 @@ impl AnswerFilter for LakeraFilter {
             if self.held_bytes > HELD_MAX {
                 self.held.clear();
                 events.clear();
-                let refusal = self.refuser.stream(&self.guard.response_message);
-                events.push(StreamEvent::new(refusal));
+                events.extend(self.refuser.events(&self.guard.response_message));
                 return FilterStep::Done(Flow::End);
             }
         }
@@ -358,7 +358,9 @@ impl AnswerFilter for LakeraFilter {
         }
         if self.guard.action == Action::Block {
             self.held.append(events);
-            events.push(StreamEvent::new(Bytes::from_static(WITHHELD)));
+            if self.refuser.protocol().framing() == Framing::Sse {
+                events.push(StreamEvent::new(Bytes::from_static(WITHHELD)));
+            }
         }
         FilterStep::CONTINUE
     }
@@ -372,7 +374,7 @@ impl AnswerFilter for LakeraFilter {
             let text = std::mem::take(&mut self.text);
             match self.objection(&text).await {
                 None => events.append(&mut self.held),
-                Some(reason) => events.push(StreamEvent::new(self.refuser.stream(&reason))),
+                Some(reason) => events.extend(self.refuser.events(&reason)),
             }
             Flow::Continue
         })

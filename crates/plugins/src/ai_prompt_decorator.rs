@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_core::{CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Step, Verdict};
+use sluice_core::{
+    CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Profile, Step, Verdict,
+};
 use sluice_llm::{PromptEdits, Protocol};
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
@@ -65,7 +67,11 @@ impl Plugin for Decorator {
                 Err(failure) => return failure.into(),
             };
             let protocol = Protocol::detect(&cx.request.path, &request);
-            cx.request.body.replace(self.edits.apply(protocol, &request));
+            let decorated = match cx.profile {
+                Profile::Apisix => self.edits.apply(protocol, &request),
+                Profile::Native => self.edits.apply_natively(protocol, &request),
+            };
+            cx.request.body.replace(decorated);
             Verdict::Continue
         })
     }

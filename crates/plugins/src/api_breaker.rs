@@ -7,11 +7,13 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_core::{
-    CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Reply, Step,
+    CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Reply, Step, Verdict,
 };
 use sluice_llm::ErrorKind;
 use sluice_resource::{PluginInfo, SchemaCompileError, Template};
 use sluice_upstream::BreakerRules;
+
+use crate::body_vars;
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     let statuses = |from: u16, to: u16, default: u16| {
@@ -91,6 +93,8 @@ struct ApiBreaker {
     bad: Vec<u16>,
     good: Vec<u16>,
     rules: BreakerRules,
+    /// Whether a header of the refusal looks into the request's body.
+    reads_body: bool,
 }
 
 const MESSAGE: &str = "the upstream failed repeatedly and is left alone for a while";
@@ -110,6 +114,7 @@ impl ApiBreaker {
             headers: headers.collect::<Result<_, _>>()?,
             bad: config.unhealthy.http_statuses,
             good: config.healthy.http_statuses,
+            reads_body: body_vars::are_in(conf),
             rules: BreakerRules {
                 failures: config.unhealthy.failures,
                 successes: config.healthy.successes,
@@ -118,7 +123,7 @@ impl ApiBreaker {
         }))
     }
 
-    fn refuse(&self, cx: &Context) -> Step<'static> {
+    fn refuse(&self, cx: &Context) -> Verdict {
         let Some(body) = self.body.clone() else {
             return self.failure(MESSAGE.to_owned()).into();
         };
@@ -154,14 +159,17 @@ impl Plugin for ApiBreaker {
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        match cx
-            .services
-            .breakers
-            .is_open(&key(cx), &self.rules, Instant::now())
-        {
-            true => self.refuse(cx),
-            false => Step::CONTINUE,
+        let breakers = &cx.services.breakers;
+        if !breakers.is_open(&key(cx), &self.rules, Instant::now()) {
+            return Step::CONTINUE;
         }
+        if !self.reads_body {
+            return Step::Done(self.refuse(cx));
+        }
+        Step::wait(async move {
+            cx.read_body_for_variables().await;
+            self.refuse(cx)
+        })
     }
 
     /// Before the last byte is released: the caller's next request meets what this one changed.
@@ -181,7 +189,7 @@ impl Plugin for ApiBreaker {
 
 #[cfg(test)]
 mod tests {
-    use sluice_core::{ReplyBody, Trial, Verdict};
+    use sluice_core::{ReplyBody, Trial};
     use sluice_record::Text;
     use sluice_resource::CheckScope;
 

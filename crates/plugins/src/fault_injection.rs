@@ -124,7 +124,7 @@ impl FaultInjection {
 
     async fn inject(&self, cx: &mut Context) -> Verdict {
         if self.reads_body {
-            body_vars::load(cx).await;
+            cx.read_body_for_variables().await;
         }
         if let Some((duration, occasion)) = &self.delay
             && occasion.is_given(cx)

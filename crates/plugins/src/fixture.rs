@@ -61,6 +61,7 @@ impl Fixture {
             owner: &owner,
             metadata: self.metadata.as_ref(),
             services: &self.services,
+            is_dry_run: false,
         })
     }
 

@@ -197,7 +197,7 @@ impl ForwardAuth {
             let body = cx.request.body.read(self.max_req_body_size).await;
             *question.body_mut() = Body::from(body.map_err(unreadable)?);
         } else if self.reads_body {
-            body_vars::load(cx).await;
+            cx.read_body_for_variables().await;
         }
         let mut headers = self.headers(cx);
         if self.method == Method::POST && !headers.contains_key(CONTENT_ENCODING) {

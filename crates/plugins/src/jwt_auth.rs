@@ -11,7 +11,7 @@ use base64::Engine;
 use http::HeaderName;
 use http::header::COOKIE;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sluice_core::{
     Caller, CompileEnv, CompileError, Context, Identity, KeyPlace, Phase, Phases, Plugin, PluginDef, Step,
 };
@@ -112,6 +112,7 @@ struct Config {
     cookie: String,
     hide_credentials: bool,
     key_claim_name: String,
+    store_in_ctx: bool,
     realm: String,
     anonymous_consumer: Option<String>,
     claims_to_verify: Option<Vec<Claim>>,
@@ -123,6 +124,7 @@ struct JwtAuth {
     cookie: String,
     hide_credentials: bool,
     key_claim_name: String,
+    keeps_claims: bool,
     claims: Vec<Claim>,
     gate: Gate,
 }
@@ -147,6 +149,7 @@ impl JwtAuth {
             cookie: config.cookie,
             hide_credentials: config.hide_credentials,
             key_claim_name: config.key_claim_name,
+            keeps_claims: config.store_in_ctx,
             claims: config
                 .claims_to_verify
                 .unwrap_or_else(|| vec![Claim::Nbf, Claim::Exp]),
@@ -190,7 +193,7 @@ impl JwtAuth {
         }
     }
 
-    fn authenticate(&self, cx: &Context, token: &str) -> Result<Caller, Refusal> {
+    fn authenticate(&self, cx: &Context, token: &str) -> Result<(Caller, Map<String, Value>), Refusal> {
         let token = Token::parse(token).ok_or(MALFORMED)?;
         let key = match token.claims.get(&self.key_claim_name) {
             None | Some(Value::Bool(false)) => return Err(KEYLESS),
@@ -201,7 +204,7 @@ impl JwtAuth {
             .duration_since(UNIX_EPOCH)
             .map_or(0.0, |since| since.as_secs_f64());
         match self.verify(&token, &identity, now) {
-            Ok(()) => Ok(caller),
+            Ok(()) => Ok((caller, token.claims)),
             Err(reason) => {
                 tracing::info!(consumer = %identity.username, reason, "failed to verify jwt");
                 Err(UNVERIFIED)
@@ -243,7 +246,12 @@ impl Plugin for JwtAuth {
             None => Err(MISSING),
         };
         match found {
-            Ok(caller) => cx.attach(caller),
+            Ok((caller, claims)) => {
+                cx.attach(caller);
+                if self.keeps_claims {
+                    cx.jwt_auth_payload = Some(claims);
+                }
+            }
             Err(refusal) => {
                 if let Err(failure) = self.gate.fall_back(cx, refusal) {
                     return failure.into();

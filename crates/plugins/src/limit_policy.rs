@@ -83,7 +83,7 @@ impl Counting {
     /// Makes the variables that keys and limits name available.
     pub(crate) async fn prepare(&self, cx: &mut Context) {
         if self.reads_body {
-            body_vars::load(cx).await;
+            cx.read_body_for_variables().await;
         }
     }
 

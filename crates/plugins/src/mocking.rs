@@ -187,7 +187,7 @@ impl Plugin for Mocking {
         }
         Step::wait(async move {
             if self.reads_body {
-                body_vars::load(cx).await;
+                cx.read_body_for_variables().await;
             }
             tokio::time::sleep(self.delay).await;
             self.answer(cx)

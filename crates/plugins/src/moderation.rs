@@ -235,7 +235,9 @@ impl<C: Classifier> Moderation<C> {
         match opinion.denied {
             Some(reason) => {
                 let text = self.shared.message(&reason);
-                Refuser::of(ai).reply(self.shared.deny_code, text).into()
+                Refuser::of(ai)
+                    .reply(cx.profile, self.shared.deny_code, text)
+                    .into()
             }
             None => Verdict::Continue,
         }

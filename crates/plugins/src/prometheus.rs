@@ -32,9 +32,11 @@ struct Prometheus {
 impl Prometheus {
     fn compile(conf: &Value, env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
         // All instances see the same metadata, and all are compiled again when it changes.
-        env.services
-            .metrics
-            .set_disabled_labels(&disabled_labels(env.metadata));
+        if !env.is_dry_run {
+            env.services
+                .metrics
+                .set_disabled_labels(&disabled_labels(env.metadata));
+        }
         Ok(Arc::new(Self {
             prefer_name: conf.get("prefer_name").and_then(Value::as_bool) == Some(true),
         }))

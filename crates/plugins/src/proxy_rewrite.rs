@@ -13,6 +13,7 @@ use sluice_core::{
 use sluice_llm::ErrorKind;
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError, Template, Variables};
 
+use crate::body_vars;
 use crate::header_edits::{HeaderEdits, plain_map};
 
 const METHODS: [&str; 14] = [
@@ -123,6 +124,8 @@ struct ProxyRewrite {
     host: Option<HeaderValue>,
     headers: HeaderEdits,
     real_uri: bool,
+    /// Whether a template looks into the request's body.
+    reads_body: bool,
 }
 
 enum NewPath {
@@ -150,7 +153,30 @@ impl ProxyRewrite {
                 .get("use_real_request_uri_unsafe")
                 .and_then(Value::as_bool)
                 .unwrap_or(false),
+            reads_body: body_vars::are_in(conf),
         }))
+    }
+
+    fn apply(&self, cx: &mut Context) -> Verdict {
+        let rewritten = match rewritten_path(&self.path, cx) {
+            Ok(rewritten) => rewritten,
+            Err(failure) => return Verdict::Fail(failure),
+        };
+        let captures = rewritten.captures;
+        let edits = self.headers.resolve(&WithCaptures { cx, captures });
+        edits.apply(&mut cx.request.headers);
+        if rewritten.path.is_some() {
+            cx.overrides.path = rewritten.path;
+        } else if self.real_uri {
+            cx.overrides.path = Some(cx.request.uri.path().to_owned());
+        }
+        if self.method.is_some() {
+            cx.overrides.method.clone_from(&self.method);
+        }
+        if self.host.is_some() {
+            cx.overrides.host.clone_from(&self.host);
+        }
+        Verdict::Continue
     }
 }
 
@@ -192,25 +218,13 @@ impl Plugin for ProxyRewrite {
     }
 
     fn rewrite<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        let rewritten = match rewritten_path(&self.path, cx) {
-            Ok(rewritten) => rewritten,
-            Err(failure) => return Step::Done(Verdict::Fail(failure)),
-        };
-        let captures = rewritten.captures;
-        let edits = self.headers.resolve(&WithCaptures { cx, captures });
-        edits.apply(&mut cx.request.headers);
-        if rewritten.path.is_some() {
-            cx.overrides.path = rewritten.path;
-        } else if self.real_uri {
-            cx.overrides.path = Some(cx.request.uri.path().to_owned());
+        if !self.reads_body {
+            return Step::Done(self.apply(cx));
         }
-        if self.method.is_some() {
-            cx.overrides.method.clone_from(&self.method);
-        }
-        if self.host.is_some() {
-            cx.overrides.host.clone_from(&self.host);
-        }
-        Step::CONTINUE
+        Step::wait(async move {
+            cx.read_body_for_variables().await;
+            self.apply(cx)
+        })
     }
 }
 

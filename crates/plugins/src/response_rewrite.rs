@@ -9,10 +9,13 @@ use fancy_regex::Regex;
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use sluice_core::{CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, ResponseHead};
+use sluice_core::{
+    CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, ResponseHead, Step, Verdict,
+};
 use sluice_net::{Body, BodyError};
 use sluice_resource::{CheckScope, Expr, PluginInfo, SchemaCompileError, Template};
 
+use crate::body_vars;
 use crate::header_edits::{HeaderEdits, plain_map};
 use crate::replacement::Replacement;
 
@@ -111,6 +114,8 @@ struct ResponseRewrite {
     filters: Arc<[Filter]>,
     max_body: usize,
     vars: Option<Expr>,
+    /// Whether `vars` or a header looks into the request's body.
+    reads_body: bool,
 }
 
 struct Filter {
@@ -158,6 +163,10 @@ impl ResponseRewrite {
                 .map(Expr::parse)
                 .transpose()
                 .map_err(|e| fail(&e))?,
+            reads_body: ["vars", "headers"]
+                .iter()
+                .filter_map(|name| conf.get(name))
+                .any(body_vars::are_in),
         }))
     }
 
@@ -199,9 +208,22 @@ impl Filter {
 
 impl Plugin for ResponseRewrite {
     fn phases(&self) -> Phases {
-        let with_body: &[Phase] = &[Phase::ResponseHead, Phase::ResponseBody];
-        let changes_body = self.body.is_some() || !self.filters.is_empty();
-        Phases::of(if changes_body { with_body } else { &with_body[..1] })
+        let mut phases = vec![Phase::ResponseHead];
+        if self.body.is_some() || !self.filters.is_empty() {
+            phases.push(Phase::ResponseBody);
+        }
+        if self.reads_body {
+            phases.push(Phase::BeforeProxy);
+        }
+        Phases::of(&phases)
+    }
+
+    /// The last chance to read the request's body.
+    fn before_proxy<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        Step::wait(async move {
+            cx.read_body_for_variables().await;
+            Verdict::Continue
+        })
     }
 
     fn response_head(&self, cx: &mut Context, head: &mut ResponseHead) {

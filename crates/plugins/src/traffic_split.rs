@@ -179,7 +179,7 @@ impl Plugin for TrafficSplit {
             return Step::Done(self.choose(cx));
         }
         Step::wait(async {
-            body_vars::load(cx).await;
+            cx.read_body_for_variables().await;
             self.choose(cx)
         })
     }

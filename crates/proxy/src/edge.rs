@@ -59,9 +59,12 @@ pub(crate) fn render_failure(cx: &mut Context, failure: Failure) -> Outgoing {
     match cx.profile {
         Profile::Apisix => render(failure.reply),
         Profile::Native => {
-            let error = PublicError::new(failure.kind, failure.message)
+            let mut error = PublicError::new(failure.kind, failure.message)
                 .with_code(failure.code)
                 .with_status(failure.reply.status);
+            if let Some(param) = failure.param {
+                error = error.with_param(param);
+            }
             let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
             let body = error.body(dialect, Some(&format!("{:032x}", cx.id.0)));
             let mut headers = failure.reply.headers;

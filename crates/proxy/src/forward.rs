@@ -6,10 +6,13 @@ mod supply;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Method, Request, Response, StatusCode, Uri};
-use sluice_core::{Context, Failure, Reply, ReplyBody, Retry, Route, Trial, Upstream, UpstreamCall, Verdict};
+use sluice_core::{
+    Context, Failure, NodeSet, Reply, ReplyBody, Retry, Route, Trial, Upstream, UpstreamCall, Verdict,
+};
 use sluice_llm::ErrorKind;
 use sluice_net::{Body, SendError, SendErrorKind, Timeouts};
 use sluice_record::{ResponseSource, Text};
@@ -20,6 +23,7 @@ use self::supply::Supply;
 /// What all attempts at one request have in common.
 struct Plan<'a> {
     upstream: &'a Upstream,
+    nodes: &'a NodeSet,
     timeouts: Timeouts,
     wants_upgrade: bool,
     hash_key: Option<String>,
@@ -30,21 +34,31 @@ struct Plan<'a> {
 pub(crate) async fn forward(
     cx: &mut Context,
     route: &Route,
-    upstream: &Upstream,
+    upstream: &Arc<Upstream>,
     max_body: Option<u64>,
 ) -> Verdict {
     if let Some(failure) = refused::announced(cx, max_body) {
         return failure.into();
     }
-    let plan = Plan::new(cx, route, upstream, max_body);
+    let nodes = match upstream.nodes_at_hand(&cx.services) {
+        Some(nodes) => nodes,
+        None => {
+            let limit = route.timeout.or(upstream.timeouts).unwrap_or_default().connect;
+            // Boxed, so that requests whose nodes are known do not carry its state along.
+            Box::pin(upstream.find_nodes(limit, &cx.services)).await
+        }
+    };
+    if nodes.nodes.is_empty() {
+        return unreachable(cx, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let plan = Plan::new(cx, route, upstream, &nodes, max_body);
     let started = Instant::now();
     let mut tried = Tried::default();
-    let mut tries_left = upstream.retries;
-    let mut left_out = false;
+    let mut tries_left = upstream.retries(&nodes);
     let mut body = plan.body.next();
     loop {
-        let Some(index) = upstream.pick(plan.hash_key.as_deref(), &tried) else {
-            return unreachable(cx, nobody_left(cx, left_out));
+        let Some(index) = nodes.pick(plan.hash_key.as_deref(), &tried) else {
+            return unreachable(cx, StatusCode::BAD_GATEWAY);
         };
         tried.insert(index);
         let request = match build(cx, &plan, index, body.take().unwrap_or_default()) {
@@ -57,11 +71,6 @@ pub(crate) async fn forward(
             Err(error) if error.kind == SendErrorKind::RequestBody => return refused::failure(&error).into(),
             Err(error) => error,
         };
-        if is_absent(&error, upstream) {
-            left_out = true;
-            body = plan.body.next();
-            continue;
-        }
         if tries_left > 0 && may_repeat(&error, can_repeat) {
             body = plan.body.next();
         }
@@ -79,10 +88,17 @@ pub(crate) async fn forward(
 }
 
 impl<'a> Plan<'a> {
-    fn new(cx: &mut Context, route: &Route, upstream: &'a Upstream, max_body: Option<u64>) -> Self {
+    fn new(
+        cx: &mut Context,
+        route: &Route,
+        upstream: &'a Upstream,
+        nodes: &'a NodeSet,
+        max_body: Option<u64>,
+    ) -> Self {
         let body = cx.request.body.take();
         Self {
             upstream,
+            nodes,
             timeouts: route.timeout.or(upstream.timeouts).unwrap_or_default(),
             wants_upgrade: route.websocket && headers::is_upgrade(&cx.request.headers),
             hash_key: upstream.hash_key.as_ref().map(|key| key.value(cx)),
@@ -102,8 +118,8 @@ async fn attempt(
     request: Request<Body>,
 ) -> Result<Response<Body>, SendError> {
     let begun = Instant::now();
-    let node = &plan.upstream.nodes[index];
-    cx.in_flight = plan.upstream.balancer.begin(index).map(Box::new);
+    let node = &plan.nodes.nodes[index];
+    cx.in_flight = plan.nodes.balancer.begin(index).map(Box::new);
     cx.upstream_call = request.uri().path_and_query().map(|target| UpstreamCall {
         origin: node.origin.clone(),
         host: request.headers().get(http::header::HOST).cloned(),
@@ -124,9 +140,7 @@ async fn attempt(
             Ok(response)
         }
         Err(error) => {
-            if is_absent(&error, plan.upstream) {
-                tracing::warn!(upstream = %node.address, %error, "node left out");
-            } else if error.kind != SendErrorKind::RequestBody {
+            if error.kind != SendErrorKind::RequestBody {
                 let status = status_of(&error).as_u16();
                 let outcome = match error.kind {
                     SendErrorKind::Timeout(_) => Outcome::TimedOut,
@@ -143,22 +157,8 @@ async fn attempt(
 
 /// Tells passive health checks how an attempt went.
 fn report(plan: &Plan<'_>, index: usize, addr: Option<SocketAddr>, outcome: Outcome) {
-    if let Some(checker) = &plan.upstream.checker {
-        checker.report(index, addr, outcome);
-    }
-}
-
-/// Whether a node is as if it were not there: its name does not resolve (compat §8.1).
-fn is_absent(error: &SendError, upstream: &Upstream) -> bool {
-    error.kind == SendErrorKind::Resolve && !upstream.keeps_unresolved
-}
-
-/// The answer when no node can be picked; `left_out` when some were absent.
-fn nobody_left(cx: &Context, left_out: bool) -> StatusCode {
-    if left_out && cx.attempts.is_empty() {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else {
-        StatusCode::BAD_GATEWAY
+    if let Some(checker) = &plan.nodes.checker {
+        checker.report(plan.nodes.nodes[index].configured, addr, outcome);
     }
 }
 
@@ -236,7 +236,8 @@ fn build(cx: &Context, plan: &Plan<'_>, index: usize, body: Body) -> Result<Requ
     let mut request = Request::new(body);
     *request.method_mut() = cx.overrides.method.as_ref().unwrap_or(&cx.request.method).clone();
     *request.uri_mut() = uri;
-    *request.headers_mut() = headers::for_upstream(cx, plan.upstream, index, plan.wants_upgrade);
+    *request.headers_mut() =
+        headers::for_upstream(cx, plan.upstream, &plan.nodes.nodes[index], plan.wants_upgrade);
     Ok(request)
 }
 

@@ -57,6 +57,9 @@ async fn until_answer(cx: &mut Context, max_body: Option<u64>) -> Verdict {
     if cx.ai.is_none() {
         pass!(require_upstream(cx, &upstream));
     }
+    if pipeline.filters_read_body() || global.filters_read_body() {
+        read_body(cx).await;
+    }
     pass!(run_phase(cx, &global, Phase::BeforeProxy, true).await);
     pass!(run_phase(cx, &pipeline, Phase::BeforeProxy, false).await);
     match &upstream {
@@ -115,7 +118,7 @@ async fn merge_caller(cx: &mut Context, route: &sluice_core::Route) -> Verdict {
 
 fn require_upstream(cx: &Context, upstream: &RouteUpstream) -> Verdict {
     let (status, code, message) = match upstream {
-        RouteUpstream::To(upstream) if !upstream.nodes.is_empty() => return Verdict::Continue,
+        RouteUpstream::To(upstream) if !upstream.configured.nodes.is_empty() => return Verdict::Continue,
         RouteUpstream::Missing => (
             StatusCode::BAD_GATEWAY,
             "upstream_missing",
@@ -157,6 +160,9 @@ async fn run_phase(cx: &mut Context, pipeline: &Pipeline, phase: Phase, global: 
 
 async fn run_steps(cx: &mut Context, steps: &[Arc<PluginEntry>], phase: Phase, global: bool) -> Verdict {
     for entry in steps {
+        if entry.filter_reads_body {
+            read_body(cx).await;
+        }
         if !cx.runs(entry, global) {
             continue;
         }
@@ -175,6 +181,11 @@ async fn run_steps(cx: &mut Context, steps: &[Arc<PluginEntry>], phase: Phase, g
         }
     }
     Verdict::Continue
+}
+
+/// Boxed, so that requests without such a filter do not carry its state along.
+async fn read_body(cx: &mut Context) {
+    Box::pin(cx.read_body_for_variables()).await;
 }
 
 /// `_meta.error_response` replaces the body of whatever error the plugin answers (compat §3.2).

@@ -2,13 +2,15 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use http::HeaderValue;
-use sluice_admin::{AdminOptions, AdminServer, AdminState, ApiVersion, BasicAuth, ConfiguredKey, Health};
-use sluice_core::{Registry, Services, SnapshotCell};
+use sluice_admin::{
+    AdminOptions, AdminServer, AdminState, ApiVersion, BasicAuth, ConfiguredKey, DryRunHook, Health,
+    StatusServer,
+};
+use sluice_core::{CompilerOptions, DryRun, Registry, Services, SnapshotCell};
 use sluice_resource::{Schemas, parse_ip_net};
 use sluice_store::{Database, Keyring, Role, Store};
 use sluice_upstream::CheckerReport;
@@ -16,6 +18,7 @@ use sluice_upstream::CheckerReport;
 use crate::config::Config;
 use crate::measuring::Measuring;
 use crate::providers::Calls;
+use crate::readiness::Readiness;
 use crate::tls;
 
 /// Calls that are running when the gateway stops get this long.
@@ -27,6 +30,7 @@ pub(crate) struct Sockets {
     tls: Option<Arc<rustls::ServerConfig>>,
     control: Option<TcpListener>,
     metrics: Option<TcpListener>,
+    status: Option<TcpListener>,
 }
 
 /// Binds the addresses of the control side.
@@ -43,6 +47,7 @@ pub(crate) fn bind(config: &Config) -> anyhow::Result<Sockets> {
             .then(|| listen(config.control.listen))
             .transpose()?,
         metrics: config.metrics.listen.map(listen).transpose()?,
+        status: config.status.listen.map(listen).transpose()?,
     })
 }
 
@@ -62,30 +67,51 @@ impl Sockets {
     pub(crate) fn metrics_addr(&self) -> anyhow::Result<Option<SocketAddr>> {
         Ok(self.metrics.as_ref().map(TcpListener::local_addr).transpose()?)
     }
+
+    /// Address of the listener for status alone.
+    pub(crate) fn status_addr(&self) -> anyhow::Result<Option<SocketAddr>> {
+        Ok(self.status.as_ref().map(TcpListener::local_addr).transpose()?)
+    }
+
+    /// Answers probes, which do not wait for the rest.
+    pub(crate) fn serve_status(
+        &mut self,
+        config: &Config,
+        readiness: &Readiness,
+    ) -> anyhow::Result<Option<StatusServer>> {
+        let Some(socket) = self.status.take() else {
+            return Ok(None);
+        };
+        let readiness = readiness.clone();
+        let served = StatusServer::serve(socket, server_name(config), move || readiness.health().unready);
+        served.map(Some).context("cannot serve the status")
+    }
 }
 
 /// What the control side works with.
 pub(crate) struct Parts<'a> {
     pub(crate) config: &'a Config,
-    pub(crate) registry: &'a Registry,
+    pub(crate) registry: &'a Arc<Registry>,
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) database: &'a Database,
     pub(crate) store: &'a Store,
     pub(crate) snapshots: &'a Arc<SnapshotCell>,
     pub(crate) measuring: &'a Measuring,
     pub(crate) services: &'a Arc<Services>,
+    pub(crate) compiler_options: CompilerOptions,
+    pub(crate) readiness: &'a Readiness,
 }
 
 /// The control side while it serves.
 pub(crate) struct AdminSide {
     server: AdminServer,
-    stopping: Arc<AtomicBool>,
 }
 
 impl AdminSide {
     /// Serves on all sockets.
     pub(crate) fn start(sockets: Sockets, parts: &Parts<'_>) -> anyhow::Result<Self> {
-        let stopping = Arc::new(AtomicBool::new(false));
+        let readiness = parts.readiness.clone();
+        readiness.loaded(health(parts.measuring));
         let server = AdminServer::new(AdminState {
             store: parts.store.clone(),
             database: parts.database.clone(),
@@ -95,11 +121,12 @@ impl AdminSide {
             data_plane: parts.snapshots.clone(),
             metrics: parts.measuring.metrics.clone(),
             checks: checks(parts.services),
-            health: health(parts.measuring, stopping.clone()),
+            dry_run: dry_run(parts),
             providers: Arc::new(Calls {
                 services: parts.services.clone(),
                 snapshots: parts.snapshots.clone(),
             }),
+            health: Box::new(move || readiness.health()),
             options: options(parts.config)?,
         });
         server
@@ -113,12 +140,7 @@ impl AdminSide {
         if let Some(metrics) = sockets.metrics {
             server.serve_metrics(metrics).context("cannot serve metrics")?;
         }
-        Ok(Self { server, stopping })
-    }
-
-    /// Tells load balancers to send nothing more.
-    pub(crate) fn not_ready(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        Ok(Self { server })
     }
 
     /// Stops serving.
@@ -127,17 +149,21 @@ impl AdminSide {
     }
 }
 
-fn health(measuring: &Measuring, stopping: Arc<AtomicBool>) -> Box<dyn Fn() -> Health + Send + Sync> {
+fn health(measuring: &Measuring) -> Box<dyn Fn() -> Health + Send + Sync> {
     let measured = measuring.health();
     Box::new(move || {
         let (degraded, details) = measured();
-        let unready = if stopping.load(Ordering::Relaxed) {
-            Some("the gateway is stopping".to_owned())
-        } else {
-            degraded
-                .then(|| "requests cannot be recorded: neither ledger nor spill file takes them".to_owned())
-        };
+        let unready = degraded
+            .then(|| "requests cannot be recorded: neither ledger nor spill file takes them".to_owned());
         Health { unready, details }
+    })
+}
+
+/// What `Server` says.
+fn server_name(config: &Config) -> HeaderValue {
+    HeaderValue::from_static(match config.apisix.enable_server_tokens {
+        true => "APISIX/3.18.0",
+        false => "APISIX",
     })
 }
 
@@ -147,9 +173,15 @@ fn checks(services: &Arc<Services>) -> Box<dyn Fn() -> Vec<CheckerReport> + Send
     Box::new(move || services.checkers.status())
 }
 
+/// Compiles what is to be stored without putting it in force.
+fn dry_run(parts: &Parts<'_>) -> DryRunHook {
+    let (registry, services) = (parts.registry.clone(), parts.services.clone());
+    let run = DryRun::new(registry, services, parts.compiler_options.clone());
+    Box::new(move |key, value, metadata| run.check(key, value, metadata))
+}
+
 fn options(config: &Config) -> anyhow::Result<AdminOptions> {
     let admin = &config.admin;
-    let tokens = config.apisix.enable_server_tokens;
     let configured = admin.keys.iter().map(|key| {
         let role =
             Role::from_name(&key.role).with_context(|| format!("admin.keys: unknown role `{}`", key.role))?;
@@ -178,7 +210,7 @@ fn options(config: &Config) -> anyhow::Result<AdminOptions> {
         api_version: ApiVersion::from_name(&admin.api_version),
         standalone: admin.standalone,
         commands: config.commands.allowed.clone(),
-        server: HeaderValue::from_static(if tokens { "APISIX/3.18.0" } else { "APISIX" }),
+        server: server_name(config),
         metrics_path: metrics.path.clone(),
         metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),
         ..AdminOptions::default()

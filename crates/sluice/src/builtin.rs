@@ -6,7 +6,7 @@ use sluice_core::BuiltinRoute;
 use crate::config::BuiltinRoutesConfig;
 
 /// Name, path patterns and methods of each.
-const ENDPOINTS: [(&str, &[&str], &[&str]); 10] = [
+const ENDPOINTS: [(&str, &[&str], &[&str]); 14] = [
     ("chat_completions", &["/v1/chat/completions"], &["POST"]),
     ("completions", &["/v1/completions"], &["POST"]),
     ("responses", &["/v1/responses"], &["POST"]),
@@ -17,6 +17,10 @@ const ENDPOINTS: [(&str, &[&str], &[&str]); 10] = [
     ("ollama_tags", &["/api/tags"], &["GET"]),
     ("messages", &["/v1/messages"], &["POST"]),
     ("count_tokens", &["/v1/messages/count_tokens"], &["POST"]),
+    ("gemini", &["/v1beta/models/*", "/v1/models/*"], &["POST"]),
+    ("bedrock", &["/model/*"], &["POST"]),
+    ("cohere_chat", &["/v2/chat"], &["POST"]),
+    ("ollama", &["/api/chat", "/api/generate"], &["POST"]),
 ];
 
 /// The built-in routes that the configuration leaves on. Names in `disabled` that no route has come back as the error.

@@ -35,6 +35,8 @@ pub struct Config {
     pub control: ControlConfig,
     /// Prometheus metrics.
     pub metrics: MetricsConfig,
+    /// Status for probes.
+    pub status: StatusConfig,
     /// The gateway's own log, on standard error.
     pub log: LogConfig,
     /// One line per request.
@@ -155,6 +157,14 @@ pub struct MetricsConfig {
     pub password: Option<Secret>,
 }
 
+/// Status for probes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StatusConfig {
+    /// A listener for `/status` and `/status/ready` alone; they are always on the admin listener.
+    pub listen: Option<SocketAddr>,
+}
+
 /// The gateway's own log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -221,6 +231,8 @@ pub struct ApisixConfig {
     pub enable_server_tokens: bool,
     /// Sends `X-APISIX-Upstream-Status` with every proxied answer.
     pub show_upstream_status_in_response_header: bool,
+    /// Name servers, instead of those of the system: `ip` or `ip:port`.
+    pub dns_resolver: Vec<String>,
     /// Seconds that resolved addresses are kept, whatever their own time to live is.
     pub dns_resolver_valid: Option<u64>,
     /// Turns the health checks of all upstreams off.
@@ -247,6 +259,7 @@ impl Default for Config {
             admin: AdminConfig::default(),
             control: ControlConfig::default(),
             metrics: MetricsConfig::default(),
+            status: StatusConfig::default(),
             log: LogConfig::default(),
             access_log: AccessLogConfig::default(),
             ledger: LedgerSection::default(),
@@ -373,6 +386,7 @@ impl Default for ApisixConfig {
             delete_uri_tail_slash: false,
             enable_server_tokens: true,
             show_upstream_status_in_response_header: false,
+            dns_resolver: Vec::new(),
             dns_resolver_valid: None,
             disable_upstream_healthcheck: false,
             key_prefix: "/apisix".to_owned(),

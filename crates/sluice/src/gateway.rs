@@ -1,13 +1,14 @@
 //! Boot and shutdown: every part is made here, and handed what it needs.
 
 use std::fs::{File, TryLockError};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use sluice_cache::{Answers, Backlog};
+use sluice_admin::StatusServer;
+use sluice_cache::{Answers, Backlog, Kept};
 use sluice_core::{CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
@@ -26,6 +27,7 @@ use crate::config::Config;
 use crate::first_run::{self, Credentials};
 use crate::measuring::Measuring;
 use crate::plugins::Plugins;
+use crate::readiness::Readiness;
 use crate::sync::{Compiling, Sync};
 use crate::{builtin, demo, tls};
 
@@ -37,6 +39,10 @@ const LOCAL_ANSWERS: usize = 64 << 20;
 
 /// Bytes of answers that may wait to be written to a cache.
 const ANSWER_BACKLOG: usize = 64 << 20;
+/// Most bytes of conversations that can be continued by an id.
+const CONVERSATIONS: usize = 64 << 20;
+/// Most bytes of signed thoughts behind calls of tools.
+const SIGNATURES: usize = 16 << 20;
 
 /// Answers of which is known which target made them; providers keep theirs for 30 days.
 const AFFINITIES: usize = 200_000;
@@ -62,6 +68,8 @@ pub struct Gateway {
     store: Store,
     proxy: RunningProxy,
     admin: AdminSide,
+    readiness: Readiness,
+    status: Option<StatusServer>,
     measuring: Measuring,
     services: Arc<Services>,
     addresses: Addresses,
@@ -78,6 +86,7 @@ pub(crate) struct Addresses {
     pub(crate) admin: (SocketAddr, &'static str),
     pub(crate) control: Option<SocketAddr>,
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) status: Option<SocketAddr>,
 }
 
 impl Addresses {
@@ -87,6 +96,7 @@ impl Addresses {
             admin: admin.admin_addr()?,
             control: admin.control_addr()?,
             metrics: admin.metrics_addr()?,
+            status: admin.status_addr()?,
         })
     }
 }
@@ -107,7 +117,10 @@ impl Gateway {
         let lock = open_folder(&config.data_dir)?;
         // Addresses first: a taken port must not leave a half-made data folder looking used.
         let proxy = bind_proxy(&config)?;
-        let admin_sockets = crate::admin::bind(&config)?;
+        let mut admin_sockets = crate::admin::bind(&config)?;
+        let addresses = Addresses::of(&config, &proxy, &admin_sockets)?;
+        let readiness = Readiness::default();
+        let status = admin_sockets.serve_status(&config, &readiness)?;
         let database = open_database(&config.data_dir).await?;
         let key_file = config.data_dir.join("secret.key");
         let vault = Vault::unlock(&database, KeySource::File(key_file)).await?;
@@ -136,7 +149,6 @@ impl Gateway {
         if wants_demo {
             demo::warm_up(&services);
         }
-        let addresses = Addresses::of(&config, &proxy, &admin_sockets)?;
         // Late, since what it makes is shown only by a start that succeeds.
         let credentials = first_run::prepare(&database, &config.admin, &config.data_dir).await?;
         let running = start_proxy(proxy, &services, &snapshots)?;
@@ -149,6 +161,8 @@ impl Gateway {
             snapshots: &snapshots,
             measuring: &measuring,
             services: &services,
+            compiler_options: compiler_options(&config),
+            readiness: &readiness,
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {
@@ -157,6 +171,8 @@ impl Gateway {
             store,
             proxy: running,
             admin,
+            readiness,
+            status,
             measuring,
             services,
             addresses,
@@ -188,7 +204,7 @@ impl Gateway {
 
     /// Stops accepting, lets running requests finish, writes everything that is held.
     pub async fn shutdown(self) {
-        self.admin.not_ready();
+        self.readiness.stopping();
         let drain = Duration::from_secs(self.config.proxy.drain);
         // The answers of processes have no end of their own: to wait for one would take the whole drain.
         let (drained, ()) = tokio::join!(self.proxy.shutdown(drain), self.services.processes.stop());
@@ -209,6 +225,9 @@ impl Gateway {
         let _ = tokio::task::spawn_blocking(move || services.files.flush(Duration::from_secs(5))).await;
         self.store.close().await;
         self.database.close().await;
+        if let Some(status) = self.status {
+            status.shutdown(Duration::ZERO).await;
+        }
     }
 }
 
@@ -313,6 +332,8 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         counters: Arc::new(LocalCounters::new(COUNTERS, epoch)),
         redis: Redis::new(tokio::runtime::Handle::current()),
         answers: Answers::new(local_answers(config)?),
+        conversations: Kept::new(CONVERSATIONS),
+        signatures: Kept::new(SIGNATURES),
         answer_backlog: Backlog::new(ANSWER_BACKLOG),
         balancers: BalancerStates::default(),
         targets: TargetStates::default(),
@@ -383,11 +404,28 @@ fn https_ports(config: &Config) -> Box<[u16]> {
 }
 
 fn resolver(config: &Config, background: &tokio::runtime::Handle) -> anyhow::Result<Resolver> {
-    let resolver = Resolver::system(background.clone())?;
+    let given = &config.apisix.dns_resolver;
+    let servers: Vec<SocketAddr> = given
+        .iter()
+        .map(|server| name_server(server))
+        .collect::<anyhow::Result<_>>()?;
+    let resolver = match servers.is_empty() {
+        true => Resolver::system(background.clone())?,
+        false => Resolver::of_servers(&servers, background.clone())?,
+    };
     Ok(match config.apisix.dns_resolver_valid {
         Some(seconds) => resolver.with_ttl(Duration::from_secs(seconds)),
         None => resolver,
     })
+}
+
+/// An entry of `apisix.dns_resolver`: `ip` or `ip:port`.
+fn name_server(text: &str) -> anyhow::Result<SocketAddr> {
+    let with_port = text.parse();
+    let bare = || text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53));
+    with_port
+        .or_else(|_| bare())
+        .with_context(|| format!("apisix.dns_resolver: `{text}` is neither an address nor one with a port"))
 }
 
 fn start_proxy(

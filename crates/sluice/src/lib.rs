@@ -28,6 +28,7 @@ pub mod plugin;
 mod plugins;
 mod providers;
 mod random;
+mod readiness;
 mod ready;
 mod sync;
 mod tls;

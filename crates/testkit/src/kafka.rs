@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use self::answers::Session;
 use crate::patience::within;
@@ -61,6 +63,8 @@ struct Inner {
     /// Error codes of the next produce requests.
     refusals: Vec<i16>,
     mechanisms: Vec<String>,
+    /// The one mechanism that is offered, if not all are.
+    only: Option<&'static str>,
 }
 
 impl State {
@@ -73,16 +77,23 @@ impl FakeKafka {
     /// Starts on a free port of 127.0.0.1, open to everybody.
     #[must_use]
     pub fn start(partitions: i32) -> Self {
-        Self::run(partitions, None)
+        Self::run(partitions, None, None)
     }
 
     /// Starts a broker that serves those who have shown this user's password.
     #[must_use]
     pub fn with_user(partitions: i32, user: &str, password: &str) -> Self {
-        Self::run(partitions, Some((user.to_owned(), password.to_owned())))
+        Self::run(partitions, Some((user.to_owned(), password.to_owned())), None)
     }
 
-    fn run(partitions: i32, user: Option<(String, String)>) -> Self {
+    /// The same behind TLS.
+    #[must_use]
+    pub fn with_user_and_tls(partitions: i32, user: &str, password: &str, tls: Arc<ServerConfig>) -> Self {
+        let user = Some((user.to_owned(), password.to_owned()));
+        Self::run(partitions, user, Some(TlsAcceptor::from(tls)))
+    }
+
+    fn run(partitions: i32, user: Option<(String, String)>, tls: Option<TlsAcceptor>) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("the port");
         let state = Arc::new(State {
@@ -94,7 +105,7 @@ impl FakeKafka {
         });
         let (stop, stopped) = oneshot::channel();
         let serving = state.clone();
-        let thread = std::thread::spawn(move || serve(listener, serving, stopped));
+        let thread = std::thread::spawn(move || serve(listener, serving, tls, stopped));
         Self {
             addr,
             state,
@@ -107,6 +118,11 @@ impl FakeKafka {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Offers this mechanism of authentication alone. Without it there are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
+    pub fn offer_only(&self, mechanism: &'static str) {
+        self.state.lock().only = Some(mechanism);
     }
 
     /// Answers the next produce request with this error code; several calls script several.
@@ -147,7 +163,12 @@ impl Drop for FakeKafka {
     }
 }
 
-fn serve(listener: std::net::TcpListener, state: Arc<State>, stopped: oneshot::Receiver<()>) {
+fn serve(
+    listener: std::net::TcpListener,
+    state: Arc<State>,
+    tls: Option<TlsAcceptor>,
+    stopped: oneshot::Receiver<()>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -158,7 +179,7 @@ fn serve(listener: std::net::TcpListener, state: Arc<State>, stopped: oneshot::R
         let accept = async {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
-                tokio::spawn(converse(stream, state.clone()));
+                tokio::spawn(meet(stream, tls.clone(), state.clone()));
             }
         };
         tokio::select! {
@@ -168,8 +189,20 @@ fn serve(listener: std::net::TcpListener, state: Arc<State>, stopped: oneshot::R
     });
 }
 
+/// A client that does not finish the handshake is let go.
+async fn meet(stream: TcpStream, tls: Option<TlsAcceptor>, state: Arc<State>) {
+    match tls {
+        None => converse(stream, state).await,
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                converse(stream, state).await;
+            }
+        }
+    }
+}
+
 /// Answers requests until the client leaves, or says what nobody may.
-async fn converse(mut stream: TcpStream, state: Arc<State>) {
+async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>) {
     let mut session = Session::new(state);
     let mut length = [0; 4];
     while stream.read_exact(&mut length).await.is_ok() {
@@ -185,5 +218,6 @@ async fn converse(mut stream: TcpStream, state: Arc<State>) {
         frame.extend_from_slice(&answer);
         // A client that has left shows when reading.
         let _ = stream.write_all(&frame).await;
+        let _ = stream.flush().await;
     }
 }

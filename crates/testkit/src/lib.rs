@@ -38,6 +38,7 @@
 
 mod admin;
 mod client;
+mod dns;
 mod fake;
 mod gateway;
 mod kafka;
@@ -49,8 +50,10 @@ mod sse;
 
 pub use self::admin::{Admin, AdminAnswer};
 pub use self::client::{Answer, Call, Client};
-pub use self::fake::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, bedrock_event, bedrock_exception};
-pub use self::fake::{FakeProvider, Gate, Recorded, Reply, UNICODE_TEXT};
+pub use self::dns::FakeDns;
+pub use self::fake::{AWS_ACCESS_KEY_ID, AWS_BEDROCK_API_KEY, AWS_SECRET_ACCESS_KEY};
+pub use self::fake::{Completion, FakeProvider, FormPart, Gate, Recorded, Reply, Stop, UNICODE_TEXT, Usage};
+pub use self::fake::{bedrock_event, bedrock_events, bedrock_exception};
 pub use self::gateway::{Gateway, GatewayBuilder};
 pub use self::kafka::{FakeKafka, KafkaMessage};
 pub use self::patience::{PATIENCE, eventually, within};

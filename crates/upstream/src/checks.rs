@@ -15,6 +15,7 @@ pub use self::config::{
     ActiveChecks, ActiveHealthy, ActiveUnhealthy, CheckType, ChecksConfig, PassiveChecks, PassiveHealthy,
     PassiveUnhealthy,
 };
+pub use self::nodes::AddressHealth;
 pub use self::registry::{CheckerConfig, Checkers};
 pub use self::report::{CheckedNode, CheckerReport, Counter};
 pub use self::tally::{Outcome, Status};

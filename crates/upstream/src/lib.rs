@@ -48,9 +48,9 @@ pub use self::affinity::Affinities;
 pub use self::balancer::{Balancer, InFlightGuard, PickContext};
 pub use self::breakers::{BreakerRules, Breakers};
 pub use self::checks::{
-    ActiveChecks, ActiveHealthy, ActiveUnhealthy, CheckType, CheckedNode, Checker, CheckerConfig,
-    CheckerReport, Checkers, ChecksConfig, Counter, Outcome, PassiveChecks, PassiveHealthy, PassiveUnhealthy,
-    Status, Target,
+    ActiveChecks, ActiveHealthy, ActiveUnhealthy, AddressHealth, CheckType, CheckedNode, Checker,
+    CheckerConfig, CheckerReport, Checkers, ChecksConfig, Counter, Outcome, PassiveChecks, PassiveHealthy,
+    PassiveUnhealthy, Status, Target,
 };
 pub use self::config::{Algorithm, BalancerConfig, Node, UnknownAlgorithm};
 pub use self::health::{AllHealthy, Health};

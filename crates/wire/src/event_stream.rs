@@ -21,7 +21,8 @@ const STRING: u8 = 7;
 /// Cuts a stream into messages: push a chunk, take messages until there are none, push the next.
 ///
 /// A message whose checksums do not hold, or which is longer than [`MAX_MESSAGE`], leaves no way of telling where the
-/// next one begins: from there on the splitter is [lost](Self::is_lost) and drops what is pushed.
+/// next one begins: from there on the splitter is [lost](Self::is_lost). It keeps what it could not cut until that is
+/// [taken](Self::take_rest), and drops what is pushed.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -41,11 +42,12 @@ pub struct EventStreamSplitter {
     lost: bool,
 }
 
-/// One message.
+/// One message, as it stands on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventMessage {
-    headers: Bytes,
-    payload: Bytes,
+    frame: Bytes,
+    /// Length of its headers.
+    headers: usize,
 }
 
 /// Lengths of the message at the beginning of what is held.
@@ -70,24 +72,22 @@ impl EventStreamSplitter {
 
     /// The next whole message, if there is one.
     pub fn next_message(&mut self) -> Option<EventMessage> {
+        if self.lost {
+            return None;
+        }
         let prelude = self.held.get(..PRELUDE)?;
         let Some(lengths) = Lengths::read(prelude) else {
-            self.lose();
+            self.lost = true;
             return None;
         };
-        if self.held.len() < lengths.total {
-            return None;
-        }
-        let message = self.held.split_to(lengths.total).freeze();
-        let (checked, sum) = message.split_at(lengths.total - TRAILER);
+        let (checked, sum) = self.held.get(..lengths.total)?.split_at(lengths.total - TRAILER);
         if crc32(checked).to_be_bytes() != sum {
-            self.lose();
+            self.lost = true;
             return None;
         }
-        let payload = PRELUDE + lengths.headers;
         Some(EventMessage {
-            headers: message.slice(PRELUDE..payload),
-            payload: message.slice(payload..lengths.total - TRAILER),
+            frame: self.held.split_to(lengths.total).freeze(),
+            headers: lengths.headers,
         })
     }
 
@@ -97,9 +97,9 @@ impl EventStreamSplitter {
         self.lost
     }
 
-    fn lose(&mut self) {
-        self.lost = true;
-        self.held = BytesMut::new();
+    /// What is not cut: the beginning of a message, or what made the splitter lose its way.
+    pub fn take_rest(&mut self) -> Bytes {
+        std::mem::take(&mut self.held).freeze()
     }
 }
 
@@ -115,10 +115,40 @@ impl Lengths {
 }
 
 impl EventMessage {
+    /// An event with a payload in JSON, as Converse streams have them. A name of more than 65,535 bytes is cut.
+    #[must_use]
+    pub fn json_event(name: &str, payload: &[u8]) -> Self {
+        let headers = [
+            (":event-type", name),
+            (":content-type", "application/json"),
+            (":message-type", "event"),
+        ];
+        let headers = string_headers(&headers);
+        Self {
+            frame: frame(&headers, payload),
+            headers: headers.len(),
+        }
+    }
+
+    /// The same headers before another payload.
+    #[must_use]
+    pub fn with_payload(&self, payload: &[u8]) -> Self {
+        Self {
+            frame: frame(self.header_block(), payload),
+            headers: self.headers,
+        }
+    }
+
+    /// The message as it stands on the wire.
+    #[must_use]
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
     /// The value of a header, if it is there and a string.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut rest = &self.headers[..];
+        let mut rest = self.header_block();
         while let Some((found, kind, value)) = next_header(&mut rest) {
             if found == name.as_bytes() {
                 return (kind == STRING)
@@ -132,7 +162,13 @@ impl EventMessage {
     /// The payload; JSON where `:content-type` says so.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        &self.payload
+        let end = self.frame.len().saturating_sub(TRAILER);
+        self.frame.get(PRELUDE + self.headers..end).unwrap_or_default()
+    }
+
+    fn header_block(&self) -> &[u8] {
+        let block = self.frame.get(PRELUDE..PRELUDE + self.headers);
+        block.unwrap_or_default()
     }
 }
 
@@ -162,6 +198,10 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
 
 /// Appends a message whose headers are strings. Names of more than 255 bytes and values of more than 65,535 are cut.
 pub fn write_event_message(out: &mut BytesMut, headers: &[(&str, &str)], payload: &[u8]) {
+    out.extend_from_slice(&frame(&string_headers(headers), payload));
+}
+
+fn string_headers(headers: &[(&str, &str)]) -> BytesMut {
     let mut block = BytesMut::new();
     for (name, value) in headers {
         let name_length = u8::try_from(name.len()).unwrap_or(u8::MAX);
@@ -172,14 +212,20 @@ pub fn write_event_message(out: &mut BytesMut, headers: &[(&str, &str)], payload
         block.put_u16(value_length);
         block.put_slice(&value.as_bytes()[..usize::from(value_length)]);
     }
-    let start = out.len();
+    block
+}
+
+fn frame(headers: &[u8], payload: &[u8]) -> Bytes {
+    let total = PRELUDE + headers.len() + payload.len() + TRAILER;
     let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-    out.put_u32(length(PRELUDE + block.len() + payload.len() + TRAILER));
-    out.put_u32(length(block.len()));
-    out.put_u32(crc32(&out[start..]));
-    out.put_slice(&block);
+    let mut out = BytesMut::with_capacity(total);
+    out.put_u32(length(total));
+    out.put_u32(length(headers.len()));
+    out.put_u32(crc32(&out));
+    out.put_slice(headers);
     out.put_slice(payload);
-    out.put_u32(crc32(&out[start..]));
+    out.put_u32(crc32(&out));
+    out.freeze()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Borrowed JSON views and byte splicing, framing of SSE and AWS event streams, digests, error pages: what the gateway
+//! Borrowed JSON views and byte splicing, framing of SSE, AWS event streams and lines, digests, error pages: what the gateway
 //! does to bytes without knowing what they mean.
 //!
 //! The lowest crate of the workspace. It does no I/O and knows neither LLM protocols nor the gateway: names of JSON
@@ -23,6 +23,7 @@ mod digest;
 mod event_stream;
 mod html;
 mod json;
+mod lines;
 mod sse;
 
 pub use self::digest::{KeyDigest, KeyHasher, crc32, hex, hmac_sha256, sha256_hex};
@@ -31,4 +32,5 @@ pub use self::html::html_page;
 pub use self::json::{
     JsonError, JsonView, Kind, MAX_DEPTH, MAX_MEMBERS, Member, ObjectView, Overlay, Splice,
 };
+pub use self::lines::LineSplitter;
 pub use self::sse::{MAX_FRAME, SseFrame, SsePart, SseSplitter, write_comment, write_frame};

@@ -26,12 +26,13 @@ impl Api {
             Kind::Consumer | Kind::Credential => {
                 let catalogue = &*self.state.catalogue;
                 index.refresh(&self.state.store, catalogue).await?;
-                index.check(&target.key(value)?, value, catalogue)
+                index.check(&target.key(value)?, value, catalogue)?;
             }
-            Kind::Model => self.check_model_name(target, value).await,
-            Kind::GlobalRule => self.check_overlap(&target.key(value)?, value).await,
-            _ => Ok(()),
+            Kind::Model => self.check_model_name(target, value).await?,
+            Kind::GlobalRule => self.check_overlap(&target.key(value)?, value).await?,
+            _ => {}
         }
+        self.dry_run(target, value).await
     }
 
     /// What plugins say about their metadata, and about other configurations of the same group.

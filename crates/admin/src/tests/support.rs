@@ -173,6 +173,7 @@ impl Admin {
             data_plane: Arc::new(Prompt),
             metrics: Arc::new(Metrics::new(MetricsConfig::default()).unwrap()),
             checks: Box::new(Vec::new),
+            dry_run: Box::new(|_, _, _| Ok(())),
             health: Box::new(Health::ready),
             providers: Arc::new(Prompt),
             options: AdminOptions {

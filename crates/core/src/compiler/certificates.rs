@@ -48,7 +48,7 @@ impl Compiler {
         }
     }
 
-    fn compile_ssl(&self, item: &Item<'_>) -> Result<Option<Ssl>, String> {
+    pub(super) fn compile_ssl(&self, item: &Item<'_>) -> Result<Option<Ssl>, String> {
         let resolution = self.services.secrets.resolve(item.value);
         let value = &*resolution.value;
         let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::Value;
 use sluice_upstream::{CheckerConfig, ChecksConfig, Target};
 
+use super::fault::{fault_of, read};
 use super::{Compiler, Item};
 use crate::upstream::{Node, PassHost, Upstream};
 
@@ -20,7 +20,7 @@ impl Compiler {
         let Some(checks) = value.get("checks") else {
             return Ok(upstream);
         };
-        let checks = ChecksConfig::deserialize(checks).map_err(|error| format!("checks: {error}"))?;
+        let checks: ChecksConfig = read(checks).map_err(|fault| fault_of("checks", fault))?;
         let host_header: Option<Arc<str>> = match &upstream.pass_host {
             PassHost::Rewrite(host) => host.to_str().ok().map(Arc::from),
             PassHost::Pass | PassHost::Node => None,
@@ -31,14 +31,15 @@ impl Compiler {
                 host: config.host.trim_matches(['[', ']']).into(),
                 port: config.port,
                 host_header: host_header.clone(),
+                certificate: config.tls.certificate.clone(),
             }
         };
         let config = CheckerConfig {
             name: item.owner.clone(),
             checks,
-            targets: upstream.nodes.iter().map(target).collect(),
+            targets: upstream.configured.nodes.iter().map(target).collect(),
         };
-        upstream.checker = self.services.checkers.checker(item.owner, config);
+        upstream.configured.checker = self.services.checkers.checker(item.owner, config);
         Ok(upstream)
     }
 }

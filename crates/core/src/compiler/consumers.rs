@@ -59,10 +59,11 @@ impl Compiler {
     }
 
     /// The consumer; `None` while its plugins wait for secrets and it has no earlier form.
-    fn compile_consumer(&self, item: &Item<'_>) -> Result<Option<Consumer>, String> {
+    pub(super) fn compile_consumer(&self, item: &Item<'_>) -> Result<Option<Consumer>, String> {
         // Only control characters are refused: what is no ASCII goes out as the bytes that it is.
-        let header = |text: &str| {
-            HeaderValue::from_bytes(text.as_bytes()).map_err(|_| format!("{text:?} cannot be a header"))
+        let header = |name: &str, text: &str| {
+            let value = HeaderValue::from_bytes(text.as_bytes());
+            value.map_err(|_| format!("{name} {text:?} cannot be sent as a header"))
         };
         let username = item.key.id();
         let custom_id = item.value.pointer("/labels/custom_id").and_then(Value::as_str);
@@ -74,9 +75,11 @@ impl Compiler {
         Ok(Some(Consumer {
             uid: self.services.uids.next(),
             username: Text::from(username),
-            username_header: header(username)?,
+            username_header: header("username", username)?,
             group_id: key_of(Kind::ConsumerGroup, item.value.get("group_id")).map(|key| Text::from(key.id())),
-            custom_id: custom_id.map(header).transpose()?,
+            custom_id: custom_id
+                .map(|custom_id| header("labels.custom_id", custom_id))
+                .transpose()?,
             plugins,
         }))
     }

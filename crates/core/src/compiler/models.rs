@@ -42,7 +42,7 @@ impl Compiler {
         }
     }
 
-    fn compile_provider(&self, item: &Item<'_>) -> Result<Option<Arc<ModelProvider>>, String> {
+    pub(super) fn compile_provider(&self, item: &Item<'_>) -> Result<Option<Arc<ModelProvider>>, String> {
         let Some(def) = self.registry.models() else {
             return Ok(None);
         };
@@ -90,6 +90,7 @@ impl Compiler {
             owner: item.owner,
             metadata: None,
             services: &self.services,
+            is_dry_run: self.is_dry_run,
         }
     }
 }

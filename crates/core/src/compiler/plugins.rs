@@ -9,6 +9,7 @@ use sluice_resource::{CheckScope, Expr, Key, Kind, PluginInfo};
 use super::{Compiler, Dirty, Item};
 use crate::pipeline::{PluginEntry, PluginSet};
 use crate::plugin::{CompileEnv, CompileFn};
+use crate::vars::look_into_body;
 
 /// Plugins of which the route's own instance replaces the global rule's (compat §3.1).
 const PREFER_ROUTE: [&str; 1] = ["prometheus"];
@@ -64,6 +65,7 @@ impl Compiler {
             owner: item.owner,
             metadata,
             services: &self.services,
+            is_dry_run: self.is_dry_run,
         };
         let resolved = self.services.secrets.resolve(&full).value;
         let plugin = compile(&resolved, &env).map_err(|e| e.to_string())?;
@@ -84,6 +86,7 @@ impl Compiler {
             native: ALWAYS_NATIVE.contains(&info.name)
                 || CHOOSE_PROFILE.contains(&info.name)
                     && full.get("profile").and_then(Value::as_str) == Some("native"),
+            filter_reads_body: filter.as_ref().is_some_and(look_into_body),
             filter,
             error_response: meta.get("error_response").cloned(),
             plugin,
@@ -111,8 +114,8 @@ impl Compiler {
         self.compile_builtin_again(is_meant);
     }
 
-    /// Metadata with defaults filled in, without its `id`, which no schema knows. `None` for an unknown plugin.
-    fn checked_metadata(&self, item: &Item<'_>) -> Result<Option<Value>, String> {
+    /// Metadata with defaults filled in and references resolved, without its `id`, which no schema knows. `None` for an unknown plugin.
+    pub(super) fn checked_metadata(&self, item: &Item<'_>) -> Result<Option<Value>, String> {
         let Some((info, _)) = self.registry.get(item.key.id()) else {
             return Ok(None);
         };
@@ -120,7 +123,8 @@ impl Compiler {
         if let Some(members) = metadata.as_object_mut() {
             members.shift_remove("id");
         }
-        info.checked(&metadata, CheckScope::Metadata).map(Some)
+        let checked = info.checked(&metadata, CheckScope::Metadata)?;
+        Ok(Some(self.services.secrets.resolve(&checked).value.into_owned()))
     }
 
     /// Whether compiling the resource means to compile a plugin whose name `is_meant`.

@@ -16,6 +16,7 @@ use crate::context::Profile;
 use crate::pipeline::{Pipeline, PluginSet};
 use crate::route::{Route, RouteUpstream, ServiceRef};
 use crate::router::{Methods, RouteEntry, Router};
+use crate::vars::look_into_body;
 
 /// What a route says itself.
 pub(super) struct OwnRoute {
@@ -75,7 +76,7 @@ impl Compiler {
         self.matches_bodies = entries
             .iter()
             .filter_map(|entry| entry.vars.as_ref())
-            .any(looks_into_bodies);
+            .any(look_into_body);
         self.router = Arc::new(Router::build(self.options.router, entries));
     }
 
@@ -206,11 +207,6 @@ impl Compiler {
             order,
         }
     }
-}
-
-/// Whether evaluating the expression needs the request's body.
-fn looks_into_bodies(vars: &Expr) -> bool {
-    vars.uses(|name| name.starts_with("post_arg") || name.starts_with("graphql_"))
 }
 
 fn matching(item: &Item<'_>) -> Result<RouteEntry<()>, String> {

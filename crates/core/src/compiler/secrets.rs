@@ -37,9 +37,6 @@ impl Compiler {
     /// Keeps fresh what a resource refers to. Returns whether the resource has to wait for it: ways in do not, they
     /// are shut until their secret is there, and open as soon as it is.
     pub(super) fn watch(&mut self, key: &Key, value: &Arc<Value>) -> bool {
-        if key.kind() == Kind::PluginMetadata {
-            return false;
-        }
         let watch = self.services.secrets.watch(value);
         let waits = watch.is_pending() && !matches!(key.kind(), Kind::Consumer | Kind::Credential);
         // The new one first: what both refer to stays watched.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sluice_record::Text;
 use sluice_resource::{Key, Kind};
 
+use super::fault::fault_of;
 use super::upstreams::compile_at;
 use super::{Compiler, Item, key_of};
 use crate::pipeline::PluginSet;
@@ -53,9 +54,10 @@ impl Compiler {
         let Some(inline) = self.with_client_certificate(inline) else {
             return Ok(Some(UpstreamRef::Unreachable));
         };
-        let upstream = compile_at(&self.services, item.owner, &inline)?;
-        let upstream = self.with_checks(item, &inline, upstream)?;
-        Ok(Some(UpstreamRef::Inline(Arc::new(upstream))))
+        let upstream = compile_at(&self.services, item.owner, &inline)
+            .and_then(|upstream| self.with_checks(item, &inline, upstream))
+            .map_err(|fault| fault_of("upstream", fault))?;
+        Ok(Some(UpstreamRef::Inline(Arc::new(upstream.with_addresses()))))
     }
 }
 

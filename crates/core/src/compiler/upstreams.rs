@@ -7,15 +7,18 @@ use std::time::Duration;
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::Value;
-use sluice_net::{ClientCertificate, ClientTls, OriginConfig, PoolSettings, Protocol, Scheme};
+use sluice_net::{
+    ClientCertificate, ClientTls, OriginConfig, OriginError, PoolSettings, Protocol, Scheme, TlsError,
+};
 use sluice_record::Text;
 use sluice_resource::Key;
 use sluice_upstream::{Algorithm, BalancerConfig, Node as BalancedNode, UnknownAlgorithm};
 
+use super::fault::{fault_of, read};
 use super::routes::timeouts;
 use super::{Compiler, Item};
 use crate::services::Services;
-use crate::upstream::{HashKey, Node, PassHost, Upstream};
+use crate::upstream::{HashKey, Node, NodeSet, PassHost, Upstream};
 
 /// The members of an upstream that have a default.
 #[derive(Deserialize)]
@@ -91,7 +94,8 @@ impl Compiler {
             return Ok(None);
         };
         let upstream = compile_at(&self.services, item.owner, &value)?;
-        Ok(Some(Arc::new(self.with_checks(item, &value, upstream)?)))
+        let upstream = self.with_checks(item, &value, upstream)?;
+        Ok(Some(Arc::new(upstream.with_addresses())))
     }
 
     /// Takes the upstreams that changed over into what snapshots share.
@@ -105,47 +109,46 @@ impl Compiler {
     }
 }
 
-/// An upstream that stands in the resource `owner`, or is it.
+/// An upstream that stands in the resource `owner`, or is it. Its names stay nodes.
 pub(crate) fn compile_at(services: &Services, owner: &Text, value: &Value) -> Result<Upstream, String> {
-    let settings = Settings::deserialize(value).map_err(|e| e.to_string())?;
-    let written = nodes(value.get("nodes"))?;
+    let settings: Settings = read(value)?;
+    let written = nodes(value.get("nodes")).map_err(|fault| fault_of("nodes", fault))?;
     let (algorithm, unknown_type) = match settings.r#type.parse() {
         Ok(algorithm) => (algorithm, false),
         Err(UnknownAlgorithm(_)) => (Algorithm::RoundRobin, true),
     };
     let mut compiled = Vec::with_capacity(written.len());
     let mut balanced = Vec::with_capacity(written.len());
-    for node in written {
-        let (node, weighed) = compile_node(services, &settings, node)?;
+    for (index, node) in written.into_iter().enumerate() {
+        let (node, weighed) = compile_node(services, &settings, index, node)?;
         compiled.push(node);
         balanced.push(weighed);
     }
-    let retry_timeout = Duration::try_from_secs_f64(settings.retry_timeout).unwrap_or_default();
-    Ok(Upstream {
-        key: owner.clone(),
-        retries: settings.retries.unwrap_or(compiled.len().saturating_sub(1)),
+    let balancer = BalancerConfig {
+        algorithm,
+        nodes: balanced,
+    };
+    let configured = NodeSet {
         nodes: compiled,
-        balancer: services.balancers.balancer(
-            owner,
-            BalancerConfig {
-                algorithm,
-                nodes: balanced,
-            },
-        ),
-        hash_key: (algorithm == Algorithm::ConsistentHash)
-            .then(|| HashKey::new(&settings.hash_on, &settings.key)),
-        pass_host: pass_host(&settings)?,
-        retry_timeout: (!retry_timeout.is_zero()).then_some(retry_timeout),
-        timeouts: value.get("timeout").map(timeouts),
+        balancer: services.balancers.balancer(owner, balancer),
         checker: None,
         unknown_type,
-        keeps_unresolved: false,
-    })
+    };
+    let retry_timeout = Duration::try_from_secs_f64(settings.retry_timeout).unwrap_or_default();
+    let mut upstream = Upstream::new(owner.clone(), configured);
+    upstream.retries = settings.retries;
+    upstream.hash_key =
+        (algorithm == Algorithm::ConsistentHash).then(|| HashKey::new(&settings.hash_on, &settings.key));
+    upstream.pass_host = pass_host(&settings)?;
+    upstream.retry_timeout = (!retry_timeout.is_zero()).then_some(retry_timeout);
+    upstream.timeouts = value.get("timeout").map(timeouts);
+    Ok(upstream)
 }
 
 fn compile_node(
     services: &Services,
     settings: &Settings,
+    configured: usize,
     node: WrittenNode,
 ) -> Result<(Node, BalancedNode), String> {
     let (scheme, protocol) = match settings.scheme.as_str() {
@@ -172,14 +175,23 @@ fn compile_node(
             max_requests: pool.requests,
         };
     }
-    let origin = services.origins.get(config).map_err(|e| e.to_string())?;
+    let origin = services.origins.get(config).map_err(|error| match &error {
+        OriginError::Host(_) | OriginError::Tls(TlsError::ServerName(_)) => fault_of("nodes", error),
+        OriginError::Tls(_) => fault_of("tls", error),
+    })?;
     let address = Text::from(format!("{}:{port}", node.host));
     let weighed = BalancedNode {
         id: address.clone(),
         weight: node.weight,
         priority: node.priority,
     };
-    Ok((Node { origin, address }, weighed))
+    let node = Node {
+        origin,
+        address,
+        configured,
+        health: None,
+    };
+    Ok((node, weighed))
 }
 
 /// APISIX does not verify certificates of plain upstreams (compat §8.1); here whoever asks for it gets it.
@@ -198,7 +210,8 @@ fn pass_host(settings: &Settings) -> Result<PassHost, String> {
     Ok(match (settings.pass_host.as_str(), &settings.upstream_host) {
         ("node", _) => PassHost::Node,
         ("rewrite", Some(host)) => PassHost::Rewrite(
-            HeaderValue::from_str(host).map_err(|_| format!("invalid upstream_host {host:?}"))?,
+            HeaderValue::from_str(host)
+                .map_err(|_| fault_of("upstream_host", format_args!("{host:?} cannot be a header")))?,
         ),
         _ => PassHost::Pass,
     })
@@ -227,7 +240,7 @@ fn written(address: &str, weight: &Value) -> Result<WrittenNode, String> {
     Ok(WrittenNode {
         host: host.to_owned(),
         port,
-        weight: weight_of(weight),
+        weight: weight_of(weight)?,
         priority: 0,
     })
 }
@@ -237,19 +250,28 @@ fn listed(node: &Value) -> Result<WrittenNode, String> {
         .get("host")
         .and_then(Value::as_str)
         .ok_or("node without host")?;
-    let number = |name: &str| node.get(name).and_then(Value::as_i64);
     Ok(WrittenNode {
         host: host.to_owned(),
-        port: number("port").and_then(|port| u16::try_from(port).ok()),
-        weight: node.get("weight").map_or(0, weight_of),
-        priority: number("priority")
-            .and_then(|p| i32::try_from(p).ok())
-            .unwrap_or(0),
+        port: node
+            .get("port")
+            .and_then(Value::as_u64)
+            .and_then(|port| u16::try_from(port).ok()),
+        weight: node.get("weight").map_or(Ok(0), weight_of)?,
+        priority: node.get("priority").map_or(Ok(0), priority_of)?,
     })
 }
 
-fn weight_of(value: &Value) -> u32 {
-    value
-        .as_u64()
-        .map_or(0, |weight| u32::try_from(weight).unwrap_or(u32::MAX))
+fn weight_of(value: &Value) -> Result<u32, String> {
+    let weight = value.as_u64().and_then(|weight| u32::try_from(weight).ok());
+    weight.ok_or_else(|| {
+        format!(
+            "weight {value} is none: weights are whole numbers up to {}",
+            u32::MAX
+        )
+    })
+}
+
+fn priority_of(value: &Value) -> Result<i32, String> {
+    let priority = value.as_i64().and_then(|priority| i32::try_from(priority).ok());
+    priority.ok_or_else(|| format!("priority {value} is none: priorities are whole numbers of 32 bits"))
 }

@@ -40,6 +40,7 @@ fn entry_of(name: &'static str, priority: i64, plugin: Quiet) -> Arc<PluginEntry
         prefers_route: false,
         native: false,
         filter: None,
+        filter_reads_body: false,
         error_response: None,
         plugin: Arc::new(plugin),
     })

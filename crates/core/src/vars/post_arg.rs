@@ -1,6 +1,7 @@
 //! Variables over request bodies: `post_arg_<name>` and `post_arg.<path>` (compat §2.4).
 //!
-//! A body is looked into only when it has been read already; see [`Snapshot::matches_bodies`](crate::Snapshot).
+//! A body is looked into only when it has been read already: what is configured to look into it sees to that
+//! ([`Snapshot::matches_bodies`](crate::Snapshot), [`Context::read_body_for_variables`](crate::Context)).
 
 use std::borrow::Cow;
 

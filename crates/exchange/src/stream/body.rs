@@ -11,8 +11,8 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame};
 use sluice_core::Progress;
 use sluice_llm::{
-    AnthropicStream, Dialect, ErrorKind, FrameKind, Provenance, PublicError, StreamEnd, StreamOutcome,
-    StreamTap,
+    AnthropicStream, ChatStream, Dialect, ErrorKind, FrameKind, Provenance, PublicError, StreamEnd,
+    StreamOutcome, StreamTap,
 };
 use sluice_net::{Body, BodyError};
 use sluice_record::Ended;
@@ -27,8 +27,10 @@ pub(super) enum Manner {
     Verbatim,
     /// Frames pass one by one, without the usage that the client did not ask for.
     WithoutUsage(SseSplitter),
-    /// Events become those of another protocol.
+    /// Events become those of another protocol, as APISIX converts them.
     Convert(SseSplitter, Box<AnthropicStream>),
+    /// Events become those of another protocol.
+    Translate(Box<ChatStream>),
 }
 
 impl Manner {
@@ -36,8 +38,13 @@ impl Manner {
         Self::WithoutUsage(SseSplitter::new())
     }
 
-    pub(super) fn convert(stream: AnthropicStream) -> Self {
-        Self::Convert(SseSplitter::new(), Box::new(stream))
+    pub(super) fn convert(stream: Box<AnthropicStream>) -> Self {
+        Self::Convert(SseSplitter::new(), stream)
+    }
+
+    /// Whether pieces of the provider's stream may come to nothing for the client.
+    fn withholds(&self) -> bool {
+        matches!(self, Self::Convert(..) | Self::Translate(_))
     }
 }
 
@@ -89,6 +96,8 @@ pub(super) enum Begun {
     Output,
     /// The stream ended, and nothing could be made of it.
     Nothing,
+    /// The provider failed before it said anything.
+    Failed(PublicError),
     /// A limit was hit before.
     Stopped(Limit),
 }
@@ -157,13 +166,18 @@ impl StreamBody {
             .update(|state| state.first_token = Some(Instant::now()));
         self.beginning = true;
         self.take(data);
-        if self.ready.is_empty() && matches!(self.parts.manner, Manner::Convert(..)) {
+        if self.ready.is_empty() && self.parts.manner.withholds() {
             match std::future::poll_fn(|task| Pin::new(&mut *self).poll_frame(task)).await {
                 None => return Ok(self.limit.map_or(Begun::Nothing, Begun::Stopped)),
                 Some(frame) => self.ready.extend(frame?.into_data().ok()),
             }
         }
         self.beginning = false;
+        if let Manner::Translate(stream) = &self.parts.manner
+            && let Some(error) = stream.error().filter(|_| !stream.has_content())
+        {
+            return Ok(Begun::Failed(error.clone()));
+        }
         Ok(match self.limit {
             Some(limit) if self.ready.is_empty() => Begun::Stopped(limit),
             _ => Begun::Output,
@@ -200,11 +214,20 @@ impl StreamBody {
                     ready.push_back(out.freeze());
                 }
             }
+            Manner::Translate(stream) => {
+                tap.feed(&data);
+                let mut out = BytesMut::new();
+                stream.push(&data, &mut out);
+                if !out.is_empty() {
+                    ready.push_back(out.freeze());
+                }
+                self.open = stream.error().is_none();
+            }
         }
         if self.parts.keep_alive.is_some() && tap.has_content() {
             self.parts.keep_alive = None;
         }
-        if tap.end().is_some() {
+        if tap.end().is_some() || !self.open {
             self.book();
         }
     }
@@ -245,8 +268,23 @@ impl StreamBody {
     /// The upstream has nothing more to say.
     fn end(&mut self) {
         let mut converted_nothing = false;
+        let mut is_told = false;
         match &mut self.parts.manner {
             Manner::Verbatim => self.parts.tap.finish(),
+            Manner::Translate(stream) => {
+                self.parts.tap.finish();
+                let mut out = BytesMut::new();
+                stream.finish(&mut out);
+                is_told = true;
+                if !stream.is_whole() {
+                    self.parts
+                        .progress
+                        .update(|state| state.ended = Ended::UpstreamCut);
+                }
+                if !out.is_empty() {
+                    self.ready.push_back(out.freeze());
+                }
+            }
             Manner::WithoutUsage(splitter) => {
                 if let Some(part) = splitter.finish() {
                     let part = part.into_bytes();
@@ -263,7 +301,7 @@ impl StreamBody {
             }
         }
         let whole = !self.parts.has_end || self.parts.tap.end() == Some(StreamEnd::Complete);
-        if !whole && !converted_nothing && self.parts.tap.end().is_none() {
+        if !whole && !is_told && !converted_nothing && self.parts.tap.end().is_none() {
             self.parts
                 .progress
                 .update(|state| state.ended = Ended::UpstreamCut);
@@ -279,6 +317,12 @@ impl StreamBody {
             return;
         };
         let error = PublicError::new(ErrorKind::Upstream, message).with_code(code);
+        if let Manner::Translate(stream) = &mut self.parts.manner {
+            let mut out = BytesMut::new();
+            stream.fail(error, &mut out);
+            self.ready.push_back(out.freeze());
+            return;
+        }
         self.ready
             .push_back(error.event(dialect, None, self.parts.tap.content_frames()));
     }

@@ -5,16 +5,14 @@ use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use sluice_core::{AnswerFilters, Flow};
-use sluice_llm::{Protocol, StreamEvent};
+use sluice_llm::{EventSplitter, Framing, StreamEvent};
 use sluice_net::{Body, BodyError};
-use sluice_wire::SseSplitter;
 
 /// The stream as the filters leave it.
-pub(super) fn filtered(stream: Body, protocol: Protocol, filters: AnswerFilters) -> Body {
+pub(super) fn filtered(stream: Body, framing: Framing, filters: AnswerFilters) -> Body {
     let state = Filtered {
         stream,
-        // Binary messages are not cut: filters get them as they come.
-        splitter: (protocol != Protocol::BedrockConverse).then(SseSplitter::new),
+        splitter: EventSplitter::new(framing),
         filters,
         events: Vec::new(),
         over: false,
@@ -29,7 +27,7 @@ pub(super) fn filtered(stream: Body, protocol: Protocol, filters: AnswerFilters)
 
 struct Filtered {
     stream: Body,
-    splitter: Option<SseSplitter>,
+    splitter: EventSplitter,
     filters: AnswerFilters,
     events: Vec<StreamEvent>,
     over: bool,
@@ -60,13 +58,9 @@ impl Filtered {
     }
 
     fn cut(&mut self, data: Bytes) {
-        let Some(splitter) = &mut self.splitter else {
-            self.events.push(StreamEvent::new(data));
-            return;
-        };
-        splitter.push(data);
-        while let Some(part) = splitter.next_part() {
-            self.events.push(StreamEvent::new(part.into_bytes()));
+        self.splitter.push(data);
+        while let Some(event) = self.splitter.next_event() {
+            self.events.push(event);
         }
     }
 
@@ -84,9 +78,7 @@ impl Filtered {
 
     /// The provider's stream is over: filters let go of what they hold, and later ones see it.
     async fn end(&mut self) {
-        let rest = self.splitter.as_mut().and_then(SseSplitter::finish);
-        self.events
-            .extend(rest.map(|part| StreamEvent::new(part.into_bytes())));
+        self.events.extend(self.splitter.finish());
         self.finish(0).await;
     }
 
@@ -188,7 +180,7 @@ mod tests {
         let stream = Body::boxed(http_body_util::StreamBody::new(futures_util::stream::iter(
             frames,
         )));
-        let mut body = filtered(stream, Protocol::OpenAiChat, filters);
+        let mut body = filtered(stream, Framing::Sse, filters);
         let mut out = Vec::new();
         while let Some(frame) = body.frame().now_or_never().flatten() {
             out.push(frame.map(|frame| frame.into_data().unwrap_or_default()).unwrap());
@@ -234,7 +226,7 @@ mod tests {
         let stream = Body::boxed(http_body_util::StreamBody::new(futures_util::stream::iter(
             frames,
         )));
-        let mut body = filtered(stream, Protocol::OpenAiChat, filters([Box::new(Hold::default())]));
+        let mut body = filtered(stream, Framing::Sse, filters([Box::new(Hold::default())]));
         let first = body.frame().now_or_never().flatten().unwrap().unwrap();
         assert_eq!(first.into_data().unwrap(), "data: a\n\n");
         assert!(body.frame().now_or_never().flatten().unwrap().is_err());

@@ -34,12 +34,15 @@ fn names_are_unique_and_unknown_ones_are_refused() {
 fn every_template_variable_is_known() {
     let full = conf(Some("p"), Some("r"));
     for row in Provider::all() {
-        for endpoint in row.endpoints {
+        for endpoint in row.endpoints.iter().chain(row.native) {
             assert!(endpoint.path(&full, Some("m"), true).is_some(), "{row}");
         }
         assert_eq!(
             row.host(&full).is_some(),
-            matches!(row.location, Location::Host(_) | Location::Vertex),
+            matches!(
+                row.location,
+                Location::Host(_) | Location::Vertex | Location::Local(_)
+            ),
             "{row}"
         );
     }

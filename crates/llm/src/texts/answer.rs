@@ -125,6 +125,11 @@ impl<'a> Found<'a> {
             if let Some(call) = block.get("toolUse").and_then(|call| members(call)) {
                 self.strings(call.get("input"), TextKind::ToolArguments, channel);
             }
+            let thought = block.get("reasoningContent").and_then(|thought| members(thought));
+            let thought = thought.and_then(|thought| members(thought.get("reasoningText")?));
+            if let Some(thought) = thought {
+                self.add(thought.get("text"), TextKind::Reasoning, channel);
+            }
         }
     }
 }

@@ -96,6 +96,13 @@ impl<'a> Reader<'a> {
                 if let Some(call) = part.get("toolUse").and_then(|call| members(call)) {
                     self.strings(call.get("input"), TextKind::ToolArguments, message);
                 }
+                let thought = part.get("reasoningContent").and_then(|thought| members(thought));
+                if let Some(thought) = thought.and_then(|thought| members(thought.get("reasoningText")?)) {
+                    let text = thought.get("text");
+                    message
+                        .spans
+                        .extend(text.and_then(|text| self.body.span(text, TextKind::Reasoning)));
+                }
                 if let Some(result) = part.get("toolResult").and_then(|result| members(result)) {
                     self.result(result.get("content"), message);
                 }

@@ -226,6 +226,114 @@ impl BedrockUsage<'_> {
     }
 }
 
+/// Gemini's `usageMetadata`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(crate) struct GeminiUsage<'a> {
+    prompt_token_count: Count,
+    tool_use_prompt_token_count: Count,
+    cached_content_token_count: Count,
+    /// Without thoughts.
+    candidates_token_count: Count,
+    thoughts_token_count: Count,
+    total_token_count: Count,
+    prompt_tokens_details: Option<Vec<ModalityTokens<'a>>>,
+    candidates_tokens_details: Option<Vec<ModalityTokens<'a>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+struct ModalityTokens<'a> {
+    modality: Text<'a>,
+    token_count: Count,
+}
+
+impl GeminiUsage<'_> {
+    pub(crate) fn tally(&self) -> Tally {
+        let prompt = self
+            .prompt_token_count
+            .0
+            .saturating_add(self.tool_use_prompt_token_count.0);
+        let completion = self
+            .candidates_token_count
+            .0
+            .saturating_add(self.thoughts_token_count.0);
+        Tally {
+            counts: ReportedCounts {
+                prompt,
+                completion,
+                total: total(self.total_token_count, Count(prompt), Count(completion)),
+                cache_read: self.cached_content_token_count.0,
+                cache_creation: 0,
+                reasoning: self.thoughts_token_count.0,
+            },
+            prompt_includes_cache: true,
+            audio_input: audio(self.prompt_tokens_details.as_deref()),
+            audio_output: audio(self.candidates_tokens_details.as_deref()),
+            ..Tally::default()
+        }
+    }
+}
+
+fn audio(details: Option<&[ModalityTokens<'_>]>) -> u64 {
+    let audio = details.unwrap_or_default().iter();
+    let audio = audio.filter(|detail| detail.modality.as_str() == Some("AUDIO"));
+    audio.fold(0, |sum, detail| sum.saturating_add(detail.token_count.0))
+}
+
+/// Ollama: counts among the other members of the last line.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct OllamaUsage {
+    prompt_eval_count: Count,
+    eval_count: Count,
+}
+
+impl OllamaUsage {
+    pub(crate) fn tally(self) -> Tally {
+        plain(self.prompt_eval_count, self.eval_count, Count(0))
+    }
+}
+
+/// Cohere v2. Counts may be floats.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CohereUsage {
+    tokens: Option<CohereTokens>,
+    /// Stands in for `tokens` where those are missing.
+    billed_units: Option<CohereTokens>,
+    cached_tokens: Count,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct CohereTokens {
+    input_tokens: Count,
+    output_tokens: Count,
+}
+
+impl CohereUsage {
+    pub(crate) fn tally(self) -> Tally {
+        let tokens = self.tokens.or(self.billed_units).unwrap_or_default();
+        plain(tokens.input_tokens, tokens.output_tokens, self.cached_tokens)
+    }
+}
+
+/// Counts of providers that tell no more than prompt, answer, and what of the prompt was cached.
+fn plain(prompt: Count, completion: Count, cached: Count) -> Tally {
+    Tally {
+        counts: ReportedCounts {
+            prompt: prompt.0,
+            completion: completion.0,
+            total: total(Count(0), prompt, completion),
+            cache_read: cached.0,
+            ..ReportedCounts::default()
+        },
+        prompt_includes_cache: true,
+        ..Tally::default()
+    }
+}
+
 fn total(reported: Count, prompt: Count, completion: Count) -> u64 {
     if reported.0 > 0 {
         reported.0

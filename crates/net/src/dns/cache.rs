@@ -148,6 +148,7 @@ impl Name {
         Addresses {
             all: known.addresses.clone(),
             first,
+            fresh_until: Some(known.fresh_until),
         }
     }
 }

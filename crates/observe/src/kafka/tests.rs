@@ -124,6 +124,7 @@ async fn users_prove_who_they_are() {
     for (mechanism, name) in [
         (SaslMechanism::Plain, "PLAIN"),
         (SaslMechanism::ScramSha256, "SCRAM-SHA-256"),
+        (SaslMechanism::ScramSha512, "SCRAM-SHA-512"),
     ] {
         let broker = FakeKafka::with_user(1, "gateway", "canary");
         let with_password = |password: &str| {
@@ -153,6 +154,7 @@ async fn users_prove_who_they_are() {
 #[tokio::test]
 async fn an_unknown_mechanism_is_said() {
     let broker = FakeKafka::with_user(1, "gateway", "canary");
+    broker.offer_only("PLAIN");
     let mut config = config(&broker);
     config.brokers[0].sasl = Some(SaslConfig {
         mechanism: SaslMechanism::ScramSha512,

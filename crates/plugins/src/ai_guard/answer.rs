@@ -119,7 +119,7 @@ impl GuardFilter {
             out.push(event);
             return Ok(());
         }
-        let Some(head) = Head::read(&data) else {
+        let Some(head) = Head::read(&event, &data) else {
             return self.pass_unread(event.clone(), out);
         };
         self.ending.see(self.protocol, &head, &event);
@@ -316,9 +316,6 @@ impl AnswerFilter for GuardFilter {
     }
 
     fn events<'a>(&'a mut self, events: &'a mut Vec<StreamEvent>) -> FilterStep<'a> {
-        if self.protocol == Protocol::BedrockConverse {
-            return FilterStep::CONTINUE;
-        }
         let mut out = Vec::with_capacity(events.len());
         let mut flow = Flow::Continue;
         for event in events.drain(..) {

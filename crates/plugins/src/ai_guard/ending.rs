@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sluice_llm::{Protocol, StreamEvent};
 
-use super::stream::{Head, named};
+use super::stream::Head;
 use crate::moderation::Refuser;
 
 /// What has to be known of a stream to end it.
@@ -13,10 +13,10 @@ pub(super) struct Ending {
     base: Option<StreamEvent>,
     /// Chat: choices seen.
     choices: Vec<u32>,
-    /// Anthropic: the content block that is open, and the next number.
+    /// Anthropic and Bedrock: the content block that is open, and the next number.
     open: Option<u32>,
     next: u32,
-    /// Anthropic: whether the message has begun.
+    /// Anthropic and Bedrock: whether the message has begun.
     begun: bool,
 }
 
@@ -42,6 +42,15 @@ impl Ending {
                 ("content_block_stop", _) => self.open = None,
                 _ => {}
             },
+            Protocol::BedrockConverse => match (kind, head.index) {
+                ("messageStart", _) => self.begun = true,
+                ("contentBlockStart" | "contentBlockDelta", Some(index)) => {
+                    self.open = Some(index);
+                    self.next = index + 1;
+                }
+                ("contentBlockStop", _) => self.open = None,
+                _ => {}
+            },
             _ if matches!(kind, "response.created" | "response.in_progress") => {
                 self.base = Some(event.clone())
             }
@@ -61,10 +70,11 @@ impl Ending {
         let events = match protocol {
             Protocol::OpenAiChat => base().and_then(|chunk| self.chat(chunk, text)),
             Protocol::AnthropicMessages if self.begun => Some(self.anthropic(text)),
+            Protocol::BedrockConverse if self.begun => Some(self.bedrock(text)),
             Protocol::OpenAiResponses => base().and_then(|event| Self::responses(event, text, number)),
             _ => None,
         };
-        events.unwrap_or_else(|| vec![StreamEvent::new(refuser.stream(text))])
+        events.unwrap_or_else(|| refuser.events(text))
     }
 
     fn chat(&self, mut chunk: Value, text: &str) -> Option<Vec<StreamEvent>> {
@@ -75,8 +85,8 @@ impl Ending {
         });
         members.insert("choices".to_owned(), choices.collect());
         Some(vec![
-            named(None, chunk.to_string().as_bytes()),
-            named(None, b"[DONE]"),
+            StreamEvent::sse(None, chunk.to_string().as_bytes()),
+            StreamEvent::sse(None, b"[DONE]"),
         ])
     }
 
@@ -95,7 +105,25 @@ impl Ending {
         ];
         let events = self.open.map(stop).into_iter().chain(events);
         events
-            .map(|event| named(event["type"].as_str(), event.to_string().as_bytes()))
+            .map(|event| StreamEvent::sse(event["type"].as_str(), event.to_string().as_bytes()))
+            .collect()
+    }
+
+    /// Blocks of text have no event that begins them.
+    fn bedrock(&self, text: &str) -> Vec<StreamEvent> {
+        let stop = |index| ("contentBlockStop", json!({ "contentBlockIndex": index }));
+        let next = self.next;
+        let delta = json!({ "contentBlockIndex": next, "delta": { "text": text } });
+        let usage = json!({ "inputTokens": 0, "outputTokens": 0, "totalTokens": 0 });
+        let events = [
+            ("contentBlockDelta", delta),
+            stop(next),
+            ("messageStop", json!({ "stopReason": "content_filtered" })),
+            ("metadata", json!({ "usage": usage })),
+        ];
+        let events = self.open.map(stop).into_iter().chain(events);
+        events
+            .map(|(name, payload)| StreamEvent::bedrock(name, payload.to_string().as_bytes()))
             .collect()
     }
 
@@ -116,6 +144,6 @@ impl Ending {
             json!({ "reason": "content_filter" }),
         );
         response.insert("output".to_owned(), json!([message]));
-        Some(vec![named(Some(kind), event.to_string().as_bytes())])
+        Some(vec![StreamEvent::sse(Some(kind), event.to_string().as_bytes())])
     }
 }

@@ -27,9 +27,6 @@ impl Guard {
             let reason = format!("unsupported protocol: {}", ai.protocol);
             return self.unjudged(&reason);
         }
-        if ai.protocol == Protocol::BedrockConverse && ai.stream && self.guards_answers() {
-            return self.unjudged("binary streams are not guarded");
-        }
         ai.keeps_raw_usage |= self.withholds();
         ai.progress.update(|state| {
             state.guard.get_or_insert_default();
@@ -47,7 +44,7 @@ impl Guard {
         });
         if judged.blocked {
             return Refuser::of(ai)
-                .reply(self.deny_code, self.message(Side::Request))
+                .reply(cx.profile, self.deny_code, self.message(Side::Request))
                 .into();
         }
         if judged.edits.is_empty() {

@@ -15,8 +15,8 @@ use super::answer::Key;
 pub(super) struct Head<'a> {
     #[serde(rename = "type", borrow, default)]
     pub(super) kind: Option<Cow<'a, str>>,
-    /// Anthropic: the content block.
-    #[serde(default)]
+    /// Anthropic and Bedrock: the content block.
+    #[serde(default, alias = "contentBlockIndex")]
     pub(super) index: Option<u32>,
     /// Responses: the item.
     #[serde(default)]
@@ -64,8 +64,13 @@ impl Closing {
 
 impl<'a> Head<'a> {
     /// `None` for what is no event of any protocol.
-    pub(super) fn read(data: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(data).ok()
+    pub(super) fn read(event: &'a StreamEvent, data: &'a [u8]) -> Option<Self> {
+        if event.is_fragment() {
+            return None;
+        }
+        let mut head: Self = serde_json::from_slice(data).ok()?;
+        head.kind = head.kind.or_else(|| event.name().map(Cow::Borrowed));
+        Some(head)
     }
 
     pub(super) fn closing(&self, protocol: Protocol) -> Closing {
@@ -80,6 +85,11 @@ impl<'a> Head<'a> {
                 "content_block_stop" => Closing::Items(self.index.into_iter().collect()),
                 "message_delta" | "message_stop" | "error" => Closing::All,
                 _ => Closing::Items(Vec::new()),
+            },
+            Protocol::BedrockConverse => match kind {
+                "contentBlockDelta" | "contentBlockStart" | "messageStart" => Closing::Items(Vec::new()),
+                "contentBlockStop" => Closing::Items(self.index.into_iter().collect()),
+                _ => Closing::All,
             },
             _ => match kind {
                 "response.completed" | "response.incomplete" | "response.failed" | "error" => Closing::All,
@@ -166,17 +176,19 @@ pub(super) fn delta_event(
                 _ => json!({ "type": "text_delta", "text": text }),
             };
             let data = json!({ "type": "content_block_delta", "index": item, "delta": delta }).to_string();
-            Some(named(Some("content_block_delta"), data.as_bytes()))
+            Some(StreamEvent::sse(Some("content_block_delta"), data.as_bytes()))
+        }
+        Protocol::BedrockConverse => {
+            let delta = match kind {
+                TextKind::ToolArguments => json!({ "toolUse": { "input": text } }),
+                TextKind::Reasoning => json!({ "reasoningContent": { "text": text } }),
+                _ => json!({ "text": text }),
+            };
+            let data = json!({ "contentBlockIndex": item, "delta": delta }).to_string();
+            Some(StreamEvent::bedrock("contentBlockDelta", data.as_bytes()))
         }
         _ => with_member(last, "delta", Value::from(text).to_string()),
     }
-}
-
-/// An event of that name.
-pub(super) fn named(name: Option<&str>, data: &[u8]) -> StreamEvent {
-    let mut frame = bytes::BytesMut::with_capacity(data.len() + 64);
-    sluice_wire::write_frame(&mut frame, name, data);
-    StreamEvent::new(frame.freeze())
 }
 
 pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {

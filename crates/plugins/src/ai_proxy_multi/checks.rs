@@ -40,6 +40,7 @@ pub(super) fn checker(
             host: host.trim_matches(['[', ']']).into(),
             port,
             host_header: None,
+            certificate: None,
         }],
     };
     env.services.checkers.checker(env.owner, config)

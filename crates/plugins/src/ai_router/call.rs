@@ -39,7 +39,6 @@ impl RoutedModel {
             note_failure(cx, target, class);
             let may_go_on = self.fallback.wants(class)
                 && tried.len() < self.fallback.max_attempts
-                && !is_pinned(cx)
                 && ends.is_none_or(|ends| Instant::now() < ends);
             let next = match may_go_on {
                 true => self.choose(cx, &tried, Instant::now()),
@@ -139,11 +138,6 @@ impl RoutedModel {
             routing.active = None;
         }
     }
-}
-
-fn is_pinned(cx: &Context) -> bool {
-    let routing = cx.ai.as_deref().and_then(|ai| ai.routing.as_deref());
-    routing.is_some_and(|routing| routing.pinned)
 }
 
 fn note_failure(cx: &mut Context, target: &RoutedTarget, class: ErrorClass) {

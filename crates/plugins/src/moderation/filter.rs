@@ -123,6 +123,10 @@ impl<C: Classifier> ModerationFilter<C> {
     }
 
     async fn watch(&mut self, events: &mut Vec<StreamEvent>) -> Flow {
+        if self.shared.unjudged == Unjudged::Refuse && events.iter().any(StreamEvent::is_fragment) {
+            tracing::error!("answer could not be judged: an event of the stream cannot be read");
+            return self.refuse(events, UNJUDGED);
+        }
         let due = self.listen(events)
             || self.text.len() >= self.shared.settings.stream_check_cache_size.min(TEXT_MAX)
             || self.judged_at.elapsed() >= self.shared.interval;
@@ -147,10 +151,13 @@ impl<C: Classifier> ModerationFilter<C> {
         let Some(reason) = reason else {
             return Flow::Continue;
         };
+        self.refuse(events, &reason)
+    }
+
+    /// Ends the stream: a refusal takes the place of the events at hand.
+    fn refuse(&mut self, events: &mut Vec<StreamEvent>, reason: &str) -> Flow {
         events.clear();
-        events.push(StreamEvent::new(
-            self.refuser.stream(self.shared.message(&reason)),
-        ));
+        events.extend(self.refuser.events(self.shared.message(reason)));
         self.ended = true;
         Flow::End
     }

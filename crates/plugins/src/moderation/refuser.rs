@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
-use sluice_core::{AiCall, Progress, Reply, WholeAnswer};
-use sluice_llm::{Protocol, Refusal};
+use sluice_core::{AiCall, Profile, Progress, Reply, WholeAnswer};
+use sluice_llm::{Framing, Protocol, Refusal, StreamEvent};
 use sluice_record::Text;
 
 /// Writes refusals for one call, with the usage that its provider has reported by then.
@@ -33,11 +33,17 @@ impl Refuser {
     }
 
     /// A refusal in place of the whole request.
-    pub(crate) fn reply(&self, status: StatusCode, text: &str) -> Reply {
-        let (content_type, body) = if self.stream {
-            ("text/event-stream", self.stream(text))
-        } else {
-            ("application/json", self.body(text))
+    pub(crate) fn reply(&self, profile: Profile, status: StatusCode, text: &str) -> Reply {
+        let is_binary = self.protocol.framing() == Framing::EventStream;
+        let (content_type, body) = match self.stream {
+            false => ("application/json", self.body(text)),
+            // APISIX sends a whole answer here, which the clients of such streams cannot read.
+            true if is_binary && profile == Profile::Native => {
+                let events = self.events(text);
+                let frames: Vec<_> = events.iter().map(|event| &event.frame()[..]).collect();
+                ("application/vnd.amazon.eventstream", frames.concat().into())
+            }
+            true => ("text/event-stream", self.write(text, |refusal| refusal.stream())),
         };
         Reply::bytes(status, HeaderValue::from_static(content_type), body)
     }
@@ -50,16 +56,16 @@ impl Refuser {
         answer.headers.insert(header::CONTENT_TYPE, json);
     }
 
-    /// The events of a refusal, to their end.
-    pub(crate) fn stream(&self, text: &str) -> Bytes {
-        self.write(text, |refusal| refusal.stream())
+    /// The events of a refusal in a stream that has begun, to their end.
+    pub(crate) fn events(&self, text: &str) -> Vec<StreamEvent> {
+        self.write(text, |refusal| refusal.events())
     }
 
     fn body(&self, text: &str) -> Bytes {
         self.write(text, |refusal| refusal.body())
     }
 
-    fn write(&self, text: &str, write: impl FnOnce(&Refusal<'_>) -> Bytes) -> Bytes {
+    fn write<T>(&self, text: &str, write: impl FnOnce(&Refusal<'_>) -> T) -> T {
         let raw = self.progress.read(|state| state.raw_usage.clone());
         let usage: Option<Value> = raw.and_then(|raw| serde_json::from_str(&raw).ok());
         write(&Refusal {

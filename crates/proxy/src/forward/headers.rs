@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use sluice_core::{Context, PassHost, Upstream};
+use sluice_core::{Context, Node, PassHost, Upstream};
 use sluice_net::Protocol;
 
 /// Headers that belong to one connection (RFC 9110 §7.6.1).
@@ -50,12 +50,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// The client's headers as the upstream gets them (compat §8.3).
-pub(super) fn for_upstream(
-    cx: &Context,
-    upstream: &Upstream,
-    index: usize,
-    wants_upgrade: bool,
-) -> HeaderMap {
+pub(super) fn for_upstream(cx: &Context, upstream: &Upstream, node: &Node, wants_upgrade: bool) -> HeaderMap {
     let mut headers = cx.request.headers.clone();
     let upgrade = headers.get(header::UPGRADE).cloned();
     remove_hop_by_hop(&mut headers);
@@ -63,7 +58,7 @@ pub(super) fn for_upstream(
         headers.insert(header::UPGRADE, upgrade);
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
-    if upstream.nodes[index].origin.config().protocol == Protocol::Http2 {
+    if node.origin.config().protocol == Protocol::Http2 {
         // gRPC servers ask for it.
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
@@ -74,7 +69,7 @@ pub(super) fn for_upstream(
         // The length of what the client sent; that of the new body is known where it is written.
         headers.remove(header::CONTENT_LENGTH);
     }
-    if let Some(host) = host(cx, upstream, index) {
+    if let Some(host) = host(cx, upstream, node) {
         headers.insert(header::HOST, host);
     }
     let ip = cx.request.peer.ip().to_string();
@@ -103,13 +98,13 @@ pub(super) fn for_upstream(
     headers
 }
 
-fn host(cx: &Context, upstream: &Upstream, index: usize) -> Option<HeaderValue> {
+fn host(cx: &Context, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
     if let Some(host) = &cx.overrides.host {
         return Some(host.clone());
     }
     match &upstream.pass_host {
         PassHost::Pass => cx.request.headers.get(header::HOST).cloned(),
-        PassHost::Node => Some(upstream.nodes[index].origin.host_header().clone()),
+        PassHost::Node => Some(node.origin.host_header().clone()),
         PassHost::Rewrite(host) => Some(host.clone()),
     }
 }

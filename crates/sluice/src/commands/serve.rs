@@ -51,6 +51,7 @@ async fn run(config: Config, args: &ServeArgs, plugins: Plugins) -> anyhow::Resu
                 "admin": addresses.admin.0,
                 "control": addresses.control,
                 "metrics": addresses.metrics,
+                "status": addresses.status,
             }),
         )?;
     }

@@ -6,7 +6,7 @@ mod units;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use self::rest::{Rest, scalar, texts};
 use self::units::{bytes, level_of, seconds};
@@ -94,7 +94,25 @@ fn take_listeners(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     if let Some(control) = rest.take("apisix.control") {
         config.control.listen = listen_addr(&control, "apisix.control")?;
     }
+    take_status_listener(rest, config)?;
     take_metrics_listener(rest, config)
+}
+
+/// APISIX has a status listener only where `apisix.status` stands (compat §0).
+fn take_status_listener(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
+    const PATH: &str = "apisix.status";
+    let Some(given) = rest.take(PATH) else {
+        return Ok(());
+    };
+    let part = |name: &str, default: Value| given.get(name).cloned().unwrap_or(default);
+    let addr = match &given {
+        Value::Object(_) => {
+            json!({ "ip": part("ip", json!("127.0.0.1")), "port": part("port", json!(7085)) })
+        }
+        other => json!({ "ip": "127.0.0.1", "port": other }),
+    };
+    config.status.listen = Some(listen_addr(&addr, PATH)?);
+    Ok(())
 }
 
 /// APISIX shows its metrics on a port of their own unless told otherwise (compat §0, §7).
@@ -278,6 +296,9 @@ fn take_behaviour(rest: &mut Rest, config: &mut Config) -> Result<(), String> {
     rest.bool("apisix.show_upstream_status_in_response_header", shown)?;
     let off = &mut apisix.disable_upstream_healthcheck;
     rest.bool("apisix.disable_upstream_healthcheck", off)?;
+    if let Some(servers) = rest.take("apisix.dns_resolver") {
+        apisix.dns_resolver = texts(&servers, "apisix.dns_resolver")?;
+    }
     const VALID: &str = "apisix.dns_resolver_valid";
     if let Some(seconds) = rest.text(VALID)? {
         let parsed = seconds.parse();

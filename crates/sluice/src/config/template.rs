@@ -73,6 +73,10 @@ metrics:
   #username: null
   #password: null
 
+status:
+  # /status and /status/ready are on the admin listener; this adds a listener for them alone.
+  #listen: null
+
 log:
   # error, warn, info, debug, trace, or a filter such as info,sluice_proxy=debug.
   #level: info
@@ -120,6 +124,8 @@ apisix:
   #enable_server_tokens: true
   # Sends X-APISIX-Upstream-Status with every proxied answer.
   #show_upstream_status_in_response_header: false
+  # Name servers, instead of those of the system: ip or ip:port.
+  #dns_resolver: []
   # Seconds that resolved addresses are kept, whatever their own time to live is.
   #dns_resolver_valid: null
   # Turns the health checks of all upstreams off.

@@ -35,9 +35,13 @@ fn the_table_of_providers_is_theirs() {
             .find(|row| row[0] == name)
             .unwrap_or_else(|| panic!("{name} is not documented"));
         if let Some(host) = provider.host(&place) {
+            let address = match provider.local_port() {
+                Some(port) => format!("{host}:{port}"),
+                None => host.into_owned(),
+            };
             assert_eq!(
                 markdown::code(&row[1].replace("<region>", "region")),
-                Some(&*host),
+                Some(&*address),
                 "{name}"
             );
         }

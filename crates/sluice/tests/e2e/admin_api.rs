@@ -2,5 +2,6 @@
 
 mod audit;
 mod checks;
+mod dry_run;
 mod formats;
 mod standalone;

@@ -2,6 +2,7 @@
 //! place where something can be read is searched for them (DESIGN §8).
 
 mod calls;
+mod clouds;
 mod setup;
 mod sinks;
 
@@ -10,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sluice_testkit::{FakeProvider, Gateway, Reply, eventually};
 
+use self::clouds::Clouds;
 use self::setup::ai_proxy;
 use self::sinks::Sinks;
 use crate::scrape::Scrape;
@@ -50,13 +52,16 @@ async fn no_sink_shows_a_secret() {
     let mut sinks = Sinks::default();
     setup::configure(&gateway, &provider, &collector, &mut sinks).await;
     setup::misconfigure(&gateway, &mut sinks).await;
+    let clouds = Clouds::start();
+    clouds.configure(&gateway, &mut sinks).await;
+    clouds.call(&gateway, &mut sinks).await;
     calls::make_all(&gateway, &provider, &mut sinks).await;
     were_where_they_belong(&gateway, &provider, &collector).await;
     read_while_running(&gateway, &collector, &mut sinks).await;
     gateway.terminate();
     assert!(gateway.wait_exit().await.success());
     read_files(&gateway, &mut sinks);
-    sinks.assert_clean(&gateway);
+    sinks.assert_clean(&gateway, &clouds.secrets());
 }
 
 /// The secrets have been used, so that there was something to leak.

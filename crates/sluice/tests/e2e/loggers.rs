@@ -1,5 +1,6 @@
 //! Loggers (compat §6.9): what arrives on the other side, and what happens when nothing is there to take it.
 
+mod faults;
 mod http;
 mod kafka;
 mod lines;

@@ -37,6 +37,8 @@ mod sdk;
 mod secrets;
 mod smoke;
 mod ssls;
+mod status;
 mod support;
 mod traffic_plugins;
+mod translation;
 mod upstreams;

@@ -2,8 +2,11 @@
 
 mod aliyun;
 mod aws;
+mod binary;
+mod faults;
 mod lakera;
 mod own;
+mod refusals;
 mod streams;
 
 use serde_json::{Value, json};

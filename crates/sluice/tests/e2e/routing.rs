@@ -1,5 +1,6 @@
 //! Which route gets a request (compat §2).
 
+mod bodies;
 mod plugins;
 
 use serde_json::{Value, json};

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sluice_testkit::{Call, FakeProvider, Finished, Gateway};
+use tokio::io::AsyncWriteExt;
 
 /// The binary under test.
 pub(crate) fn binary() -> &'static Path {
@@ -98,4 +99,25 @@ pub(crate) async fn done(call: Call, status: u16) {
 pub(crate) async fn stream_to_end(call: Call) -> Finished {
     let answer = call.send().await.expect_status(200).await;
     answer.events().finish().await
+}
+
+/// A server that accepts connections and never says a word, as long as the listener is kept.
+pub(crate) fn silent() -> std::net::TcpListener {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+/// A server that says the same nonsense to whoever connects, whatever they say.
+pub(crate) async fn babbling() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                stream.write_all(b"what? what? what?\r\n\r\n").await?;
+                tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+            });
+        }
+    });
+    addr
 }

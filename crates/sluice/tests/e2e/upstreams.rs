@@ -3,6 +3,7 @@
 mod balancers;
 mod bodies;
 mod connections;
+mod names;
 mod nodes;
 
 use serde_json::{Value, json};

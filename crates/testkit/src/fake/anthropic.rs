@@ -2,111 +2,160 @@
 
 use serde_json::{Value, json};
 
-use super::contract::{Contracted, named};
-use super::prompt::{Finish, Outcome, pieces};
+use super::completion::{Block, Citation, Completion, Stop};
+use super::contract::{Ask, Contracted, named};
+use super::endpoint::{Dialect, model_in};
+use super::fault::Fault;
 
 const MODELS: [&str; 2] = ["claude-sonnet-4-5", "claude-haiku-4-5"];
-const SIGNATURE: &str = "ZmFrZSBzaWduYXR1cmU=";
 
-pub(super) fn message(request: &Value, outcome: &Outcome, number: usize) -> Contracted {
-    let mut message = envelope(request, outcome, number);
-    message["content"] = blocks(outcome).into();
-    message["stop_reason"] = stop_reason(outcome.finish).into();
-    message["usage"]["output_tokens"] = outcome.usage.output.into();
-    Contracted::json(200, &message)
-        .with_cut(outcome)
-        .with_header("request-id", request_id(number))
+pub(super) fn message(ask: &Ask<'_>, completion: &Completion, streams: bool) -> Contracted {
+    let answer = if streams {
+        stream(ask, completion)
+    } else {
+        whole(ask, completion)
+    };
+    answer.with_header("request-id", format!("req_fake_{}", ask.number))
 }
 
-pub(super) fn stream(request: &Value, outcome: &Outcome, number: usize) -> Contracted {
+/// The JSON of a frame of a stream.
+pub(super) fn data_of(frame: &[u8]) -> &[u8] {
+    let start = frame.iter().position(|byte| *byte == b'{').unwrap_or(0);
+    frame[start..].trim_ascii_end()
+}
+
+fn whole(ask: &Ask<'_>, completion: &Completion) -> Contracted {
+    let mut message = envelope(ask, completion);
+    message["content"] = blocks(completion).into();
+    let (reason, sequence) = stop_reason(completion);
+    message["stop_reason"] = reason.into();
+    message["stop_sequence"] = sequence;
+    message["usage"]["output_tokens"] = completion.usage.completion().into();
+    Contracted::json(200, &message).with_cut(completion)
+}
+
+fn stream(ask: &Ask<'_>, completion: &Completion) -> Contracted {
     let mut events = vec![
-        json!({"type": "message_start", "message": envelope(request, outcome, number)}),
+        json!({"type": "message_start", "message": envelope(ask, completion)}),
         json!({"type": "ping"}),
     ];
-    for (index, block) in blocks(outcome).into_iter().enumerate() {
-        block_events(&mut events, index, block);
+    for (index, (whole, block)) in blocks(completion).into_iter().zip(&completion.blocks).enumerate() {
+        block_events(&mut events, index, whole, block);
     }
+    let (reason, sequence) = stop_reason(completion);
     events.push(json!({
         "type": "message_delta",
-        "delta": {"stop_reason": stop_reason(outcome.finish), "stop_sequence": null},
-        "usage": {"output_tokens": outcome.usage.output},
+        "delta": {"stop_reason": reason, "stop_sequence": sequence},
+        "usage": {"output_tokens": completion.usage.completion()},
     }));
     events.push(json!({"type": "message_stop"}));
-    Contracted::events(events.iter().map(named).collect(), outcome.cut_after)
-        .with_header("request-id", request_id(number))
+    Contracted::events(events.iter().map(named).collect(), completion.cut_after)
 }
 
 /// A message as `message_start` shows it: without content, with the tokens known so far.
-fn envelope(request: &Value, outcome: &Outcome, number: usize) -> Value {
+fn envelope(ask: &Ask<'_>, completion: &Completion) -> Value {
+    let model = match &ask.body["model"] {
+        Value::Null if ask.request.path.starts_with("/model/") => {
+            model_in(&ask.request.path, "/model/").into()
+        }
+        Value::Null => model_in(&ask.request.path, "/models/").into(),
+        model => model.clone(),
+    };
     json!({
-        "id": format!("msg_{number}"),
+        "id": format!("msg_{}", ask.number),
         "type": "message",
         "role": "assistant",
-        "model": request["model"],
+        "model": model,
         "content": [],
         "stop_reason": null,
         "stop_sequence": null,
         "usage": {
-            "input_tokens": outcome.usage.input,
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
+            "input_tokens": completion.usage.input,
+            "cache_creation_input_tokens": completion.usage.cache_write,
+            "cache_read_input_tokens": completion.usage.cached,
             "output_tokens": 1,
         },
     })
 }
 
-fn blocks(outcome: &Outcome) -> Vec<Value> {
-    let mut blocks = Vec::new();
-    if let Some(reasoning) = outcome.reasoning {
-        blocks.push(json!({"type": "thinking", "thinking": reasoning, "signature": SIGNATURE}));
-    }
-    if !outcome.text.is_empty() {
-        blocks.push(json!({"type": "text", "text": outcome.text}));
-    }
-    for (index, city) in outcome.cities.iter().enumerate() {
-        let input = json!({"city": city});
-        blocks.push(json!({"type": "tool_use", "id": format!("toolu_{index}"), "name": "get_weather", "input": input}));
-    }
-    blocks
+fn blocks(completion: &Completion) -> Vec<Value> {
+    let mut calls = 0;
+    let block = |block: &Block| match block {
+        Block::Thinking { pieces, signature } => {
+            json!({"type": "thinking", "thinking": pieces.concat(), "signature": signature})
+        }
+        Block::Redacted(data) => json!({"type": "redacted_thinking", "data": data}),
+        Block::Text { pieces, citations } => {
+            let mut block = json!({"type": "text", "text": pieces.concat()});
+            if !citations.is_empty() {
+                block["citations"] = citations.iter().map(citation).collect();
+            }
+            block
+        }
+        Block::ToolCall(call) => {
+            calls += 1;
+            let id = call.id_or("toolu_", calls - 1);
+            json!({"type": "tool_use", "id": id, "name": call.name, "input": call.object()})
+        }
+    };
+    completion.blocks.iter().map(block).collect()
 }
 
-fn block_events(events: &mut Vec<Value>, index: usize, mut block: Value) {
-    let delta = |kind: &str, member: &str, piece: &str| json!({"type": "content_block_delta", "index": index, "delta": {"type": kind, member: piece}});
+fn citation(citation: &Citation) -> Value {
+    json!({
+        "type": "web_search_result_location", "url": citation.url, "title": citation.title,
+        "cited_text": citation.text, "encrypted_index": "aW5kZXg=",
+    })
+}
+
+/// The events of one block, whose final form is `opened`.
+fn block_events(events: &mut Vec<Value>, index: usize, mut opened: Value, block: &Block) {
     let mut deltas = Vec::new();
-    match block["type"].as_str() {
-        Some("thinking") => {
-            let thinking = block["thinking"].take();
-            deltas.extend(text_of(&thinking).map(|piece| delta("thinking_delta", "thinking", piece)));
-            deltas.push(delta("signature_delta", "signature", SIGNATURE));
-            block["thinking"] = "".into();
-            block["signature"] = "".into();
+    match block {
+        Block::Thinking { pieces, signature } => {
+            deltas.extend(
+                pieces
+                    .iter()
+                    .map(|piece| json!({"type": "thinking_delta", "thinking": piece})),
+            );
+            deltas.push(json!({"type": "signature_delta", "signature": signature}));
+            opened["thinking"] = "".into();
+            opened["signature"] = "".into();
         }
-        Some("text") => {
-            let text = block["text"].take();
-            deltas.extend(text_of(&text).map(|piece| delta("text_delta", "text", piece)));
-            block["text"] = "".into();
+        Block::Redacted(_) => {}
+        Block::Text { pieces, citations } => {
+            deltas.extend(
+                pieces
+                    .iter()
+                    .map(|piece| json!({"type": "text_delta", "text": piece})),
+            );
+            let sources = citations.iter().map(citation);
+            deltas.extend(sources.map(|source| json!({"type": "citations_delta", "citation": source})));
+            opened["text"] = "".into();
+            if !citations.is_empty() {
+                opened["citations"] = json!([]);
+            }
         }
-        _ => {
-            let input = Value::from(block["input"].take().to_string());
-            deltas.push(delta("input_json_delta", "partial_json", ""));
-            deltas.extend(text_of(&input).map(|piece| delta("input_json_delta", "partial_json", piece)));
-            block["input"] = json!({});
+        Block::ToolCall(call) => {
+            let fragments = std::iter::once("").chain(call.arguments.iter().map(String::as_str));
+            deltas.extend(fragments.map(|piece| json!({"type": "input_json_delta", "partial_json": piece})));
+            opened["input"] = json!({});
         }
     }
-    events.push(json!({"type": "content_block_start", "index": index, "content_block": block}));
-    events.append(&mut deltas);
+    events.push(json!({"type": "content_block_start", "index": index, "content_block": opened}));
+    let deltas = deltas.into_iter();
+    events.extend(deltas.map(|delta| json!({"type": "content_block_delta", "index": index, "delta": delta})));
     events.push(json!({"type": "content_block_stop", "index": index}));
 }
 
-fn text_of(value: &Value) -> impl Iterator<Item = &str> {
-    pieces(value.as_str().unwrap_or_default()).into_iter()
-}
-
-fn stop_reason(finish: Finish) -> &'static str {
-    match finish {
-        Finish::Stop => "end_turn",
-        Finish::Length => "max_tokens",
-        Finish::Tools => "tool_use",
+/// The reason, and the stop sequence.
+fn stop_reason(completion: &Completion) -> (&'static str, Value) {
+    match completion.why() {
+        Stop::End => ("end_turn", Value::Null),
+        Stop::Sequence(sequence) => ("stop_sequence", sequence.into()),
+        Stop::Length => ("max_tokens", Value::Null),
+        Stop::ToolCalls => ("tool_use", Value::Null),
+        Stop::Filtered => ("refusal", Value::Null),
     }
 }
 
@@ -128,27 +177,6 @@ pub(super) fn models(id: &str) -> Contracted {
     if MODELS.contains(&id) {
         Contracted::json(200, &model(id))
     } else {
-        error(404, 0)
+        Fault::plain(404).answer(Dialect::Anthropic, 0)
     }
-}
-
-pub(super) fn error(status: u16, number: usize) -> Contracted {
-    let kind = match status {
-        400 => "invalid_request_error",
-        404 => "not_found_error",
-        429 => "rate_limit_error",
-        _ => "api_error",
-    };
-    let error = json!({"type": kind, "message": format!("fake error {status}")});
-    let body = json!({"type": "error", "error": error, "request_id": request_id(number)});
-    let answer = Contracted::json(status, &body).with_header("request-id", request_id(number));
-    if status == 429 {
-        answer.with_header("retry-after", "7")
-    } else {
-        answer
-    }
-}
-
-fn request_id(number: usize) -> String {
-    format!("req_fake_{number}")
 }

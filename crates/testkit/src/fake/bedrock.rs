@@ -1,128 +1,178 @@
-//! AWS Bedrock: Converse, whole and as an event stream. Asks for a valid signature.
+//! AWS Bedrock: Converse, and models of Anthropic invoked, whole and as event streams. Asks for a valid signature.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Value, json};
 
-use super::contract::Contracted;
-use super::prompt::{Finish, Outcome, outcome, pieces};
-use super::record::Recorded;
-use super::sigv4;
+use super::anthropic;
+use super::completion::{Block, Citation, Completion, Stop, Usage};
+use super::contract::{Ask, Content, Contracted};
 
 const STRING: u8 = 7;
 
-pub(super) fn answer(request: &Recorded, body: &Value, number: usize) -> Contracted {
-    if let Err(reason) = sigv4::verify(request) {
-        return error(403, "InvalidSignatureException", &reason, number);
-    }
+pub(super) fn converse(ask: &Ask<'_>, completion: &Completion, streams: bool) -> Contracted {
     for stranger in ["model", "stream"] {
-        if body.get(stranger).is_some() {
+        if ask.body.get(stranger).is_some() {
             let reason = format!("extraneous key [{stranger}] is not permitted");
-            return error(400, "ValidationException", &reason, number);
+            return error(400, "ValidationException", &reason, ask.number);
         }
     }
-    match outcome(body) {
-        Err(429) => error(429, "ThrottlingException", "fake error 429", number),
-        Err(status @ 500..) => error(status, "InternalServerException", "fake error 500", number),
-        Err(status) => error(status, "ValidationException", "fake error 400", number),
-        Ok(outcome) if request.path.ends_with("/converse-stream") => stream(&outcome, number),
-        Ok(outcome) => whole(&outcome, number),
-    }
+    let answer = if streams {
+        stream(completion)
+    } else {
+        whole(completion)
+    };
+    answer.with_header("x-amzn-requestid", format!("req-fake-{}", ask.number))
 }
 
-fn whole(outcome: &Outcome, number: usize) -> Contracted {
+/// Messages of Anthropic, whose events come packed in those of Bedrock.
+pub(super) fn invoke(ask: &Ask<'_>, completion: &Completion, streams: bool) -> Contracted {
+    let mut answer = anthropic::message(ask, completion, streams);
+    answer.headers.clear();
+    if let Content::Frames(frames) = &mut answer.content {
+        for frame in frames {
+            let packed = BASE64_STANDARD.encode(anthropic::data_of(frame));
+            *frame = event("chunk", &json!({"bytes": packed, "p": "abcdefg"}));
+        }
+    }
+    let kind = if streams {
+        "application/vnd.amazon.eventstream"
+    } else {
+        "application/json"
+    };
+    answer
+        .with_header("content-type", kind)
+        .with_header("x-amzn-requestid", format!("req-fake-{}", ask.number))
+}
+
+fn whole(completion: &Completion) -> Contracted {
     let body = json!({
-        "output": {"message": {"role": "assistant", "content": blocks(outcome)}},
-        "stopReason": stop_reason(outcome.finish),
-        "usage": usage(outcome),
+        "output": {"message": {"role": "assistant", "content": blocks(completion)}},
+        "stopReason": stop_reason(completion),
+        "usage": usage(completion.usage),
         "metrics": {"latencyMs": 7},
     });
-    Contracted::json(200, &body)
-        .with_cut(outcome)
-        .with_header("x-amzn-requestid", format!("req-fake-{number}"))
+    Contracted::json(200, &body).with_cut(completion)
 }
 
-fn stream(outcome: &Outcome, number: usize) -> Contracted {
+fn stream(completion: &Completion) -> Contracted {
     let mut events = vec![("messageStart", json!({"role": "assistant"}))];
-    for (index, block) in blocks(outcome).into_iter().enumerate() {
-        block_events(&mut events, index, &block);
+    for (index, (whole, block)) in blocks(completion).iter().zip(&completion.blocks).enumerate() {
+        block_events(&mut events, index, whole, block);
     }
-    events.push(("messageStop", json!({"stopReason": stop_reason(outcome.finish)})));
+    events.push(("messageStop", json!({"stopReason": stop_reason(completion)})));
     events.push((
         "metadata",
-        json!({"usage": usage(outcome), "metrics": {"latencyMs": 7}}),
+        json!({"usage": usage(completion.usage), "metrics": {"latencyMs": 7}}),
     ));
     let frames = events
         .iter()
         .map(|(name, payload)| event(name, payload))
         .collect();
-    let mut answer = Contracted::events(frames, outcome.cut_after);
-    answer.headers = vec![("content-type", "application/vnd.amazon.eventstream".into())];
-    answer.with_header("x-amzn-requestid", format!("req-fake-{number}"))
+    Contracted::frames("application/vnd.amazon.eventstream", frames, completion.cut_after)
 }
 
-fn blocks(outcome: &Outcome) -> Vec<Value> {
-    let mut blocks = Vec::new();
-    if let Some(reasoning) = outcome.reasoning {
-        blocks.push(json!({"reasoningContent": {"reasoningText": {"text": reasoning, "signature": "c2ln"}}}));
-    }
-    if !outcome.text.is_empty() {
-        blocks.push(json!({"text": outcome.text}));
-    }
-    for (index, city) in outcome.cities.iter().enumerate() {
-        let id = format!("tooluse_{index}");
-        blocks.push(json!({"toolUse": {"toolUseId": id, "name": "get_weather", "input": {"city": city}}}));
-    }
-    blocks
-}
-
-fn block_events(events: &mut Vec<(&'static str, Value)>, index: usize, block: &Value) {
-    let mut delta = |delta: Value| {
-        events.push((
-            "contentBlockDelta",
-            json!({"contentBlockIndex": index, "delta": delta}),
-        ));
+fn blocks(completion: &Completion) -> Vec<Value> {
+    let mut calls = 0;
+    let block = |block: &Block| match block {
+        Block::Thinking { pieces, signature } => {
+            let mut reasoning = json!({"text": pieces.concat()});
+            if !signature.is_empty() {
+                reasoning["signature"] = signature.clone().into();
+            }
+            json!({"reasoningContent": {"reasoningText": reasoning}})
+        }
+        Block::Redacted(data) => json!({"reasoningContent": {"redactedContent": data}}),
+        Block::Text { pieces, citations } if citations.is_empty() => json!({"text": pieces.concat()}),
+        Block::Text { pieces, citations } => {
+            let citations: Vec<_> = citations.iter().map(citation).collect();
+            json!({"citationsContent": {"content": [{"text": pieces.concat()}], "citations": citations}})
+        }
+        Block::ToolCall(call) => {
+            calls += 1;
+            let id = call.id_or("tooluse_", calls - 1);
+            json!({"toolUse": {"toolUseId": id, "name": call.name, "input": call.object()}})
+        }
     };
-    if let Some(text) = block["text"].as_str() {
-        pieces(text)
-            .into_iter()
-            .for_each(|piece| delta(json!({"text": piece})));
-    } else if let Some(text) = block["reasoningContent"]["reasoningText"]["text"].as_str() {
-        for piece in pieces(text) {
-            delta(json!({"reasoningContent": {"text": piece}}));
+    completion.blocks.iter().map(block).collect()
+}
+
+fn citation(citation: &Citation) -> Value {
+    json!({
+        "title": citation.title, "sourceContent": [{"text": citation.text}],
+        "location": {"web": {"url": citation.url}},
+    })
+}
+
+/// The events of one block. Only tool calls have one that starts them.
+fn block_events(events: &mut Vec<(&'static str, Value)>, index: usize, whole: &Value, block: &Block) {
+    let mut deltas = Vec::new();
+    match block {
+        Block::Thinking { pieces, signature } => {
+            deltas.extend(
+                pieces
+                    .iter()
+                    .map(|piece| json!({"reasoningContent": {"text": piece}})),
+            );
+            if !signature.is_empty() {
+                deltas.push(json!({"reasoningContent": {"signature": signature}}));
+            }
         }
-        delta(json!({"reasoningContent": {"signature": "c2ln"}}));
-    } else {
-        let tool = &block["toolUse"];
-        let start = json!({"toolUse": {"toolUseId": tool["toolUseId"], "name": tool["name"]}});
-        events.push((
-            "contentBlockStart",
-            json!({"contentBlockIndex": index, "start": start}),
-        ));
-        for piece in pieces(&tool["input"].to_string()) {
-            let delta = json!({"toolUse": {"input": piece}});
+        Block::Redacted(data) => deltas.push(json!({"reasoningContent": {"redactedContent": data}})),
+        Block::Text { pieces, citations } => {
+            deltas.extend(pieces.iter().map(|piece| json!({"text": piece})));
+            deltas.extend(
+                citations
+                    .iter()
+                    .map(|source| json!({"citation": citation(source)})),
+            );
+        }
+        Block::ToolCall(call) => {
+            let tool = &whole["toolUse"];
+            let start = json!({"toolUse": {"toolUseId": tool["toolUseId"], "name": tool["name"]}});
             events.push((
-                "contentBlockDelta",
-                json!({"contentBlockIndex": index, "delta": delta}),
+                "contentBlockStart",
+                json!({"contentBlockIndex": index, "start": start}),
             ));
+            deltas.extend(
+                call.arguments
+                    .iter()
+                    .map(|piece| json!({"toolUse": {"input": piece}})),
+            );
         }
     }
+    let deltas = deltas.into_iter();
+    let deltas = deltas.map(|delta| json!({"contentBlockIndex": index, "delta": delta}));
+    events.extend(deltas.map(|payload| ("contentBlockDelta", payload)));
     events.push(("contentBlockStop", json!({"contentBlockIndex": index})));
 }
 
-fn stop_reason(finish: Finish) -> &'static str {
-    match finish {
-        Finish::Stop => "end_turn",
-        Finish::Length => "max_tokens",
-        Finish::Tools => "tool_use",
+fn stop_reason(completion: &Completion) -> &'static str {
+    match completion.why() {
+        Stop::End => "end_turn",
+        Stop::Sequence(_) => "stop_sequence",
+        Stop::Length => "max_tokens",
+        Stop::ToolCalls => "tool_use",
+        Stop::Filtered => "content_filtered",
     }
 }
 
-fn usage(outcome: &Outcome) -> Value {
-    let usage = outcome.usage;
-    json!({"inputTokens": usage.input, "outputTokens": usage.output, "totalTokens": usage.total()})
+/// As Anthropic's models count: what a cache was read for or written to is no part of the input.
+fn usage(usage: Usage) -> Value {
+    let mut counts = json!({
+        "inputTokens": usage.input,
+        "outputTokens": usage.completion(),
+        "totalTokens": usage.total(),
+    });
+    if usage.cached + usage.cache_write > 0 {
+        counts["cacheReadInputTokens"] = usage.cached.into();
+        counts["cacheWriteInputTokens"] = usage.cache_write.into();
+    }
+    counts
 }
 
-fn error(status: u16, kind: &'static str, message: &str, number: usize) -> Contracted {
+pub(super) fn error(status: u16, kind: &'static str, message: &str, number: usize) -> Contracted {
     Contracted::json(status, &json!({"message": message}))
         .with_header("x-amzn-errortype", kind)
         .with_header("x-amzn-requestid", format!("req-fake-{number}"))
@@ -152,6 +202,55 @@ pub fn exception(name: &str, payload: &Value) -> Bytes {
         ],
         payload,
     )
+}
+
+/// The events of a Converse stream: name and payload. An exception is an event with its own name.
+///
+/// # Panics
+///
+/// Where the stream is not made of whole messages whose checksums hold.
+#[must_use]
+pub fn events(mut stream: &[u8]) -> Vec<(String, Value)> {
+    let mut events = Vec::new();
+    while !stream.is_empty() {
+        let number = |at: usize| {
+            let bytes = stream.get(at..at + 4).expect("a whole message");
+            u32::from_be_bytes(bytes.try_into().expect("four bytes"))
+        };
+        let (total, headers) = (number(0) as usize, number(4) as usize);
+        assert_eq!(
+            number(8),
+            crc32fast::hash(&stream[..8]),
+            "checksum of the prelude"
+        );
+        let checked = stream.get(..total - 4).expect("a whole message");
+        assert_eq!(
+            number(total - 4),
+            crc32fast::hash(checked),
+            "checksum of the message"
+        );
+        let name = name_of(&checked[12..12 + headers]);
+        let payload = serde_json::from_slice(&checked[12 + headers..]).expect("a payload in JSON");
+        events.push((name, payload));
+        stream = &stream[total..];
+    }
+    events
+}
+
+fn name_of(mut headers: &[u8]) -> String {
+    let mut names = Vec::new();
+    while let [length, rest @ ..] = headers {
+        let (name, rest) = rest.split_at(usize::from(*length));
+        assert_eq!(rest[0], STRING, "type of a header");
+        let length = usize::from(u16::from_be_bytes([rest[1], rest[2]]));
+        let (value, rest) = rest[3..].split_at(length);
+        if matches!(name, b":event-type" | b":exception-type") {
+            names.push(String::from_utf8_lossy(value).into_owned());
+        }
+        headers = rest;
+    }
+    assert_eq!(names.len(), 1, "a message has one name: {names:?}");
+    names.remove(0)
 }
 
 fn message(headers: &[(&str, &str)], payload: &Value) -> Bytes {

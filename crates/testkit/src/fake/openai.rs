@@ -1,236 +1,316 @@
-//! OpenAI: chat completions, completions, embeddings, moderations, models.
+//! OpenAI: chat completions, on Azure too, and completions.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::contract::{Contracted, data};
-use super::prompt::{Finish, Outcome, Usage, pieces};
+use super::completion::{Citation, Completion, Stop, Usage};
+use super::contract::{Ask, Contracted, data};
+use super::openai_extras::CREATED;
 
-const CREATED: u64 = 1_700_000_000;
-const MODELS: [&str; 3] = ["gpt-4o", "gpt-4o-mini", "text-embedding-3-small"];
-const DIMENSIONS: u16 = 16;
+const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
-pub(super) fn chat(request: &Value, outcome: &Outcome, number: usize) -> Contracted {
-    if request["stream"] == json!(true) {
-        return chat_stream(request, outcome, number);
+pub(super) fn chat(ask: &Ask<'_>, completion: &Completion) -> Contracted {
+    if ask.streams() {
+        return ChatStream::new(ask, completion).finish();
     }
     let mut message = json!({"role": "assistant", "content": null, "refusal": null});
-    if !outcome.text.is_empty() {
-        message["content"] = outcome.text.into();
+    let text = completion.whole_text();
+    if !text.is_empty() {
+        message["content"] = text.into();
     }
-    if let Some(reasoning) = outcome.reasoning {
-        message["reasoning_content"] = reasoning.into();
+    if let Some(thoughts) = completion.thoughts() {
+        message["reasoning_content"] = thoughts.into();
     }
-    if !outcome.cities.is_empty() {
-        message["tool_calls"] = (0..outcome.cities.len())
-            .map(|index| tool_call(outcome, index))
-            .collect();
+    let calls = tool_calls(completion);
+    if !calls.is_empty() {
+        message["tool_calls"] = calls.into();
     }
-    Contracted::json(
-        200,
-        &json!({
-            "id": format!("chatcmpl-{number}"),
-            "object": "chat.completion",
-            "created": CREATED,
-            "model": request["model"],
-            "choices": [{
-                "index": 0, "message": message, "logprobs": null, "finish_reason": finish(outcome.finish),
-            }],
-            "usage": usage(outcome.usage),
-            "system_fingerprint": "fp_fake",
-        }),
-    )
-    .with_cut(outcome)
-    .with_request_id(number)
+    let annotations = annotations(completion);
+    if !annotations.is_empty() {
+        message["annotations"] = annotations.into();
+    }
+    let mut choice = json!({
+        "index": 0, "message": message, "logprobs": null, "finish_reason": finish(completion),
+    });
+    if wants_logprobs(ask) {
+        choice["logprobs"] = logprobs(&completion.logprobs);
+    }
+    let mut body = json!({
+        "id": format!("chatcmpl-{}", ask.number),
+        "object": "chat.completion",
+        "created": CREATED,
+        "model": model(ask),
+        "choices": choices(ask, choice),
+        "usage": usage(completion.usage),
+        "system_fingerprint": "fp_fake",
+    });
+    if is_azure(ask) {
+        body["prompt_filter_results"] = prompt_filter();
+        body["choices"][0]["content_filter_results"] = filter();
+    }
+    with_request_id(ask, Contracted::json(200, &body).with_cut(completion))
 }
 
-fn chat_stream(request: &Value, outcome: &Outcome, number: usize) -> Contracted {
-    let chunk = |choices: Value| {
-        json!({
-            "id": format!("chatcmpl-{number}"),
-            "object": "chat.completion.chunk",
-            "created": CREATED,
-            "model": request["model"],
-            "system_fingerprint": "fp_fake",
-            "choices": choices,
+/// As many choices as were asked for.
+fn choices(ask: &Ask<'_>, choice: Value) -> Value {
+    let count = ask.body["n"].as_u64().unwrap_or(1);
+    (0..count)
+        .map(|index| {
+            let mut choice = choice.clone();
+            choice["index"] = index.into();
+            choice
         })
-    };
-    let delta = |delta: Value, finish: Value| {
-        data(&chunk(
-            json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]),
-        ))
-    };
-    let mut frames = vec![delta(json!({"role": "assistant", "content": ""}), Value::Null)];
-    for piece in outcome.reasoning.map(pieces).unwrap_or_default() {
-        frames.push(delta(json!({"reasoning_content": piece}), Value::Null));
-    }
-    for piece in outcome.pieces() {
-        frames.push(delta(json!({"content": piece}), Value::Null));
-    }
-    for index in 0..outcome.cities.len() {
-        let mut call = tool_call(outcome, index);
-        let arguments = call["function"]["arguments"].take();
-        call["index"] = index.into();
-        call["function"]["arguments"] = "".into();
-        frames.push(delta(json!({"tool_calls": [call]}), Value::Null));
-        for piece in pieces(arguments.as_str().unwrap_or_default()) {
-            let call = json!({"index": index, "function": {"arguments": piece}});
-            frames.push(delta(json!({"tool_calls": [call]}), Value::Null));
+        .collect()
+}
+
+struct ChatStream<'a> {
+    ask: &'a Ask<'a>,
+    completion: &'a Completion,
+    frames: Vec<Bytes>,
+}
+
+impl<'a> ChatStream<'a> {
+    fn new(ask: &'a Ask<'a>, completion: &'a Completion) -> Self {
+        Self {
+            ask,
+            completion,
+            frames: Vec::new(),
         }
     }
-    frames.push(delta(json!({}), finish(outcome.finish).into()));
-    if request["stream_options"]["include_usage"] == json!(true) {
-        let mut last = chunk(json!([]));
-        last["usage"] = usage(outcome.usage);
-        frames.push(data(&last));
+
+    fn finish(mut self) -> Contracted {
+        if is_azure(self.ask) {
+            let mut first = self.chunk(json!([]));
+            first["model"] = "".into();
+            first["prompt_filter_results"] = prompt_filter();
+            self.frames.push(data(&first));
+        }
+        self.push(json!({"role": "assistant", "content": ""}));
+        for piece in self.completion.thought_pieces() {
+            self.push(json!({"reasoning_content": piece}));
+        }
+        self.text();
+        self.tool_calls();
+        let annotations = annotations(self.completion);
+        if !annotations.is_empty() {
+            self.push(json!({"annotations": annotations}));
+        }
+        self.choice(json!({}), Value::Null, finish(self.completion).into());
+        if wants_usage(self.ask) {
+            let mut last = self.chunk(json!([]));
+            last["usage"] = usage(self.completion.usage);
+            self.frames.push(data(&last));
+        }
+        self.frames.push(DONE);
+        with_request_id(
+            self.ask,
+            Contracted::events(self.frames, self.completion.cut_after),
+        )
     }
-    frames.push(Bytes::from_static(b"data: [DONE]\n\n"));
-    Contracted::events(frames, outcome.cut_after).with_request_id(number)
+
+    fn text(&mut self) {
+        let pieces = self.completion.text_pieces();
+        for (index, piece) in pieces.iter().enumerate() {
+            let probable = self.completion.logprobs_of(index, pieces.len());
+            let probable = if wants_logprobs(self.ask) {
+                logprobs(probable)
+            } else {
+                Value::Null
+            };
+            self.choice(json!({"content": piece}), probable, Value::Null);
+        }
+    }
+
+    fn tool_calls(&mut self) {
+        let mut deltas = Vec::new();
+        for (index, call) in self.completion.calls().enumerate() {
+            let mut of_call = vec![json!({
+                "index": index,
+                "id": call.id_or("call_", index),
+                "type": "function",
+                "function": {"name": call.name, "arguments": ""},
+            })];
+            let fragments = call.arguments.iter();
+            of_call.extend(fragments.map(|piece| json!({"index": index, "function": {"arguments": piece}})));
+            deltas.push(of_call);
+        }
+        if self.completion.interleaved {
+            let longest = deltas.iter().map(Vec::len).max().unwrap_or(0);
+            for step in 0..longest {
+                let of_step: Vec<_> = deltas.iter().filter_map(|of_call| of_call.get(step)).collect();
+                of_step
+                    .into_iter()
+                    .for_each(|call| self.push(json!({"tool_calls": [call]})));
+            }
+        } else {
+            deltas
+                .into_iter()
+                .flatten()
+                .for_each(|call| self.push(json!({"tool_calls": [call]})));
+        }
+    }
+
+    fn push(&mut self, delta: Value) {
+        self.choice(delta, Value::Null, Value::Null);
+    }
+
+    /// A chunk of each choice that was asked for.
+    fn choice(&mut self, delta: Value, logprobs: Value, finish: Value) {
+        let mut choice = json!({"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish});
+        if is_azure(self.ask) {
+            choice["content_filter_results"] = filter();
+        }
+        for index in 0..self.ask.body["n"].as_u64().unwrap_or(1) {
+            choice["index"] = index.into();
+            self.frames.push(data(&self.chunk(json!([choice]))));
+        }
+    }
+
+    fn chunk(&self, choices: Value) -> Value {
+        let mut chunk = json!({
+            "id": format!("chatcmpl-{}", self.ask.number),
+            "object": "chat.completion.chunk",
+            "created": CREATED,
+            "model": model(self.ask),
+            "system_fingerprint": "fp_fake",
+            "choices": choices,
+        });
+        if self.ask.strict && wants_usage(self.ask) {
+            chunk["usage"] = Value::Null;
+        }
+        chunk
+    }
 }
 
-pub(super) fn completions(request: &Value, outcome: &Outcome, number: usize) -> Contracted {
-    let completion = |text: &str, finish: Value| {
+pub(super) fn completions(ask: &Ask<'_>, completion: &Completion) -> Contracted {
+    let chunk = |text: &str, finish: Value| {
         json!({
-            "id": format!("cmpl-{number}"),
+            "id": format!("cmpl-{}", ask.number),
             "object": "text_completion",
             "created": CREATED,
-            "model": request["model"],
+            "model": model(ask),
             "choices": [{"index": 0, "text": text, "logprobs": null, "finish_reason": finish}],
         })
     };
-    if request["stream"] != json!(true) {
-        let mut body = completion(outcome.text, finish(outcome.finish).into());
-        body["usage"] = usage(outcome.usage);
-        return Contracted::json(200, &body)
-            .with_cut(outcome)
-            .with_request_id(number);
+    if !ask.streams() {
+        let mut body = chunk(&completion.whole_text(), finish(completion).into());
+        body["usage"] = usage(completion.usage);
+        return with_request_id(ask, Contracted::json(200, &body).with_cut(completion));
     }
-    let mut frames: Vec<_> = outcome
-        .pieces()
-        .into_iter()
-        .map(|piece| data(&completion(piece, Value::Null)))
-        .collect();
-    let mut last = completion("", finish(outcome.finish).into());
-    if request["stream_options"]["include_usage"] == json!(true) {
-        last["usage"] = usage(outcome.usage);
+    let pieces = completion.text_pieces().into_iter();
+    let mut frames: Vec<_> = pieces.map(|piece| data(&chunk(piece, Value::Null))).collect();
+    let mut last = chunk("", finish(completion).into());
+    if wants_usage(ask) {
+        last["usage"] = usage(completion.usage);
     }
     frames.push(data(&last));
-    frames.push(Bytes::from_static(b"data: [DONE]\n\n"));
-    Contracted::events(frames, outcome.cut_after).with_request_id(number)
+    frames.push(DONE);
+    with_request_id(ask, Contracted::events(frames, completion.cut_after))
 }
 
-pub(super) fn embeddings(request: &Value) -> Contracted {
-    // A text, tokens, or a list of either.
-    let count = match &request["input"] {
-        Value::Array(items) if items.iter().all(Value::is_number) => 1,
-        Value::Array(items) => items.len(),
-        _ => 1,
-    };
-    let data: Vec<_> = (0..count)
-        .map(|index| {
-            let floats: Vec<f32> = (0..DIMENSIONS).map(|i| f32::from(i + 1) / 16.0).collect();
-            let embedding = if request["encoding_format"] == "base64" {
-                let bytes: Vec<u8> = floats.iter().flat_map(|float| float.to_le_bytes()).collect();
-                json!(BASE64_STANDARD.encode(bytes))
-            } else {
-                json!(floats)
-            };
-            json!({"object": "embedding", "index": index, "embedding": embedding})
+fn tool_calls(completion: &Completion) -> Vec<Value> {
+    completion
+        .calls()
+        .enumerate()
+        .map(|(index, call)| {
+            json!({
+                "id": call.id_or("call_", index),
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.text()},
+            })
         })
-        .collect();
-    Contracted::json(
-        200,
-        &json!({
-            "object": "list",
-            "data": data,
-            "model": request["model"],
-            "usage": {"prompt_tokens": 4 * count, "total_tokens": 4 * count},
-        }),
-    )
+        .collect()
 }
 
-pub(super) fn moderations(request: &Value, number: usize) -> Contracted {
-    let count = request["input"].as_array().map_or(1, Vec::len);
-    let kinds = ["hate", "harassment", "self-harm", "sexual", "violence"];
-    let of_kinds = |value: Value| -> Value {
-        kinds
-            .iter()
-            .map(|kind| ((*kind).to_owned(), value.clone()))
-            .collect()
-    };
-    let result = json!({"flagged": false, "categories": of_kinds(json!(false)), "category_scores": of_kinds(json!(0.001))});
-    Contracted::json(
-        200,
-        &json!({"id": format!("modr-{number}"), "model": "omni-moderation-latest", "results": vec![result; count]}),
-    )
+/// Where the cited words stand in a text, counted in characters.
+pub(super) fn span(text: &str, citation: &Citation) -> (usize, usize) {
+    let start = text.find(&citation.text).unwrap_or(0);
+    let start = text[..start].chars().count();
+    (start, start + citation.text.chars().count())
 }
 
-/// The list, or one model when `id` is not empty.
-pub(super) fn models(id: &str) -> Contracted {
-    let model = |id: &str| json!({"id": id, "object": "model", "created": CREATED, "owned_by": "fake"});
-    if id.is_empty() {
-        return Contracted::json(200, &json!({"object": "list", "data": MODELS.map(model)}));
-    }
-    if MODELS.contains(&id) {
-        Contracted::json(200, &model(id))
-    } else {
-        error(404)
+fn annotations(completion: &Completion) -> Vec<Value> {
+    let text = completion.whole_text();
+    completion
+        .citations()
+        .map(|citation| {
+            let (start, end) = span(&text, citation);
+            json!({"type": "url_citation", "url_citation": {
+                "url": citation.url, "title": citation.title, "start_index": start, "end_index": end,
+            }})
+        })
+        .collect()
+}
+
+fn finish(completion: &Completion) -> &'static str {
+    match completion.why() {
+        Stop::End | Stop::Sequence(_) => "stop",
+        Stop::Length => "length",
+        Stop::ToolCalls => "tool_calls",
+        Stop::Filtered => "content_filter",
     }
 }
 
-pub(super) fn error(status: u16) -> Contracted {
-    let (kind, code) = match status {
-        429 => ("rate_limit_error", json!("rate_limit_exceeded")),
-        500 => ("server_error", Value::Null),
-        404 => ("invalid_request_error", json!("not_found")),
-        _ => ("invalid_request_error", json!("invalid_value")),
-    };
-    let error = json!({"message": format!("fake error {status}"), "type": kind, "param": null, "code": code});
-    let answer = Contracted::json(status, &json!({"error": error}));
-    if status == 429 {
-        answer.with_header("retry-after", "7")
-    } else {
-        answer
-    }
+fn wants_logprobs(ask: &Ask<'_>) -> bool {
+    ask.body["logprobs"] == json!(true)
 }
 
-fn tool_call(outcome: &Outcome, index: usize) -> Value {
-    let arguments = json!({"city": outcome.cities[index]}).to_string();
-    json!({
-        "id": format!("call_{index}"),
-        "type": "function",
-        "function": {"name": "get_weather", "arguments": arguments},
-    })
+fn wants_usage(ask: &Ask<'_>) -> bool {
+    ask.body["stream_options"]["include_usage"] == json!(true)
 }
 
-fn finish(finish: Finish) -> &'static str {
-    match finish {
-        Finish::Stop => "stop",
-        Finish::Length => "length",
-        Finish::Tools => "tool_calls",
+fn logprobs(logprobs: &[(String, f64)]) -> Value {
+    if logprobs.is_empty() {
+        return Value::Null;
     }
+    json!({"content": logprob_items(logprobs), "refusal": null})
+}
+
+pub(super) fn logprob_items(logprobs: &[(String, f64)]) -> Vec<Value> {
+    logprobs
+        .iter()
+        .map(|(token, logprob)| {
+            json!({"token": token, "logprob": logprob, "bytes": token.as_bytes(), "top_logprobs": []})
+        })
+        .collect()
 }
 
 fn usage(usage: Usage) -> Value {
+    let mut prompt = json!({"cached_tokens": usage.cached});
+    if usage.cache_write > 0 {
+        prompt["cache_write_tokens"] = usage.cache_write.into();
+    }
     json!({
-        "prompt_tokens": usage.input,
-        "completion_tokens": usage.output,
+        "prompt_tokens": usage.prompt(),
+        "completion_tokens": usage.completion(),
         "total_tokens": usage.total(),
-        "prompt_tokens_details": {"cached_tokens": 0},
+        "prompt_tokens_details": prompt,
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
     })
 }
 
-impl Contracted {
-    /// A whole answer of a cut one breaks off in the middle.
-    pub(super) fn with_cut(mut self, outcome: &Outcome) -> Self {
-        self.cut_after = outcome.cut_after;
-        self
-    }
+fn is_azure(ask: &Ask<'_>) -> bool {
+    ask.request.path.contains("/openai/deployments/")
+}
 
-    fn with_request_id(self, number: usize) -> Self {
-        self.with_header("x-request-id", format!("req_fake_{number}"))
+/// The model asked for; Azure names the base model, whatever the deployment is called.
+fn model(ask: &Ask<'_>) -> Value {
+    if is_azure(ask) {
+        "gpt-4o-2024-11-20".into()
+    } else {
+        ask.body["model"].clone()
     }
+}
+
+fn filter() -> Value {
+    let safe = json!({"filtered": false, "severity": "safe"});
+    json!({"hate": safe, "self_harm": safe, "sexual": safe, "violence": safe})
+}
+
+fn prompt_filter() -> Value {
+    json!([{"prompt_index": 0, "content_filter_results": filter()}])
+}
+
+fn with_request_id(ask: &Ask<'_>, answer: Contracted) -> Contracted {
+    answer.with_header("x-request-id", format!("req_fake_{}", ask.number))
 }

@@ -83,6 +83,8 @@ pub(super) struct Playback {
     sent: usize,
     pace: Pace,
     ending: Ending,
+    /// Whether frames that nothing else holds back are written each on its own.
+    apart: bool,
 }
 
 impl Playback {
@@ -93,7 +95,14 @@ impl Playback {
             sent: 0,
             pace,
             ending,
+            apart: false,
         }
+    }
+
+    /// Writes each frame on its own.
+    pub(super) fn apart(mut self, apart: bool) -> Self {
+        self.apart = apart;
+        self
     }
 
     /// The frames in their time. `watch` is told when the end, be it a cut, was reached.
@@ -120,6 +129,8 @@ impl Playback {
             return None;
         };
         match &self.pace {
+            // See above: hyper is made to send what it has.
+            Pace::Free if self.apart => tokio::task::yield_now().await,
             Pace::Free => {}
             Pace::Every(_) if self.sent == 0 => {}
             Pace::Every(interval) => tokio::time::sleep(*interval).await,

@@ -8,7 +8,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::contract::{self, Content};
+use super::completion::Completion;
+use super::contract::{self, Content, Contracted, Rules, Script};
+use super::damage::{Damage, Edit, EditJson};
+use super::endpoint::Endpoint;
+use super::fault::Fault;
 use super::playback::{Ending, Gate, Pace, Playback};
 use super::record::Recorded;
 
@@ -25,12 +29,17 @@ pub struct Reply {
     head_gate: Option<Gate>,
     pace: Pace,
     ending: Option<Ending>,
+    damage: Damage,
 }
 
 #[derive(Clone, Debug)]
 enum What {
     /// By the prompt contract.
     Contract,
+    /// This, as the endpoint says it.
+    Completion(Box<Completion>),
+    /// This error, as the provider words it.
+    Fault(Fault),
     /// These bytes, with their length.
     Whole { content_type: &'static str, body: Bytes },
     /// These frames, chunked.
@@ -64,6 +73,7 @@ impl Reply {
             head_gate: None,
             pace: Pace::Free,
             ending: None,
+            damage: Damage::default(),
         }
     }
 
@@ -71,6 +81,19 @@ impl Reply {
     #[must_use]
     pub fn contract() -> Self {
         Self::new(What::Contract)
+    }
+
+    /// What the model answers, as the endpoint that is asked renders it, whole or streamed. Endpoints where no model
+    /// speaks answer as usual.
+    #[must_use]
+    pub fn completion(completion: Completion) -> Self {
+        Self::new(What::Completion(Box::new(completion)))
+    }
+
+    /// The error that the provider answers with this status, in the dialect of the endpoint that is asked.
+    #[must_use]
+    pub fn error(status: u16, message: &str) -> Self {
+        Self::new(What::Fault(Fault::new(status, message)))
     }
 
     /// A JSON answer.
@@ -198,6 +221,55 @@ impl Reply {
         self
     }
 
+    /// Ends the stream after this many frames with the dialect's error event; `status` is that of the answer that it
+    /// stands for. Whole answers stay as they are.
+    #[must_use]
+    pub fn error_after(mut self, frames: usize, status: u16, message: &str) -> Self {
+        self.damage.error = Some((frames, Fault::new(status, message)));
+        self
+    }
+
+    /// Sends half of the frame that comes after this many, and ends the body as if that were all. Of a whole answer
+    /// the first half is sent.
+    #[must_use]
+    pub fn truncate_after(mut self, frames: usize) -> Self {
+        self.damage.half_after = Some(frames);
+        self
+    }
+
+    /// Sends half of the frame that comes after this many, and closes the connection.
+    #[must_use]
+    pub fn cut_within(self, frames: usize) -> Self {
+        self.truncate_after(frames).cut_after(frames + 1)
+    }
+
+    /// Writes the body in pieces of this many bytes, whatever its frames are. Where it breaks is counted in frames all
+    /// the same.
+    ///
+    /// # Panics
+    /// When it is zero.
+    #[must_use]
+    pub fn in_pieces_of(mut self, bytes: usize) -> Self {
+        assert!(bytes > 0, "a piece has a byte at least");
+        self.damage.split = Some(bytes);
+        self
+    }
+
+    /// Changes the JSON of a whole answer, or of each frame of a stream, Bedrock's excepted: for the fields that
+    /// compatible providers have in other places.
+    #[must_use]
+    pub fn edit_json(mut self, edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.damage.json = Some(EditJson(Arc::new(edit)));
+        self
+    }
+
+    /// Sends other frames in the place of those of a stream: with comments between them, other line ends, twice…
+    #[must_use]
+    pub fn edit_frames(mut self, edit: impl Fn(Vec<Bytes>) -> Vec<Bytes> + Send + Sync + 'static) -> Self {
+        self.damage.edit = Some(Edit(Arc::new(edit)));
+        self
+    }
+
     /// The answer to this very request.
     pub(super) fn chosen(self, request: &Recorded) -> Self {
         match &self.what {
@@ -217,48 +289,70 @@ impl Reply {
     }
 
     /// The answer to one request: as HTTP, or the bytes to put on the wire instead.
-    pub(super) fn prepare(&self, request: &Recorded, number: usize) -> Result<Prepared, Bytes> {
-        let mut prepared = Prepared {
-            status: self.status.unwrap_or(200),
-            headers: Vec::new(),
-            length: None,
-            playback: Playback::default(),
-        };
-        let mut ending = self.ending;
-        let (content, content_type) = match &self.what {
+    pub(super) fn prepare(
+        &self,
+        request: &Recorded,
+        number: usize,
+        rules: &Rules,
+    ) -> Result<Prepared, Bytes> {
+        let endpoint = Endpoint::of(request);
+        let script = match &self.what {
             What::Raw(bytes) => return Err(bytes.clone()),
-            What::Whole { content_type, body } => (Content::Whole(body.clone()), Some(*content_type)),
-            What::Frames { content_type, frames } => (Content::Frames(frames.clone()), Some(*content_type)),
-            What::Contract | What::By(_) => {
-                let answer = contract::answer(request, number);
-                prepared.status = self.status.unwrap_or(answer.status);
-                for (name, value) in answer.headers {
-                    prepared.headers.push((
-                        HeaderName::from_static(name),
-                        HeaderValue::try_from(value).expect("a header value"),
-                    ));
-                }
-                ending = ending.or(answer.cut_after.map(Ending::Cut));
-                (answer.content, None)
-            }
+            What::Completion(completion) => Script::Completion(completion),
+            What::Fault(fault) => Script::Fault(fault),
+            What::Whole { .. } | What::Frames { .. } | What::Contract | What::By(_) => Script::Contract,
         };
-        if let Some(content_type) = content_type {
-            prepared
-                .headers
-                .push((http::header::CONTENT_TYPE, HeaderValue::from_static(content_type)));
+        if let Some((fault, refusal)) = contract::refusal(request, &endpoint, number, rules) {
+            // Nothing that was scripted applies to a request that is no good.
+            return Ok(Prepared {
+                refused: Some(fault.message),
+                ..Self::contract().deliver(request, &endpoint, refusal)
+            });
         }
-        prepared.headers.extend(self.headers.iter().cloned());
+        let answer = match &self.what {
+            What::Whole { content_type, body } => Contracted::whole(200, content_type, body.clone()),
+            What::Frames { content_type, frames } => Contracted::frames(content_type, frames.clone(), None),
+            _ => contract::answer(request, &endpoint, &script, number, rules),
+        };
+        Ok(self.deliver(request, &endpoint, answer))
+    }
+
+    fn deliver(&self, request: &Recorded, endpoint: &Endpoint, answer: Contracted) -> Prepared {
+        let headers = answer.headers.into_iter().map(|(name, value)| {
+            let value = HeaderValue::try_from(value).expect("a header value");
+            (HeaderName::from_static(name), value)
+        });
+        let headers = headers.chain(self.headers.iter().cloned()).collect();
+        let ending = self.ending.or(answer.cut_after.map(Ending::Cut));
+        let mut ending = ending.unwrap_or_default();
+        let mut length = None;
+        let content = match answer.content {
+            Content::Whole(body) => Content::Whole(self.damage.of_whole(body)),
+            content => content,
+        };
         let frames = match content {
-            Content::Frames(frames) => frames,
+            Content::Frames(frames) => self.damage.of_stream(frames, request, endpoint),
+            Content::Whole(mut body) if self.damage.half_after.is_some() => {
+                ending = ending.of_whole();
+                body.truncate(body.len() / 2);
+                vec![body]
+            }
             Content::Whole(mut body) => {
-                prepared.length = Some(body.len());
-                ending = ending.map(Ending::of_whole);
+                length = Some(body.len());
+                ending = ending.of_whole();
                 let half = body.split_to(body.len() / 2);
                 vec![half, body]
             }
         };
-        prepared.playback = Playback::new(frames, self.pace.clone(), ending.unwrap_or(Ending::Complete));
-        Ok(prepared)
+        let (frames, ending) = self.damage.split(frames, ending);
+        let playback = Playback::new(frames, self.pace.clone(), ending);
+        Prepared {
+            status: self.status.unwrap_or(answer.status),
+            headers,
+            length,
+            playback: playback.apart(self.damage.split.is_some()),
+            refused: None,
+        }
     }
 }
 
@@ -270,4 +364,6 @@ pub(super) struct Prepared {
     /// Length of the body; `None` sends it chunked.
     pub(super) length: Option<usize>,
     pub(super) playback: Playback,
+    /// Why a strict provider refuses the request.
+    pub(super) refused: Option<String>,
 }

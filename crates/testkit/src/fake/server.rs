@@ -21,6 +21,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use super::contract::Rules;
 use super::playback::Watch;
 use super::record::Recorded;
 use super::reply::{Prepared, Reply};
@@ -31,6 +32,8 @@ pub(super) struct State {
     usual: Mutex<Reply>,
     requests: Mutex<Vec<Recorded>>,
     arrived: watch::Sender<usize>,
+    rules: Mutex<Rules>,
+    refused: Mutex<Vec<String>>,
     pub(super) connections: AtomicUsize,
     pub(super) disconnected: Arc<Semaphore>,
 }
@@ -42,6 +45,8 @@ impl Default for State {
             usual: Mutex::new(Reply::contract()),
             requests: Mutex::default(),
             arrived: watch::Sender::default(),
+            rules: Mutex::default(),
+            refused: Mutex::default(),
             connections: AtomicUsize::new(0),
             disconnected: Arc::new(Semaphore::new(0)),
         }
@@ -76,6 +81,28 @@ impl State {
             .is_ok();
         assert!(arrived, "the sender lives in self");
         self.requests()
+    }
+
+    pub(super) fn rules(&self) -> Rules {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_rules(&self, set: impl FnOnce(&mut Rules)) {
+        set(&mut self.rules.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn refused(&self) -> Vec<String> {
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn refuse(&self, reason: String) {
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(reason);
     }
 
     /// Notes a request; returns how it is to be answered, and its number.
@@ -162,7 +189,8 @@ async fn respond(
         headers,
         length,
         playback,
-    } = match reply.prepare(&recorded, number) {
+        refused,
+    } = match reply.prepare(&recorded, number, &state.rules()) {
         Ok(prepared) => prepared,
         Err(bytes) => {
             watch.complete();
@@ -170,6 +198,9 @@ async fn respond(
             return Err(io::Error::other("no HTTP by the script"));
         }
     };
+    if let Some(reason) = refused {
+        state.refuse(format!("{} {}: {reason}", recorded.method, recorded.path));
+    }
     let mut response = Response::new(StreamBody::new(playback.play(watch).boxed()));
     *response.status_mut() = status.try_into().map_err(io::Error::other)?;
     for (name, value) in headers {

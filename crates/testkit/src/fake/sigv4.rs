@@ -12,6 +12,9 @@ pub const AWS_ACCESS_KEY_ID: &str = "AKIDFAKEPROVIDER";
 /// The key that belongs to it.
 pub const AWS_SECRET_ACCESS_KEY: &str = "fake/secret+key";
 
+/// The API key that the fake Bedrock takes in place of a signature, as a bearer token.
+pub const AWS_BEDROCK_API_KEY: &str = "ABSKfakeprovider";
+
 /// Checks the signature of a request; the error says what is wrong with it.
 pub(crate) fn verify(request: &Recorded) -> Result<(), String> {
     let authorization = request

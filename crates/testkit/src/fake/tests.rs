@@ -8,6 +8,34 @@ use serde_json::{Value, json};
 use super::*;
 use crate::client::{Answer, Client};
 
+mod anthropic;
+mod extras;
+mod failures;
+mod google_cohere_ollama;
+mod openai;
+mod strict;
+
+/// An answer with thoughts, a cited text and two calls.
+fn everything() -> Completion {
+    Completion::new()
+        .thinking("", "c2lnbmVk")
+        .in_pieces(["Hmm,", " well."])
+        .text("")
+        .in_pieces(["Paris is ", "warm."])
+        .cite("https://a.example", "A", "warm")
+        .tool_call("call_a", "get_weather", r#"{"city": "Paris"}"#)
+        .in_pieces([r#"{"ci"#, r#"ty": "Paris"}"#])
+        .tool_call("call_b", "get_time", json!({}))
+        .logprobs([("Paris", -0.1), (" is", -0.2), (" warm.", -0.3)])
+        .usage(Usage {
+            input: 10,
+            cached: 100,
+            cache_write: 1,
+            output: 7,
+            reasoning: 5,
+        })
+}
+
 async fn post(provider: &FakeProvider, path: &str, body: Value) -> Answer {
     Client::new(provider.addr()).post(path).json(&body).send().await
 }

@@ -51,9 +51,10 @@ pub(super) fn check(request: &Recorded) -> Result<(), Contracted> {
 
 /// Embeds texts, as many tokens as they have bytes.
 pub(super) fn predict(body: &Value) -> Contracted {
-    let known = body
-        .as_object()
-        .is_some_and(|body| body.keys().all(|name| name == "instances"));
+    let known = body.as_object().is_some_and(|body| {
+        body.keys()
+            .all(|name| name == "instances" || name == "parameters")
+    });
     let Some(instances) = body["instances"].as_array().filter(|_| known) else {
         let error =
             json!({"code": 400, "message": "Invalid JSON payload received.", "status": "INVALID_ARGUMENT"});

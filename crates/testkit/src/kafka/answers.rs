@@ -84,7 +84,10 @@ impl Session {
 
     fn handshake(&mut self, asked: &SaslHandshakeRequest) -> SaslHandshakeResponse {
         self.mechanism = asked.mechanism.to_string();
-        let known = ["PLAIN", "SCRAM-SHA-256"];
+        let mut known = vec!["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+        if let Some(only) = self.state.lock().only {
+            known = vec![only];
+        }
         let code = if known.contains(&&*self.mechanism) {
             0
         } else {
@@ -92,7 +95,7 @@ impl Session {
         };
         SaslHandshakeResponse::default()
             .with_error_code(code)
-            .with_mechanisms(known.map(StrBytes::from_static_str).to_vec())
+            .with_mechanisms(known.into_iter().map(StrBytes::from_static_str).collect())
     }
 
     fn authenticate(&mut self, asked: &SaslAuthenticateRequest) -> SaslAuthenticateResponse {
@@ -112,7 +115,7 @@ impl Session {
         let reply = if self.mechanism == "PLAIN" {
             (said == format!("\0{user}\0{password}")).then(String::new)?
         } else if let Some(scram) = self.scram.take() {
-            scram.verify(password, said)?
+            scram.verify(&self.mechanism, password, said)?
         } else {
             let (scram, challenge) = Scram::challenge(user, said)?;
             self.scram = Some(scram);

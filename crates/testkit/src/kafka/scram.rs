@@ -1,4 +1,4 @@
-//! The server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677).
+//! The server's side of SCRAM with SHA-256 and SHA-512 (RFC 5802, RFC 7677).
 
 use std::num::NonZeroU32;
 
@@ -8,6 +8,30 @@ use base64::engine::general_purpose::STANDARD;
 
 const SALT: &[u8] = b"salt of the fake broker";
 const ROUNDS: NonZeroU32 = NonZeroU32::new(4096).expect("not zero");
+
+/// What the proofs are made with.
+struct Hash {
+    derive: pbkdf2::Algorithm,
+    sign: hmac::Algorithm,
+    digest: &'static digest::Algorithm,
+}
+
+/// The hash of a mechanism.
+fn hash(mechanism: &str) -> Hash {
+    if mechanism == "SCRAM-SHA-512" {
+        Hash {
+            derive: pbkdf2::PBKDF2_HMAC_SHA512,
+            sign: hmac::HMAC_SHA512,
+            digest: &digest::SHA512,
+        }
+    } else {
+        Hash {
+            derive: pbkdf2::PBKDF2_HMAC_SHA256,
+            sign: hmac::HMAC_SHA256,
+            digest: &digest::SHA256,
+        }
+    }
+}
 
 /// An exchange of which the challenge has been sent.
 pub(super) struct Scram {
@@ -29,14 +53,15 @@ impl Scram {
     }
 
     /// The server's own proof, if the client's holds.
-    pub(super) fn verify(&self, password: &str, last: &str) -> Option<String> {
+    pub(super) fn verify(&self, mechanism: &str, password: &str, last: &str) -> Option<String> {
+        let hash = hash(mechanism);
+        let sign = |key: &[u8], text: &str| hmac::sign(&hmac::Key::new(hash.sign, key), text.as_bytes());
         let (unproved, proof) = last.split_once(",p=")?;
         let signed = format!("{},{},{unproved}", self.first_bare, self.challenge);
-        let mut salted = [0; 32];
-        let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
-        pbkdf2::derive(algorithm, ROUNDS, SALT, password.as_bytes(), &mut salted);
+        let mut salted = vec![0; hash.digest.output_len()];
+        pbkdf2::derive(hash.derive, ROUNDS, SALT, password.as_bytes(), &mut salted);
         let client_key = sign(&salted, "Client Key");
-        let stored = digest::digest(&digest::SHA256, client_key.as_ref());
+        let stored = digest::digest(hash.digest, client_key.as_ref());
         let signature = sign(stored.as_ref(), &signed);
         let expected: Vec<u8> = client_key
             .as_ref()
@@ -48,8 +73,4 @@ impl Scram {
         let own = format!("v={}", STANDARD.encode(sign(server_key.as_ref(), &signed)));
         (STANDARD.encode(expected) == proof).then_some(own)
     }
-}
-
-fn sign(key: &[u8], text: &str) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
 }

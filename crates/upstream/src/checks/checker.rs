@@ -1,15 +1,15 @@
 //! A checker: the nodes of one upstream, asked at intervals.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sluice_net::{Origins, Pool, Resolver};
+use sluice_net::{ClientCertificate, Origins, Pool, Resolver};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::nodes::{Nodes, lock};
+use super::nodes::{AddressHealth, Nodes, lock};
 use super::registry::CheckerConfig;
 use super::report::CheckerReport;
 use super::tally::Outcome;
@@ -27,6 +27,8 @@ pub struct Target {
     pub port: u16,
     /// `Host` of probes, where it is neither `checks.active.host` nor `host`.
     pub host_header: Option<Arc<str>>,
+    /// Shown to the node by probes over TLS.
+    pub certificate: Option<ClientCertificate>,
 }
 
 /// Checks the nodes of an upstream, from its first request until it is dropped.
@@ -84,6 +86,12 @@ impl Checker {
         if self.nodes.running.load(Ordering::Relaxed) {
             self.nodes.count(node, addr.map(|addr| addr.ip()), rules, outcome);
         }
+    }
+
+    /// How one address of a node is from here on: for those who pick among the addresses of a name.
+    #[must_use]
+    pub fn address(&self, node: usize, ip: IpAddr) -> AddressHealth {
+        self.nodes.address(node, ip)
     }
 
     /// Ends the checks for good. What is known of the nodes stays.

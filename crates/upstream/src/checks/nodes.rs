@@ -1,8 +1,9 @@
 //! The nodes of a checker: their addresses, and what is known of them.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -31,6 +32,20 @@ pub(super) struct Nodes {
 struct NodeState {
     up: AtomicBool,
     addresses: Mutex<Vec<Address>>,
+    /// What those look at who pick by address, also of addresses that are not checked yet.
+    shown: Mutex<HashMap<IpAddr, Weak<AtomicBool>>>,
+}
+
+/// Whether one address of a node is up. Cheap to clone and to ask.
+#[derive(Clone, Debug)]
+pub struct AddressHealth(Arc<AtomicBool>);
+
+impl AddressHealth {
+    /// Whether it may be picked.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Debug)]
@@ -38,6 +53,7 @@ struct Address {
     ip: IpAddr,
     origin: Arc<Origin>,
     tally: Tally,
+    shown: AddressHealth,
 }
 
 /// An address that is to be asked.
@@ -53,6 +69,7 @@ impl Nodes {
         let state = |_: &Target| NodeState {
             up: AtomicBool::new(true),
             addresses: Mutex::default(),
+            shown: Mutex::default(),
         };
         Self {
             probe: Probe::new(&config.name, &config.checks.active),
@@ -69,6 +86,14 @@ impl Nodes {
         self.states
             .get(node)
             .is_none_or(|state| state.up.load(Ordering::Relaxed))
+    }
+
+    /// How one address of a node is from here on; up as long as nothing is known of it.
+    pub(super) fn address(&self, node: usize, ip: IpAddr) -> AddressHealth {
+        let unknown = || AddressHealth(Arc::new(AtomicBool::new(true)));
+        self.states
+            .get(node)
+            .map_or_else(unknown, |state| state.shown(ip))
     }
 
     /// Follows the nodes' names. Addresses that stay keep their counts; a name that does not resolve changes nothing.
@@ -88,11 +113,14 @@ impl Nodes {
                     continue;
                 }
                 let name = self.server_name(target);
-                match self.probe.origin(&env.origins, ip, self.port(target), &name) {
+                let certificate = target.certificate.clone();
+                let port = self.port(target);
+                match self.probe.origin(&env.origins, ip, port, &name, certificate) {
                     Ok(origin) => known.push(Address {
                         ip,
                         origin,
                         tally: Tally::default(),
+                        shown: state.shown(ip),
                     }),
                     Err(error) => {
                         tracing::warn!(checker = %self.config.name, %error, "a node cannot be checked");
@@ -156,6 +184,7 @@ impl Nodes {
         let before = address.tally.status;
         address.tally.count(rules, outcome);
         let (after, ip) = (address.tally.status, address.ip);
+        address.shown.0.store(after.is_up(), Ordering::Relaxed);
         if before.is_up() != after.is_up() {
             tracing::warn!(checker = %self.config.name, %ip, status = after.name(), "an upstream node changed sides");
         }
@@ -209,6 +238,17 @@ impl Nodes {
 }
 
 impl NodeState {
+    fn shown(&self, ip: IpAddr) -> AddressHealth {
+        let mut shown = lock(&self.shown);
+        if let Some(known) = shown.get(&ip).and_then(Weak::upgrade) {
+            return AddressHealth(known);
+        }
+        shown.retain(|_, known| known.strong_count() > 0);
+        let fresh = Arc::new(AtomicBool::new(true));
+        shown.insert(ip, Arc::downgrade(&fresh));
+        AddressHealth(fresh)
+    }
+
     /// A node is down when it has addresses and all of them are.
     fn note(&self, addresses: &[Address]) {
         let up = addresses.is_empty() || addresses.iter().any(|address| address.tally.status.is_up());

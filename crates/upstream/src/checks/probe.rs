@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use sluice_net::{
-    Body, Origin, OriginConfig, OriginError, Origins, Pool, PoolSettings, Scheme, SendErrorKind, Timeouts,
+    Body, ClientCertificate, Origin, OriginConfig, OriginError, Origins, Pool, PoolSettings, Scheme,
+    SendErrorKind, Timeouts,
 };
 use tokio::net::TcpStream;
 
@@ -69,6 +70,7 @@ impl Probe {
         ip: IpAddr,
         port: u16,
         name: &Arc<str>,
+        certificate: Option<ClientCertificate>,
     ) -> Result<Arc<Origin>, OriginError> {
         let scheme = match self.kind {
             CheckType::Https => Scheme::Https,
@@ -76,6 +78,7 @@ impl Probe {
         };
         let mut config = OriginConfig::new(scheme, ip.to_string(), port);
         config.tls.verify = self.verify;
+        config.tls.certificate = certificate;
         config.sni = Some(name.clone());
         config.pool = PoolSettings {
             max_idle: 0,

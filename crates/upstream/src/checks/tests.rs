@@ -95,6 +95,7 @@ fn target(host: &str, port: u16) -> Target {
         host: host.into(),
         port,
         host_header: None,
+        certificate: None,
     }
 }
 

@@ -66,11 +66,42 @@ fn headers_of_other_types_are_skipped() {
     let strings = message(&[("name", "value")], b"");
     block.put_slice(&strings[PRELUDE..strings.len() - TRAILER]);
     let found = EventMessage {
-        headers: block.freeze(),
-        payload: Bytes::new(),
+        frame: frame(&block, b"old"),
+        headers: block.len(),
     };
     assert_eq!(found.header("name"), Some("value"));
     assert_eq!(found.header("x"), None);
+    let changed = found.with_payload(b"new one");
+    let (read, lost) = read(changed.frame());
+    assert!(!lost);
+    assert_eq!(read, [changed]);
+    assert_eq!(read[0].payload(), b"new one");
+    assert_eq!(read[0].header_block(), found.header_block());
+}
+
+#[test]
+fn an_event_of_our_own_is_what_others_write() {
+    let stop = EventMessage::json_event("messageStop", br#"{"stopReason":"end_turn"}"#);
+    assert_eq!(*stop.frame(), unhex(STOP));
+    assert_eq!(stop.payload(), br#"{"stopReason":"end_turn"}"#);
+}
+
+#[test]
+fn what_cannot_be_cut_can_be_taken() {
+    let good = unhex(STOP);
+    let mut splitter = EventStreamSplitter::new();
+    splitter.push(&good);
+    splitter.push(&good[..9]);
+    assert!(splitter.next_message().is_some() && splitter.next_message().is_none());
+    assert_eq!(splitter.take_rest(), good[..9]);
+    let mut bad = good.clone();
+    bad[40] ^= 1;
+    splitter.push(&bad);
+    assert!(splitter.next_message().is_none() && splitter.is_lost());
+    assert_eq!(splitter.take_rest(), bad);
+    splitter.push(&good);
+    assert!(splitter.next_message().is_none());
+    assert_eq!(splitter.take_rest(), "");
 }
 
 #[test]
@@ -123,7 +154,7 @@ proptest! {
         for message in messages {
             let _ = message.header("name");
         }
-        let loose = EventMessage { headers: bytes.into(), payload: Bytes::new() };
+        let loose = EventMessage { headers: bytes.len(), frame: frame(&bytes, b"") };
         let _ = loose.header("name");
     }
 }

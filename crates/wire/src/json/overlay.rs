@@ -42,6 +42,12 @@ impl Overlay {
         self.members.is_empty()
     }
 
+    /// Whether the fragment has a member of this name.
+    #[must_use]
+    pub fn names(&self, member: &str) -> bool {
+        self.members.iter().any(|(name, _)| **name == *member)
+    }
+
     /// Merges the fragment into what `splice` edits. With `force` its values win over those that are there.
     ///
     /// # Errors

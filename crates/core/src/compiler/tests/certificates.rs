@@ -113,7 +113,7 @@ fn shown(gateway: &Gateway, path: &str) -> Option<String> {
     let RouteUpstream::To(upstream) = &route.upstream else {
         return None;
     };
-    let tls = &upstream.nodes[0].origin.config().tls;
+    let tls = &upstream.configured.nodes[0].origin.config().tls;
     assert!(!tls.verify);
     Some(tls.certificate.as_ref().unwrap().chain.to_string())
 }

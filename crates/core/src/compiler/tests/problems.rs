@@ -98,7 +98,7 @@ fn every_kind_keeps_its_previous_form() {
         Arc::ptr_eq(&before, &gateway.route("/r")),
         "nothing was joined anew"
     );
-    assert!(matches!(&before.upstream, RouteUpstream::To(upstream) if upstream.nodes.len() == 1));
+    assert!(matches!(&before.upstream, RouteUpstream::To(upstream) if upstream.configured.nodes.len() == 1));
     let consumers = gateway.snapshot().consumers;
     assert!(consumers.find("key-auth", "k1").is_some());
     assert!(consumers.find("key-auth", "k2").is_none());

@@ -8,7 +8,7 @@ use super::*;
 /// Address of the first node of the upstream that a route leads to.
 fn address(gateway: &Gateway, path: &str) -> String {
     match &gateway.route(path).upstream {
-        RouteUpstream::To(upstream) => upstream.nodes[0].address.to_string(),
+        RouteUpstream::To(upstream) => upstream.configured.nodes[0].address.to_string(),
         RouteUpstream::Missing => "missing".to_owned(),
         RouteUpstream::None => "none".to_owned(),
     }

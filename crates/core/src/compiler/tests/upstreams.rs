@@ -21,7 +21,12 @@ fn upstream(value: Value) -> Arc<Upstream> {
 }
 
 fn addresses(upstream: &Upstream) -> Vec<&str> {
-    upstream.nodes.iter().map(|node| &*node.address).collect()
+    upstream
+        .configured
+        .nodes
+        .iter()
+        .map(|node| &*node.address)
+        .collect()
 }
 
 #[test]
@@ -30,18 +35,28 @@ fn defaults() {
     assert_eq!(addresses(&upstream), ["a.example:80", "10.0.0.2:81"]);
     assert_eq!(&*upstream.key, "/apisix/upstreams/1");
     assert_eq!(
-        (upstream.retries, upstream.retry_timeout, upstream.timeouts),
+        (
+            upstream.retries(&upstream.configured),
+            upstream.retry_timeout,
+            upstream.timeouts
+        ),
         (1, None, None)
     );
     assert!(upstream.hash_key.is_none());
     assert!(matches!(upstream.pass_host, PassHost::Pass));
-    let config = upstream.nodes[0].origin.config();
+    let config = upstream.configured.nodes[0].origin.config();
     assert_eq!(
         (config.scheme, config.protocol, config.tls.verify),
         (Scheme::Http, Protocol::Http1, false)
     );
     assert_eq!((config.pool.max_idle, config.pool.max_requests), (320, 1000));
-    let weights: Vec<u32> = upstream.balancer.nodes().iter().map(|node| node.weight).collect();
+    let weights: Vec<u32> = upstream
+        .configured
+        .balancer
+        .nodes()
+        .iter()
+        .map(|node| node.weight)
+        .collect();
     assert_eq!(weights, [1, 2]);
 }
 
@@ -51,6 +66,7 @@ fn nodes_as_a_list() {
     let upstream = upstream(json!({"scheme": "https", "nodes": nodes}));
     assert_eq!(addresses(&upstream), ["a.example:443", "[::1]:8443"]);
     let balanced: Vec<_> = upstream
+        .configured
         .balancer
         .nodes()
         .iter()
@@ -74,7 +90,7 @@ fn schemes() {
         ("grpcs", (Scheme::Https, Protocol::Http2)),
     ] {
         let upstream = upstream(json!({"scheme": scheme, "nodes": {"a.example": 1}}));
-        let config = upstream.nodes[0].origin.config();
+        let config = upstream.configured.nodes[0].origin.config();
         assert_eq!((config.scheme, config.protocol), expected, "{scheme}");
     }
 }
@@ -87,7 +103,10 @@ fn the_host_that_nodes_see() {
     let rewrite = upstream(rewrite);
     let expected = HeaderValue::from_static("b.example:81");
     assert!(matches!(&rewrite.pass_host, PassHost::Rewrite(host) if *host == expected));
-    assert_eq!(rewrite.nodes[0].origin.config().sni.as_deref(), Some("b.example"));
+    assert_eq!(
+        rewrite.configured.nodes[0].origin.config().sni.as_deref(),
+        Some("b.example")
+    );
 }
 
 #[test]
@@ -100,7 +119,7 @@ fn times_and_pool() {
         "keepalive_pool": {"size": 5, "idle_timeout": 2, "requests": 7},
     }));
     assert_eq!(
-        (upstream.retries, upstream.retry_timeout),
+        (upstream.retries(&upstream.configured), upstream.retry_timeout),
         (0, Some(Duration::from_millis(1500)))
     );
     let timeouts = upstream.timeouts.unwrap();
@@ -108,7 +127,7 @@ fn times_and_pool() {
         [timeouts.connect, timeouts.send, timeouts.read].map(|time| time.as_millis()),
         [1000, 500, 300_000]
     );
-    let pool = &upstream.nodes[0].origin.config().pool;
+    let pool = &upstream.configured.nodes[0].origin.config().pool;
     assert_eq!(
         (pool.max_idle, pool.idle_timeout, pool.max_requests),
         (5, Duration::from_secs(2), 7)
@@ -148,7 +167,7 @@ fn balancers_outlive_edits_of_other_members() {
             json!({"desc": desc, "nodes": {"a.example": weight}}),
         );
         match &gateway.route("/r").upstream {
-            RouteUpstream::To(upstream) => upstream.balancer.clone(),
+            RouteUpstream::To(upstream) => upstream.configured.balancer.clone(),
             _ => panic!("no upstream"),
         }
     };
@@ -171,7 +190,7 @@ fn plugins_find_stored_upstreams_by_id() {
     gateway.put("/upstreams/2", json!({"nodes": {"127.0.0.1:3": 1}}));
     let after = gateway.snapshot();
     assert!(Arc::ptr_eq(&before.upstreams["1"], &after.upstreams["1"]));
-    assert_eq!(&*after.upstreams["2"].nodes[0].address, "127.0.0.1:3");
+    assert_eq!(&*after.upstreams["2"].configured.nodes[0].address, "127.0.0.1:3");
     gateway.delete("/upstreams/1");
     assert_eq!(ids(&gateway), ["2"]);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use sluice_testkit::{FakeProvider, RedisServer, Reply};
 
 use super::{CHAT, ask, ask_until_hit, cached, keys, on_redis};
-use crate::support::{chat, dead_addr, openai, put_route};
+use crate::support::{babbling, chat, dead_addr, openai, put_route};
 
 /// `redis_timeout` of these tests.
 const BOUND: Duration = Duration::from_millis(400);
@@ -24,6 +24,20 @@ async fn redis_away_from_the_start_and_back() {
     assert!(start.elapsed() < 4 * BOUND, "{:?}", start.elapsed());
     redis.restart().await;
     ask_until_hit(&gateway, &chat("conf:hello")).await;
+}
+
+#[tokio::test]
+async fn something_that_is_no_redis() {
+    let provider = FakeProvider::start();
+    let redis = json!({
+        "redis_host": "127.0.0.1", "redis_port": babbling().await.port(), "redis_timeout": BOUND.as_millis() as u64,
+    });
+    let gateway = cached(&provider, redis).await;
+    let start = Instant::now();
+    for _ in 0..10 {
+        assert_eq!(ask(&gateway, &chat("conf:hello")).await.cache(), "MISS");
+    }
+    assert!(start.elapsed() < 4 * BOUND, "{:?}", start.elapsed());
 }
 
 #[tokio::test]

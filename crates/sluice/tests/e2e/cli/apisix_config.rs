@@ -24,6 +24,8 @@ apisix:
   control:
     ip: 127.0.0.1
     port: 0
+  status:
+    port: 0
   router:
     http: radixtree_uri_with_parameter
     ssl: radixtree_sni
@@ -213,6 +215,9 @@ async fn plugins_keyring_and_metrics_are_taken_over() {
         .await
         .bytes()
         .await;
+    let status = Client::new(serving.addr("status"));
+    let ready = status.get("/status/ready").send().await.expect_status(200).await;
+    assert_eq!(ready.json().await, json!({ "status": "ok" }));
     let metrics = Client::new(serving.addr("metrics"));
     let text = eventually("the request among the metrics", async || {
         let text = metrics

@@ -127,3 +127,39 @@ async fn redis_stalled_while_it_counts() {
     bench.redis.resume();
     bench.recovers().await;
 }
+
+#[tokio::test]
+async fn something_that_is_no_redis() {
+    let (provider, gateway) = (upstream(), crate::support::gateway().await);
+    let addr = crate::support::babbling().await;
+    for (plugin, conf) in [
+        ("limit-count", count()),
+        (
+            "limit-req",
+            json!({ "rate": 1000, "burst": 0, "key": "uri", "nodelay": true }),
+        ),
+        (
+            "limit-conn",
+            json!({ "conn": 100, "burst": 0, "key": "uri", "default_conn_delay": 1 }),
+        ),
+    ] {
+        for (degrades, expected) in [(false, 500), (true, 200)] {
+            let redis = json!({
+                "policy": "redis", "redis_host": "127.0.0.1", "redis_port": addr.port(),
+                "allow_degradation": degrades, "redis_timeout": BOUND.as_millis() as u64,
+            });
+            put_limited(
+                &gateway,
+                "/r",
+                &provider,
+                plugin,
+                super::with(conf.clone(), redis),
+            )
+            .await;
+            let start = Instant::now();
+            assert_eq!(statuses(&gateway, "/r").await, [expected; 20], "{plugin}");
+            let took = start.elapsed();
+            assert!(took < 4 * BOUND, "{plugin}: 20 requests took {took:?}");
+        }
+    }
+}
