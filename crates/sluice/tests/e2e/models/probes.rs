@@ -132,6 +132,35 @@ async fn a_providers_models_are_listed_in_one_form() {
         list["list"][0],
         json!({ "id": "gpt-4o", "display_name": null, "owned_by": "fake", "context_window": null })
     );
+    for (kind, path, query, answer) in [
+        (
+            "gemini",
+            "/v1beta/models",
+            Some("pageSize=1000"),
+            json!({ "models": [{ "name": "models/gemini-x", "displayName": "X", "inputTokenLimit": 7 }] }),
+        ),
+        (
+            "anthropic",
+            "/v1/models",
+            Some("limit=1000"),
+            json!({ "data": [{ "type": "model", "id": "gemini-x", "display_name": "X", "max_input_tokens": 7 }] }),
+        ),
+        (
+            "openrouter",
+            "/api/v1/models",
+            None,
+            json!({ "data": [{ "id": "gemini-x", "display_name": "X", "context_length": 7 }] }),
+        ),
+    ] {
+        let provider = json!({ "type": kind, "base_url": fake.url(""), "auth": { "api_key": "k" } });
+        put(&gateway, "/providers/x", provider).await;
+        fake.next(Reply::json(200, &answer));
+        let list = gateway.admin().get("/providers/x/models").await;
+        let model = json!({ "id": "gemini-x", "display_name": "X", "owned_by": null, "context_window": 7 });
+        assert_eq!(list.expect_status(200).json()["list"], json!([model]), "{kind}");
+        let asked = fake.last_request();
+        assert_eq!((asked.path.as_str(), asked.query.as_deref()), (path, query), "{kind}");
+    }
     fake.next(Reply::json(
         401,
         &json!({ "error": { "message": "key sk-up***am" } }),
