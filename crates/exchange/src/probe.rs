@@ -7,7 +7,10 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
 use sluice_core::{Profile, Services};
-use sluice_llm::{Carriage, EchoStamp, ErrorClass, KeyHeader, Protocol, ProviderMessage, echo, echo_models};
+use sluice_llm::{
+    BodyEdits, BodyPlan, Carriage, EchoStamp, ErrorClass, KeyHeader, Protocol, ProviderMessage, RequestView,
+    StreamUsage, echo, echo_models,
+};
 use sluice_net::{Body, SendErrorKind};
 
 use crate::credential::Unsigned;
@@ -91,12 +94,9 @@ pub async fn test_provider(config: &ProviderConfig, model: Option<&str>, service
             let Ok(carriage) = target.carriage(protocol, Profile::Native) else {
                 return failed(started, "the provider does not speak its own protocol".to_owned());
             };
-            let body = match target.plan(protocol, Profile::Native) {
-                Some(plan) => match edited(&body, plan) {
-                    Ok(body) => body,
-                    Err(message) => return failed(started, message),
-                },
-                None => body,
+            let body = match short(&target, protocol, &body) {
+                Ok(body) => body,
+                Err(message) => return failed(started, message),
             };
             let asked = Asked {
                 method: Method::POST,
@@ -187,8 +187,18 @@ fn nobody(path: &str) -> ClientTarget<'_> {
     }
 }
 
-fn edited(body: &Bytes, plan: &sluice_llm::BodyPlan) -> Result<Bytes, String> {
-    let view = sluice_llm::RequestView::parse(body.clone()).map_err(|error| error.to_string())?;
+/// The question with a limit of what may be answered, under the provider's name for it. Models that reason need a few
+/// tokens before they say anything.
+fn short(target: &Target, protocol: Protocol, body: &Bytes) -> Result<Bytes, String> {
+    let edits = BodyEdits {
+        stream_usage: StreamUsage::WhenMissing,
+        options: None,
+        max_tokens: Some(16),
+        request_body: None,
+        force: false,
+    };
+    let view = RequestView::parse(body.clone()).map_err(|error| error.to_string())?;
+    let plan = BodyPlan::compile(target.provider, protocol, &edits);
     plan.apply(view.json()).map_err(|error| error.to_string())
 }
 
@@ -197,7 +207,7 @@ fn question(target: &Target, model: &str) -> Option<(Protocol, Bytes)> {
     let messages = json!([{ "role": "user", "content": "ping" }]);
     let blocks = json!([{ "role": "user", "content": [{ "text": "ping" }] }]);
     let parts = json!([{ "role": "user", "parts": [{ "text": "ping" }] }]);
-    let chat = json!({ "model": model, "messages": messages, "max_tokens": 1, "stream": false });
+    let chat = json!({ "model": model, "messages": messages, "stream": false });
     let embedding = json!({ "model": model, "input": "ping" });
     let mut questions = vec![
         (Protocol::OpenAiChat, chat.clone()),
@@ -205,19 +215,13 @@ fn question(target: &Target, model: &str) -> Option<(Protocol, Bytes)> {
         (Protocol::CohereChat, chat),
         (
             Protocol::OpenAiResponses,
-            json!({ "model": model, "input": "ping", "max_output_tokens": 16 }),
+            json!({ "model": model, "input": "ping" }),
         ),
-        (
-            Protocol::GeminiGenerate,
-            json!({ "contents": parts, "generationConfig": { "maxOutputTokens": 1 } }),
-        ),
-        (
-            Protocol::BedrockConverse,
-            json!({ "messages": blocks, "inferenceConfig": { "maxTokens": 1 } }),
-        ),
+        (Protocol::GeminiGenerate, json!({ "contents": parts })),
+        (Protocol::BedrockConverse, json!({ "messages": blocks })),
         (
             Protocol::OllamaChat,
-            json!({ "model": model, "messages": messages, "stream": false, "options": { "num_predict": 1 } }),
+            json!({ "model": model, "messages": messages, "stream": false }),
         ),
         (Protocol::OpenAiEmbeddings, embedding.clone()),
     ];

@@ -15,7 +15,7 @@ async fn test(gateway: &Gateway, id: &str, body: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_test_asks_for_one_token_and_reports() {
+async fn a_test_asks_for_a_few_tokens_and_reports() {
     let fake = FakeProvider::start();
     let gateway = with_providers(&[&fake]).await;
     let report = test(&gateway, "a", json!({ "model": "gpt-4o" })).await;
@@ -29,7 +29,7 @@ async fn a_test_asks_for_one_token_and_reports() {
     let sent = fake.last_request();
     assert_eq!(sent.path, "/v1/chat/completions");
     assert_eq!(sent.header("authorization"), Some("Bearer sk-upstream"));
-    assert_eq!(sent.json()["max_tokens"], 1);
+    assert_eq!(sent.json()["max_completion_tokens"], 16);
 }
 
 #[tokio::test]
@@ -159,7 +159,11 @@ async fn a_providers_models_are_listed_in_one_form() {
         let model = json!({ "id": "gemini-x", "display_name": "X", "owned_by": null, "context_window": 7 });
         assert_eq!(list.expect_status(200).json()["list"], json!([model]), "{kind}");
         let asked = fake.last_request();
-        assert_eq!((asked.path.as_str(), asked.query.as_deref()), (path, query), "{kind}");
+        assert_eq!(
+            (asked.path.as_str(), asked.query.as_deref()),
+            (path, query),
+            "{kind}"
+        );
     }
     fake.next(Reply::json(
         401,
