@@ -8,6 +8,7 @@ mod bedrock;
 mod broken;
 mod call_signatures;
 mod claude;
+mod cohere;
 mod common;
 mod gemini;
 mod messages;
@@ -126,6 +127,7 @@ pub(crate) fn codec(protocol: Protocol) -> Option<&'static dyn ChatCodec> {
         Protocol::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Protocol::AnthropicMessages => Some(&anthropic::Anthropic),
         Protocol::BedrockConverse => Some(&bedrock::Bedrock),
+        Protocol::CohereChat => Some(&cohere::Cohere),
         Protocol::GeminiGenerate => Some(&gemini::Gemini),
         Protocol::OllamaChat => Some(&ollama::Ollama::CHAT),
         Protocol::OllamaGenerate => Some(&ollama::Ollama::GENERATE),

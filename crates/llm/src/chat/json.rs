@@ -122,17 +122,19 @@ impl<'a> Fields<'a> {
             .map_err(|_| Unsayable::new("the body must be a JSON object"))
     }
 
-    /// The same with names in camel case, as protocol buffers read both `tool_config` and `toolConfig`.
+    /// The same with names in camel case, as protocol buffers read both `tool_config` and `toolConfig`. Of members
+    /// whose names become the same the last counts.
     pub(crate) fn in_camel_case(mut self) -> Self {
-        for (name, _) in self.members.iter_mut().filter(|(name, _)| name.contains('_')) {
-            let mut words = name.split('_');
-            let mut camel = words.next().unwrap_or_default().to_owned();
-            for word in words {
-                let mut letters = word.chars();
-                camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-                camel.push_str(letters.as_str());
+        if self.members.iter().any(|(name, _)| name.contains('_')) {
+            let mut members: Vec<(String, &'a RawValue)> = Vec::with_capacity(self.members.len());
+            for (name, value) in self.members {
+                let name = camel_case(&name);
+                match members.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, old)) => *old = value,
+                    None => members.push((name, value)),
+                }
             }
-            *name = camel;
+            self.members = members;
         }
         self
     }
@@ -217,6 +219,18 @@ impl<'a> Fields<'a> {
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
+}
+
+/// `snake_case` as `snakeCase`.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+    }
+    camel
 }
 
 /// The items of an array.
@@ -368,6 +382,18 @@ mod tests {
             .extend(&extension, Protocol::AnthropicMessages)
             .into_text();
         assert_eq!(elsewhere, "{}");
+    }
+
+    #[test]
+    fn names_in_either_case_are_one() {
+        let fields = Fields::from_slice(br#"{"tool_config":1,"toolConfig":2,"_a__b":3}"#).unwrap();
+        let written = Object::new()
+            .extend(
+                &fields.in_camel_case().into_extension(Protocol::GeminiGenerate),
+                Protocol::GeminiGenerate,
+            )
+            .into_text();
+        assert_eq!(written, r#"{"toolConfig":2,"AB":3}"#);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod items_out;
 mod marks;
 mod opaque;
 mod output;
+mod outputs;
 mod request_in;
 mod request_out;
 mod stream_in;

@@ -3,19 +3,8 @@
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::error::{ErrorKind, PublicError};
+use crate::error::PublicError;
 use crate::lenient::Count;
-
-/// The stream ended without the protocol's end.
-pub(in crate::codec) fn cut() -> PublicError {
-    PublicError::new(ErrorKind::Upstream, "the provider broke off its answer").with_code("upstream_cut")
-}
-
-/// The stream is not what its protocol says.
-pub(in crate::codec) fn unreadable() -> PublicError {
-    PublicError::new(ErrorKind::Upstream, "the provider's answer cannot be read")
-        .with_code("upstream_unreadable")
-}
 
 /// What an error object in the stream says. Its `error.code` is a status where it is a number (Gemini).
 pub(in crate::codec) fn said(object: &[u8]) -> PublicError {

@@ -1,6 +1,6 @@
 //! What Gemini, Ollama and Cohere have no word for.
 
-use crate::chat::{ChatRequest, Drops, Extension, PartKind, Unsayable};
+use crate::chat::{ChatRequest, Drops, Extension, Fields, PartKind, Unsayable};
 use crate::protocol::Protocol;
 
 /// Notes what is left out of any request for `protocol`: members of other protocols, names, cache marks, what is
@@ -76,4 +76,16 @@ pub(in crate::codec) fn path<'a>(
         .members(protocol)
         .iter()
         .filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
+}
+
+/// What is left of an object, added to what was left of the objects in it. The latter is kept under paths, which no
+/// member of the former may be taken for.
+pub(in crate::codec) fn with_nested(fields: Fields<'_>, mut nested: Extension) -> Extension {
+    let protocol = nested.protocol();
+    for (name, value) in fields.into_extension(protocol).members(protocol) {
+        if !name.contains('.') {
+            nested.push(name.as_str(), value.clone());
+        }
+    }
+    nested
 }

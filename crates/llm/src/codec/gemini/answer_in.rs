@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::super::common::derived_id;
+use super::super::common::{derived_id, with_nested};
 use super::parts_in::{self, Ids};
 use super::{PROTOCOL, finish, logprobs};
 use crate::chat::{ChatAnswer, Choice, Extension, Fields, Json, Part, PartKind, StopReason, Unsayable};
@@ -61,10 +61,7 @@ fn read(body: &[u8]) -> Result<Option<ChatAnswer>, Unsayable> {
         }
         choices.push(blocked());
     }
-    let mut extension = fields.into_extension(PROTOCOL);
-    for (name, value) in nested.members(PROTOCOL) {
-        extension.push(name.as_str(), value.clone());
-    }
+    let extension = with_nested(fields, nested);
     Ok(Some(ChatAnswer {
         id,
         model,

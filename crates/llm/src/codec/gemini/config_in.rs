@@ -5,6 +5,9 @@ use super::PROTOCOL;
 use super::schema::to_json_schema;
 use crate::chat::{ChatRequest, Effort, Extension, Fields, OutputFormat, ReasoningRequest, Unsayable};
 
+/// The member for a schema in the form of OpenAPI.
+pub(super) const OPENAPI: &str = "responseSchema";
+
 /// Reads it.
 pub(super) fn generation(
     mut config: Fields<'_>,
@@ -23,7 +26,7 @@ pub(super) fn generation(
     sampling.choices = config.take("candidateCount")?;
     sampling.logprobs = config.take("responseLogprobs")?;
     sampling.top_logprobs = config.take("logprobs")?;
-    request.format = format(&mut config)?;
+    request.format = format(&mut config, extension)?;
     if let Some(thinking) = config.object("thinkingConfig")? {
         let mut thinking = thinking.in_camel_case();
         request.reasoning = Some(reasoning(&mut thinking).map_err(|error| error.within("thinkingConfig"))?);
@@ -35,23 +38,32 @@ pub(super) fn generation(
 
 /// Keeps what was not taken under its path.
 pub(super) fn keep(fields: Fields<'_>, path: &str, extension: &mut Extension) {
-    for (name, value) in fields.into_extension(PROTOCOL).members(PROTOCOL) {
+    let rest = fields.into_extension(PROTOCOL);
+    for (name, value) in rest
+        .members(PROTOCOL)
+        .iter()
+        .filter(|(name, _)| !name.contains('.'))
+    {
         extension.push(format!("{path}{name}"), value.clone());
     }
 }
 
 /// Takes the format of the answer, if it is one that others know.
-fn format(config: &mut Fields<'_>) -> Result<Option<OutputFormat>, Unsayable> {
+fn format(config: &mut Fields<'_>, extension: &mut Extension) -> Result<Option<OutputFormat>, Unsayable> {
     let media_type = config
         .peek("responseMimeType")
         .and_then(|value| serde_json::from_str::<String>(value.get()).ok());
     match media_type.as_deref() {
         None | Some("application/json") => {
-            let Some(schema) = config.json("responseJsonSchema").or_else(|| {
-                config
-                    .json("responseSchema")
-                    .map(|schema| to_json_schema(&schema))
-            }) else {
+            let spelled = config.json(OPENAPI);
+            let schema = config
+                .json("responseJsonSchema")
+                .or_else(|| spelled.as_ref().map(to_json_schema));
+            // Kept as it is spelled, for Gemini; others get JSON Schema.
+            if let Some(spelled) = spelled {
+                extension.keep(OPENAPI, spelled);
+            }
+            let Some(schema) = schema else {
                 config.take::<String>("responseMimeType")?;
                 return Ok(media_type.map(|_| OutputFormat::JsonObject));
             };
@@ -76,12 +88,9 @@ fn reasoning(thinking: &mut Fields<'_>) -> Result<ReasoningRequest, Unsayable> {
         show: thinking.take("includeThoughts")?,
         ..ReasoningRequest::default()
     };
-    match thinking.take::<i64>("thinkingBudget")? {
-        Some(budget) => match u64::try_from(budget) {
-            Ok(budget) => reasoning.budget = Some(budget),
-            Err(_) => reasoning.adaptive = true,
-        },
-        None => {}
+    if let Some(budget) = thinking.take::<i64>("thinkingBudget")? {
+        reasoning.budget = u64::try_from(budget).ok();
+        reasoning.adaptive = reasoning.budget.is_none();
     }
     if let Some(level) = thinking.peek("thinkingLevel") {
         let level = serde_json::from_str::<String>(level.get()).ok();

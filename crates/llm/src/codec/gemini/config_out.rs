@@ -2,6 +2,7 @@
 
 use super::super::common::path;
 use super::PROTOCOL;
+use super::config_in::OPENAPI;
 use super::model::{Generation, bare, generation};
 use crate::chat::{ChatRequest, Drops, Effort, Json, Object, OutputFormat, ReasoningRequest};
 
@@ -38,7 +39,10 @@ pub(super) fn encode(request: &ChatRequest, model: &str, drops: &mut Drops) -> O
         Some(OutputFormat::JsonObject) => config.put("responseMimeType", "application/json"),
         Some(OutputFormat::JsonSchema { schema, .. }) => {
             config.put("responseMimeType", "application/json");
-            config.put("responseJsonSchema", schema);
+            match request.extension.kept(PROTOCOL, OPENAPI) {
+                Some(spelled) => config.put(OPENAPI, spelled),
+                None => config.put("responseJsonSchema", schema),
+            }
         }
     }
     let thinking = thinking(request, model, drops);

@@ -28,6 +28,31 @@ impl Ids for super::super::common::Calls {
     }
 }
 
+/// The members of which a part has one.
+const DATA: [&str; 9] = [
+    "text",
+    "inlineData",
+    "fileData",
+    "functionCall",
+    "functionResponse",
+    "executableCode",
+    "codeExecutionResult",
+    "toolCall",
+    "toolResponse",
+];
+
+/// Refuses a part that says several things at once: Gemini does as well, and what is not read is not looked at.
+pub(super) fn check(raw: &RawValue) -> Result<(), Unsayable> {
+    let fields = Fields::read(raw)?.in_camel_case();
+    match DATA.iter().filter(|name| fields.peek(name).is_some()).count() {
+        0 | 1 => Ok(()),
+        _ => Err(Unsayable::new(format!(
+            "a part must have only one of {}",
+            DATA.join(", ")
+        ))),
+    }
+}
+
 /// Reads a part and appends what it says: a text that carries a signature becomes a text and a hidden thought.
 pub(super) fn read(raw: &RawValue, ids: &mut impl Ids, parts: &mut Vec<Part>) -> Result<(), Unsayable> {
     let mut fields = Fields::read(raw)?.in_camel_case();
@@ -48,15 +73,7 @@ pub(super) fn read(raw: &RawValue, ids: &mut impl Ids, parts: &mut Vec<Part>) ->
 }
 
 fn is_signature_only(fields: &Fields<'_>) -> bool {
-    fields.peek("thoughtSignature").is_some()
-        && [
-            "executableCode",
-            "codeExecutionResult",
-            "toolCall",
-            "toolResponse",
-        ]
-        .iter()
-        .all(|name| fields.peek(name).is_none())
+    fields.peek("thoughtSignature").is_some() && DATA.iter().all(|name| fields.peek(name).is_none())
 }
 
 fn text(mut fields: Fields<'_>, parts: &mut Vec<Part>) -> Result<(), Unsayable> {

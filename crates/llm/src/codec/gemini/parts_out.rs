@@ -14,9 +14,6 @@ use crate::chat::{
 pub(super) fn model(parts: &[&Part], generation: Generation) -> Result<Vec<Json>, Unsayable> {
     let mut written = Vec::new();
     let mut parts = parts.iter().copied().peekable();
-    // A signature that came in a thought before the call that it belongs to, since the client's protocol has no place
-    // for it at the call.
-    let mut carried: Option<&Signature> = None;
     let mut is_first_call = generation == Generation::Level;
     while let Some(part) = parts.next() {
         match &part.kind {
@@ -28,19 +25,9 @@ pub(super) fn model(parts: &[&Part], generation: Generation) -> Result<Vec<Json>
                 }
                 written.push(text_part(text, false, signature, &part.extension));
             }
-            PartKind::Reasoning(reasoning) => {
-                let own = own(reasoning.signature.as_ref());
-                let is_call_next = parts.peek().is_some_and(|next| is_unsigned_call(next));
-                if own.is_some() && is_call_next && !is_native(part) {
-                    carried = own;
-                    written.extend(thought(reasoning, None, part));
-                } else {
-                    written.extend(thought(reasoning, own, part));
-                }
-            }
+            PartKind::Reasoning(reasoning) => written.extend(thought(reasoning, part)),
             PartKind::ToolCall(call) => {
-                let signature = own(call.signature.as_ref()).or(carried.take());
-                let signature = match signature {
+                let signature = match own(call.signature.as_ref()) {
                     Some(signature) => Some(signature.data.as_str()),
                     None => is_first_call.then_some(STAND_IN),
                 };
@@ -100,21 +87,15 @@ fn own(signature: Option<&Signature>) -> Option<&Signature> {
 /// The signature that a text bears: the decoder puts it behind, as a thought without text.
 fn signature_behind_text(next: &Part) -> Option<&Signature> {
     match &next.kind {
-        PartKind::Reasoning(reasoning) if reasoning.text.is_empty() && is_native(next) => {
-            own(reasoning.signature.as_ref())
-        }
+        PartKind::Reasoning(reasoning) if reasoning.text.is_empty() => own(reasoning.signature.as_ref()),
         _ => None,
     }
 }
 
-fn is_unsigned_call(part: &Part) -> bool {
-    matches!(&part.kind, PartKind::ToolCall(call) if own(call.signature.as_ref()).is_none())
-}
-
 /// A thought; nothing where Gemini did not think it, and other providers' thoughts mean nothing to it.
-fn thought(reasoning: &Reasoning, signature: Option<&Signature>, part: &Part) -> Option<Json> {
-    let is_ours =
-        is_native(part) && reasoning.signature.is_none() || own(reasoning.signature.as_ref()).is_some();
+fn thought(reasoning: &Reasoning, part: &Part) -> Option<Json> {
+    let signature = own(reasoning.signature.as_ref());
+    let is_ours = signature.is_some() || is_native(part) && reasoning.signature.is_none();
     if !is_ours || reasoning.text.is_empty() && signature.is_none() {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::super::common::Calls;
+use super::super::common::{Calls, with_nested};
 use super::{Ask, PROTOCOL, config_in, parts_in, tools};
 use crate::chat::{ChatRequest, Extension, Fields, Part, PartKind, Role, Turn, Unsayable, items};
 
@@ -33,10 +33,7 @@ pub(super) fn decode(body: &[u8], ask: &Ask<'_>) -> Result<ChatRequest, Unsayabl
     }
     request.service_tier = fields.take("serviceTier")?;
     request.store = fields.take("store")?;
-    request.extension = fields.into_extension(PROTOCOL);
-    for (name, value) in extension.members(PROTOCOL) {
-        request.extension.push(name.as_str(), value.clone());
-    }
+    request.extension = with_nested(fields, extension);
     Ok(request)
 }
 
@@ -84,7 +81,9 @@ fn turn(content: &RawValue, calls: &mut Calls, turns: &mut Vec<Turn>) -> Result<
     };
     let mut parts = Vec::new();
     for (index, part) in fields.items("parts")?.unwrap_or_default().iter().enumerate() {
-        parts_in::read(part, calls, &mut parts).map_err(|error| error.within(&format!("parts[{index}]")))?;
+        parts_in::check(part)
+            .and_then(|()| parts_in::read(part, calls, &mut parts))
+            .map_err(|error| error.within(&format!("parts[{index}]")))?;
     }
     let extension = fields.into_extension(PROTOCOL);
     let (results, others): (Vec<_>, Vec<_>) = parts

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_wire::{SseFrame, SsePart, SseSplitter};
 
-use super::super::common::{Emitter, Kind, MAX_OBJECT, ObjectScanner, cut, said, unreadable};
+use super::super::broken::{cut, unreadable};
+use super::super::common::{Emitter, Kind, MAX_OBJECT, ObjectScanner, said};
 use super::answer_in::{AnswerIds, is_blocked, part};
 use super::{PROTOCOL, finish, logprobs, signature};
 use crate::chat::{ChatEvent, Extension, Json, Part, PartDelta, PartKind, StopReason};

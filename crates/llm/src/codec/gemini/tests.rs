@@ -3,6 +3,7 @@
 mod answers;
 mod from_others;
 mod requests;
+mod round_trips;
 mod streams;
 
 use serde_json::Value;

@@ -40,10 +40,15 @@ fn function(declaration: &RawValue) -> Result<Tool, Unsayable> {
     let mut fields = Fields::read(declaration)?.in_camel_case();
     let name = fields.need("name")?;
     let description = fields.take("description")?;
-    let parameters = match fields.json("parametersJsonSchema") {
-        Some(schema) => Some(schema),
-        None => fields.json("parameters").map(|schema| to_json_schema(&schema)),
-    };
+    // Kept as it is spelled, for Gemini; others get JSON Schema.
+    let spelled = fields.json("parameters");
+    let parameters = fields
+        .json("parametersJsonSchema")
+        .or_else(|| spelled.as_ref().map(to_json_schema));
+    let mut extension = fields.into_extension(PROTOCOL);
+    if let Some(spelled) = spelled {
+        extension.keep(OPENAPI, spelled);
+    }
     Ok(Tool {
         kind: ToolKind::Function {
             name,
@@ -52,9 +57,12 @@ fn function(declaration: &RawValue) -> Result<Tool, Unsayable> {
             strict: None,
         },
         cache: None,
-        extension: fields.into_extension(PROTOCOL),
+        extension,
     })
 }
+
+/// The member for a schema in the form of OpenAPI.
+const OPENAPI: &str = "parameters";
 
 /// Reads `toolConfig`.
 pub(super) fn decode_config(
@@ -128,10 +136,15 @@ pub(super) fn encode(request: &ChatRequest, drops: &mut Drops) -> Option<Json> {
             } => {
                 drops.note_if(*strict == Some(true), "tools[].strict");
                 tool.extension.drop_unless(PROTOCOL, "tools[].", drops);
+                let spelled = tool.extension.kept(PROTOCOL, OPENAPI);
                 let object = Object::new()
                     .set("name", name)
                     .set_some("description", description.as_ref())
-                    .set_some("parametersJsonSchema", parameters.as_ref());
+                    .set_some(OPENAPI, spelled)
+                    .set_some(
+                        "parametersJsonSchema",
+                        parameters.as_ref().filter(|_| spelled.is_none()),
+                    );
                 functions.push(object.extend(&tool.extension, PROTOCOL).finish());
             }
             ToolKind::Custom {

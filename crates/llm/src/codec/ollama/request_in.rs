@@ -2,11 +2,11 @@
 
 use serde_json::value::RawValue;
 
-use super::super::common::Calls;
+use super::super::common::{Calls, with_nested};
 use super::{Ask, Form, PROTOCOL, format, options, tools};
 use crate::chat::{
-    ChatRequest, Extension, Fields, Media, MediaKind, Part, PartKind, Reasoning, Role, Source, ToolResult,
-    Turn, Unsayable,
+    ChatRequest, Extension, Fields, Json, Media, MediaKind, Part, PartKind, Reasoning, Role, Source,
+    ToolResult, Turn, Unsayable,
 };
 
 /// Reads a request. Answers are streamed unless it says otherwise.
@@ -19,13 +19,15 @@ pub(super) fn decode(form: Form, body: &[u8], ask: &Ask<'_>) -> Result<ChatReque
     };
     request.stream = fields.take("stream")?.or(ask.stream).unwrap_or(true);
     request.turns = match form {
-        Form::Chat => messages(&mut fields)?,
+        Form::Chat => {
+            for (index, tool) in fields.items("tools")?.unwrap_or_default().iter().enumerate() {
+                let tool = tools::decode(tool).map_err(|error| error.within(&format!("tools[{index}]")))?;
+                request.tools.push(tool);
+            }
+            messages(&mut fields)?
+        }
         Form::Generate => prompt(&mut fields)?,
     };
-    for (index, tool) in fields.items("tools")?.unwrap_or_default().iter().enumerate() {
-        let tool = tools::decode(tool).map_err(|error| error.within(&format!("tools[{index}]")))?;
-        request.tools.push(tool);
-    }
     if let Some(asked) = fields.raw("format") {
         request.format = format::decode(asked)?;
     }
@@ -36,10 +38,14 @@ pub(super) fn decode(form: Form, body: &[u8], ask: &Ask<'_>) -> Result<ChatReque
     }
     request.sampling.logprobs = fields.take("logprobs")?;
     request.sampling.top_logprobs = fields.take("top_logprobs")?;
-    request.extension = fields.into_extension(PROTOCOL);
-    for (name, value) in kept.members(PROTOCOL) {
-        request.extension.push(name.as_str(), value.clone());
+    // The server does not read the members of the other form.
+    for name in match form {
+        Form::Chat => ["prompt", "system", "images"].as_slice(),
+        Form::Generate => ["messages", "tools"].as_slice(),
+    } {
+        fields.raw(name);
     }
+    request.extension = with_nested(fields, kept);
     Ok(request)
 }
 
@@ -135,17 +141,20 @@ fn message(raw: &RawValue, calls: &mut Calls) -> Result<Turn, Unsayable> {
 
 /// A tool's message: it answers the call whose id it names, else the first open one of that tool, else the first.
 fn result(mut fields: Fields<'_>, content: Vec<Part>, calls: &mut Calls) -> Result<Turn, Unsayable> {
-    let id = fields
-        .peek("tool_call_id")
-        .and_then(|id| serde_json::from_str::<String>(id.get()).ok());
+    let id = fields.json("tool_call_id");
+    let told = id.as_ref().and_then(Json::read::<String>);
     let name = fields.take::<String>("tool_name")?;
     let result = ToolResult {
-        call_id: calls.answer(id.as_deref(), name.as_deref()),
+        call_id: calls.answer(told.as_deref(), name.as_deref()),
         name,
         content,
         is_error: None,
         is_custom: false,
     };
     let part = Part::new(PartKind::ToolResult(result), nothing());
-    Ok(Turn::new(Role::Tool, vec![part], fields.into_extension(PROTOCOL)))
+    let mut extension = fields.into_extension(PROTOCOL);
+    if let Some(id) = id {
+        extension.keep("tool_call_id", id);
+    }
+    Ok(Turn::new(Role::Tool, vec![part], extension))
 }

@@ -179,6 +179,7 @@ fn result_message(result: &ToolResult, turn: &Turn) -> Result<Json, Unsayable> {
         .set("role", "tool")
         .set("content", &result_text(result))
         .set_some("tool_name", result.name.as_ref())
+        .set_some("tool_call_id", turn.extension.kept(PROTOCOL, "tool_call_id"))
         .set_some("tool_call_id", (!is_native).then_some(&result.call_id));
     if !said.images.is_empty() {
         message.put("images", &said.images);

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::common::{Emitter, Kind, ObjectScanner, cut, derived_id, said, unreadable};
+use super::super::broken::{cut, unreadable};
+use super::super::common::{Emitter, Kind, ObjectScanner, derived_id, said};
 use super::answer_in::{logprobs, read_usage, stop};
 use super::{PROTOCOL, tools};
 use crate::chat::{ChatEvent, Extension, Json, PartDelta, PartKind};

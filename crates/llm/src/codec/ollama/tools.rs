@@ -113,9 +113,6 @@ pub(super) fn decode_call(
     make_id: impl FnOnce(Option<String>, &str, &str) -> String,
 ) -> Result<Part, Unsayable> {
     let mut fields = Fields::read(raw)?;
-    let id = fields
-        .peek("id")
-        .and_then(|id| serde_json::from_str::<String>(id.get()).ok());
     let mut function = fields
         .object("function")?
         .ok_or_else(|| Unsayable::at("function", "`function` is required"))?;
@@ -126,19 +123,28 @@ pub(super) fn decode_call(
         Some(text) if text.get().starts_with('"') => serde_json::from_str(text.get()).unwrap_or_default(),
         Some(object) => object.get().to_owned(),
     };
+    let (id, kind, index) = (fields.json("id"), fields.json("type"), function.json("index"));
     let call = ToolCall {
-        id: make_id(id, &name, &arguments),
+        id: make_id(id.as_ref().and_then(Json::read), &name, &arguments),
         name,
         arguments,
         is_custom: false,
         signature: None,
     };
-    Ok(Part::new(PartKind::ToolCall(call), kept(fields, function)))
+    let mut extension = kept(fields, function);
+    for (name, value) in [("id", id), ("type", kind), ("index", index)] {
+        if let Some(value) = value {
+            extension.keep(name, value);
+        }
+    }
+    Ok(Part::new(PartKind::ToolCall(call), extension))
 }
 
-/// Writes a call. Where the conversation came from Ollama, the extension has the id if there was one.
+/// Writes a call. Where the conversation came from Ollama, it has an id if it had one.
 pub(super) fn encode_call(call: &ToolCall, extension: &Extension) -> Json {
+    let kept = |name: &str| extension.kept(PROTOCOL, name);
     let mut function = Object::new()
+        .set_some("index", kept("index"))
         .set("name", &call.name)
         .set("arguments", &call.object());
     for (name, value) in path(extension, PROTOCOL, FUNCTION) {
@@ -146,7 +152,9 @@ pub(super) fn encode_call(call: &ToolCall, extension: &Extension) -> Json {
     }
     let is_native = extension.protocol() == PROTOCOL;
     let written = Object::new()
+        .set_some("id", kept("id"))
         .set_some("id", (!is_native).then_some(&call.id))
+        .set_some("type", kept("type"))
         .set("function", &function.finish());
     with_others(written, extension)
 }

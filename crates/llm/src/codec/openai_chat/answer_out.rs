@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::usage_out::UsageOut;
-use super::{custom, details};
+use super::{citations, custom, details};
 use crate::chat::{
     ChatAnswer, Choice, Extension, Json, Media, MediaKind, Object, Part, PartKind, Reasoning,
     SignatureOrigin, StopReason, ToolCall, array,
@@ -96,6 +96,7 @@ struct Gathered<'a> {
     is_signed: bool,
     calls: Vec<&'a Part>,
     images: Vec<Json>,
+    annotations: Vec<Json>,
     beside: Vec<(&'a str, &'a Json)>,
 }
 
@@ -107,8 +108,7 @@ impl<'a> Gathered<'a> {
             match &part.kind {
                 PartKind::Text(text) => {
                     all.text.get_or_insert_default().push_str(text);
-                    let annotations = part.extension.get(HERE, "annotations");
-                    all.beside.extend(annotations.map(|value| ("annotations", value)));
+                    all.annotations.append(&mut citations::of_text(&part.extension));
                 }
                 PartKind::Refusal(text) => all.refusal.get_or_insert_default().push_str(text),
                 PartKind::Reasoning(thought) => {
@@ -176,6 +176,9 @@ fn message(choice: &Choice, offer: &Offer) -> Json {
             .filter_map(|part| shown_call(part, &offer.custom))
             .collect();
         object.put("tool_calls", &calls);
+    }
+    if !all.annotations.is_empty() {
+        object.put("annotations", &all.annotations);
     }
     if !all.images.is_empty() {
         object.put("images", &array(&all.images));

@@ -1,26 +1,45 @@
 //! Sources of a text.
 
-use crate::chat::{Extension, Json, Object};
+use serde_json::value::RawValue;
+
+use crate::chat::{Extension, Fields, Json, Object, items};
 use crate::protocol::Protocol;
 
-/// The items of `annotations` that an annotation is: of this protocol, or a citation of OpenAI Responses.
-pub(super) fn annotations(annotation: &Extension) -> Option<Json> {
-    if let Some(annotations) = annotation.get(Protocol::OpenAiChat, "annotations") {
-        return Some(annotations.clone());
+const HERE: Protocol = Protocol::OpenAiChat;
+const RESPONSES: Protocol = Protocol::OpenAiResponses;
+
+/// The items of `annotations` that an annotation of a stream is: those of this protocol, or a citation of OpenAI
+/// Responses.
+pub(super) fn streamed(annotation: &Extension) -> Vec<Json> {
+    if annotation.get(HERE, "annotations").is_some() {
+        return of_text(annotation);
     }
-    let responses = Protocol::OpenAiResponses;
-    let kind = annotation.get(responses, "type")?;
-    if kind.text() != "\"url_citation\"" {
-        return None;
-    }
-    let mut citation = Object::new();
-    for (name, value) in annotation.members(responses) {
-        if name != "type" {
-            citation.put(name, value);
-        }
-    }
-    let item = Object::new()
-        .set("type", kind)
-        .set("url_citation", &citation.finish());
-    Some(Json::of(&[item.finish()]))
+    let whole = Object::new().extend(annotation, RESPONSES).finish();
+    whole.read::<&RawValue>().and_then(nested).into_iter().collect()
+}
+
+/// The items of `annotations` that stand with a text, likewise.
+pub(super) fn of_text(text: &Extension) -> Vec<Json> {
+    let list = |protocol| {
+        let list: Option<&RawValue> = text.get(protocol, "annotations").and_then(Json::read);
+        list.and_then(items).unwrap_or_default()
+    };
+    let own = list(HERE).into_iter().map(Json::from);
+    own.chain(list(RESPONSES).into_iter().filter_map(nested))
+        .collect()
+}
+
+/// A citation as chat writes it: what Responses says beside its type stands in a member of that name.
+fn nested(annotation: &RawValue) -> Option<Json> {
+    let mut fields = Fields::read(annotation).ok()?;
+    let kind = fields
+        .json("type")
+        .filter(|kind| kind.text() == "\"url_citation\"")?;
+    let citation = Object::new().extend(&fields.into_extension(HERE), HERE).finish();
+    Some(
+        Object::new()
+            .set("type", &kind)
+            .set("url_citation", &citation)
+            .finish(),
+    )
 }

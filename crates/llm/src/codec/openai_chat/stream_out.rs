@@ -1,6 +1,7 @@
 //! A stream of chunks for a client.
 
 mod chunk;
+mod thought;
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,10 +9,10 @@ use bytes::BytesMut;
 
 use self::chunk::ChunkWriter;
 pub(in crate::codec) use self::chunk::{put, put_json};
+use self::thought::ThoughtOut;
 use super::answer_out::{APART, asks_for_functions, extra_content, finish_reason, foreign_image, image};
-use super::citations::annotations;
 use super::usage_out::UsageOut;
-use super::{custom, details};
+use super::{citations, custom, details};
 use crate::chat::{
     ChatEvent, Extension, Json, Object, PartDelta, PartStart, Reasoning, Signature, SignatureOrigin,
 };
@@ -21,9 +22,6 @@ use crate::protocol::Protocol;
 use crate::usage::Usage;
 
 const HERE: Protocol = Protocol::OpenAiChat;
-
-/// Longest thought that is kept to be shown again with its signature.
-const MAX_THOUGHT: usize = 4 * 1024 * 1024;
 
 /// Writes chunks: the role first, then what comes, why it ends, usage if the client asked for it, and `[DONE]`.
 pub(super) struct Encoder {
@@ -53,14 +51,9 @@ struct ChoiceOut {
 
 /// A part that goes on.
 enum Open {
-    Text,
-    Refusal,
-    Thought {
-        number: u32,
-        /// The next piece is the first, behind another thought.
-        stands_apart: bool,
-        thought: Reasoning,
-    },
+    /// Text or a refusal, by the member of `delta` in which it stands.
+    Said(&'static str),
+    Thought(ThoughtOut),
     Call {
         index: u32,
         is_custom: bool,
@@ -162,8 +155,8 @@ impl Encoder {
         let state = self.choice(choice, out);
         let after_thought = std::mem::take(&mut state.after_thought);
         let open = match start {
-            PartStart::Text => Open::Text,
-            PartStart::Refusal => Open::Refusal,
+            PartStart::Text => Open::Said("content"),
+            PartStart::Refusal => Open::Said("refusal"),
             PartStart::Reasoning {
                 is_summary,
                 is_redacted,
@@ -177,11 +170,7 @@ impl Encoder {
                     id,
                     ..Reasoning::default()
                 };
-                Open::Thought {
-                    number,
-                    stands_apart: after_thought,
-                    thought,
-                }
+                Open::Thought(ThoughtOut::new(number, after_thought, thought))
             }
             PartStart::ToolCall { .. } if is_legacy && state.calls > 0 => Open::Silent,
             PartStart::ToolCall { id, name, is_custom } => {
@@ -252,33 +241,17 @@ impl Encoder {
         };
         let state = self.choices.entry(choice).or_default();
         match (open, delta) {
-            (Open::Text, PartDelta::Text(text)) => {
-                self.writer
-                    .text(choice, "content", &text, state.logprobs.take().as_ref(), out);
+            (Open::Said(member), PartDelta::Text(text)) => {
+                let logprobs = state.logprobs.take();
+                self.writer.text(choice, member, &text, logprobs.as_ref(), out);
             }
-            (Open::Refusal, PartDelta::Text(text)) => {
-                self.writer
-                    .text(choice, "refusal", &text, state.logprobs.take().as_ref(), out);
-            }
-            (
-                Open::Thought {
-                    stands_apart,
-                    thought,
-                    ..
-                },
-                PartDelta::Text(text),
-            ) => {
-                if std::mem::take(stands_apart) {
+            (Open::Thought(thought), PartDelta::Text(text)) => {
+                if thought.add(&text) {
                     self.writer.text(choice, "reasoning_content", APART, None, out);
                 }
                 self.writer.text(choice, "reasoning_content", &text, None, out);
-                if thought.text.len().saturating_add(text.len()) <= MAX_THOUGHT {
-                    thought.text.push_str(&text);
-                }
             }
-            (Open::Thought { thought, .. }, PartDelta::Signature(signature)) => {
-                thought.signature = Some(signature);
-            }
+            (Open::Thought(thought), PartDelta::Signature(signature)) => thought.sign(signature),
             (
                 Open::Call {
                     index,
@@ -301,9 +274,10 @@ impl Encoder {
                 let index = *index;
                 self.late_signature(choice, index, &signature, out);
             }
-            (Open::Text, PartDelta::Annotation(annotation)) => {
-                if let Some(annotations) = annotations(&annotation) {
-                    self.writer.member(choice, "annotations", &annotations, out);
+            (Open::Said(_), PartDelta::Annotation(annotation)) => {
+                let items = citations::streamed(&annotation);
+                if !items.is_empty() {
+                    self.writer.member(choice, "annotations", &Json::of(&items), out);
                 }
             }
             _ => {}
@@ -321,15 +295,12 @@ impl Encoder {
 
     fn part_end(&mut self, choice: u32, part: u32, out: &mut BytesMut) {
         match self.open.remove(&(choice, part)) {
-            Some(Open::Thought { number, thought, .. }) => {
+            Some(Open::Thought(thought)) => {
                 if let Some(state) = self.choices.get_mut(&choice) {
-                    state.after_thought = !thought.text.is_empty();
+                    state.after_thought = thought.has_text();
                 }
-                if thought.signature.is_some() {
-                    let mut written = Vec::new();
-                    details::write(&thought, number, &mut written);
-                    self.writer
-                        .member(choice, "reasoning_details", &Json::of(&written), out);
+                if let Some(details) = thought.details() {
+                    self.writer.member(choice, "reasoning_details", &details, out);
                 }
             }
             Some(Open::Wrapped { index, arguments }) => {

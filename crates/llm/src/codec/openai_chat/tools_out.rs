@@ -2,6 +2,7 @@
 
 use super::request_out::Body;
 use crate::chat::{ChatRequest, Extension, Fields, Json, Object, Tool, ToolChoice, ToolKind};
+use crate::codec::common::custom_schema;
 use crate::protocol::Protocol;
 
 const HERE: Protocol = Protocol::OpenAiChat;
@@ -40,11 +41,11 @@ fn encode_tool(tool: &Tool, body: &mut Body<'_, '_>) -> Option<Json> {
             parameters,
             strict,
         } => {
-            let completed = parameters.as_ref().filter(|_| !is_own).and_then(with_properties);
+            let mended = parameters.as_ref().filter(|_| !is_own).and_then(mended);
             let object = Object::new()
                 .set("name", name)
                 .set_some("description", description.as_ref())
-                .set_some("parameters", completed.as_ref().or(parameters.as_ref()))
+                .set_some("parameters", mended.as_ref().or(parameters.as_ref()))
                 .set_some("strict", *strict);
             ("function", object)
         }
@@ -68,7 +69,7 @@ fn encode_tool(tool: &Tool, body: &mut Body<'_, '_>) -> Option<Json> {
             let object = Object::new()
                 .set("name", name)
                 .set_some("description", description.as_ref())
-                .set("parameters", &text_input());
+                .set("parameters", &custom_schema());
             ("function", object)
         }
         ToolKind::BuiltIn { .. } if is_own => {
@@ -99,33 +100,23 @@ fn wrapped(member: &str, mut inner: Object, extension: &Extension) -> Json {
     object.finish()
 }
 
-/// The schema of a custom tool that is offered as a function: one text.
-fn text_input() -> Json {
-    let input = Object::new().set("type", "string").finish();
-    let properties = Object::new().set("input", &input).finish();
-    Object::new()
-        .set("type", "object")
-        .set("properties", &properties)
-        .set("required", &["input"])
-        .finish()
-}
-
-/// A schema of an object with `properties`, without which OpenAI refuses it; `None` if it is one already.
-fn with_properties(schema: &Json) -> Option<Json> {
+/// A schema as OpenAI takes it: one of an object has `properties`, and none names its dialect. `None` if it is so already.
+fn mended(schema: &Json) -> Option<Json> {
     let mut fields = Fields::from_slice(schema.text().as_bytes()).ok()?;
-    let kind = fields.peek("type").map_or("", |kind| kind.get());
-    if kind != "\"object\"" || fields.peek("properties").is_some() {
+    let is_object = fields.peek("type").is_some_and(|kind| kind.get() == "\"object\"");
+    let lacks_properties = is_object && fields.peek("properties").is_none();
+    let names_dialect = fields.raw("$schema").is_some();
+    if !lacks_properties && !names_dialect {
         return None;
     }
-    fields.raw("properties");
-    let nothing = Object::new().finish();
-    let rest = fields.into_extension(HERE);
-    Some(
-        Object::new()
-            .extend(&rest, HERE)
-            .set("properties", &nothing)
-            .finish(),
-    )
+    if lacks_properties {
+        fields.raw("properties");
+    }
+    let mut object = Object::new().extend(&fields.into_extension(HERE), HERE);
+    if lacks_properties {
+        object.put("properties", &Object::new().finish());
+    }
+    Some(object.finish())
 }
 
 fn encode_choice(choice: &ToolChoice, request: &ChatRequest, body: &mut Body<'_, '_>) {

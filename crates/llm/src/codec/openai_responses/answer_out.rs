@@ -3,7 +3,7 @@
 use super::PROTOCOL;
 use super::envelope::{Envelope, State, ended, failure, incomplete, tool_table, usage};
 use super::marks;
-use super::output::outputs;
+use super::outputs::outputs;
 use crate::chat::{ChatAnswer, Choice, Fields, Json, PartKind, StopReason};
 use crate::codec::ReplyFacts;
 use crate::error::{ErrorKind, PublicError};

@@ -64,6 +64,8 @@ impl Envelope {
     /// The envelope of an answer to a request.
     pub(super) fn new(facts: &ReplyFacts, request: Fields<'_>) -> Self {
         let mut request = request;
+        // Answers are given at once, whatever was asked.
+        request.raw("background");
         let mut echoes = Vec::with_capacity(ALWAYS.len() + 2);
         for (name, otherwise) in ALWAYS {
             let value = request.json(name).or_else(|| Json::parse(otherwise));

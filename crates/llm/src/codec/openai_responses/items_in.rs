@@ -241,11 +241,12 @@ fn reasoning(json: &RawValue, mut fields: Fields<'_>) -> Result<Item, Unsayable>
     let summary = texts(fields.raw("summary"));
     let is_summary = content.is_empty();
     let text = if is_summary { summary } else { content };
-    if text.is_empty() && signature.is_none() {
-        return whole(json).map(Item::Said);
-    }
     let mut extension = Extension::of(PROTOCOL);
     extension.keep(marks::RAW, Json::from(json));
+    if text.is_empty() && signature.is_none() {
+        marks::keep_flag(&mut extension, marks::ITEM);
+        return Ok(Item::Said(Part::new(PartKind::Foreign, extension)));
+    }
     let thought = Reasoning {
         text,
         is_summary,

@@ -71,7 +71,7 @@ impl<'a> Writer<'a, '_> {
                 None
             }
             PartKind::Foreign if marks::has(&part.extension, marks::ITEM) => {
-                Some(Object::new().extend(&part.extension, PROTOCOL).finish())
+                Some(marks::whole(&part.extension))
             }
             PartKind::Text(_) | PartKind::Refusal(_) | PartKind::Media(_) | PartKind::Foreign => {
                 return self.content(part, target);

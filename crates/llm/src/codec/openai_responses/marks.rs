@@ -61,6 +61,14 @@ pub(super) fn keep_item(extension: &mut Extension, fields: &mut Fields<'_>) {
     extension.keep(ITEM, item.finish());
 }
 
+/// An item that only this protocol has.
+pub(super) fn whole(extension: &Extension) -> Json {
+    match extension.kept(PROTOCOL, RAW) {
+        Some(raw) => raw.clone(),
+        None => Object::new().extend(extension, PROTOCOL).finish(),
+    }
+}
+
 /// Adds what is left of an object to the extension of what stands around it, each member behind `prefix`.
 pub(super) fn push_rest(extension: &mut Extension, prefix: &str, rest: Fields<'_>) {
     let rest = rest.into_extension(PROTOCOL);

@@ -104,12 +104,14 @@ impl Body<'_> {
     }
 
     fn tool_choice(&mut self, request: &ChatRequest, has_tools: bool) {
+        let Some(choice) = &request.tool_choice else {
+            return;
+        };
         // Without tools there is nothing to choose from, and the provider says so.
-        let is_own = request.extension.protocol() == PROTOCOL;
-        if let Some(choice) = &request.tool_choice
-            && (has_tools || is_own)
-        {
+        if has_tools || request.extension.protocol() == PROTOCOL {
             self.put("tool_choice", &tools_out::write_choice(choice, &request.tools));
+        } else {
+            self.target.drops.note("tool_choice");
         }
     }
 

@@ -20,6 +20,8 @@ use crate::error::{ErrorKind, PublicError};
 /// Largest event that is read: the first and the last repeat the request.
 const EVENT_MAX: usize = 64 * 1024 * 1024;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads one stream.
 pub(super) struct Decoder {
     form: Form,
@@ -67,7 +69,11 @@ impl StreamDecoder for Decoder {
             && let Some(part) = self.splitter.next_part()
         {
             match part {
-                SsePart::Frame(frame) => self.frame(&frame, out),
+                SsePart::Frame(frame) => {
+                    if !self.frame(&frame, out) {
+                        self.state.fail(broken::unreadable(), out);
+                    }
+                }
                 SsePart::Fragment(_) => self.state.fail(too_long(), out),
             }
         }
@@ -96,22 +102,28 @@ impl Decoder {
         let Form::Unknown(held) = &mut self.form else {
             return;
         };
-        let text = held.strip_prefix(b"\xef\xbb\xbf").unwrap_or(held);
-        let Some(first) = text.iter().find(|byte| !byte.is_ascii_whitespace()) else {
-            return;
-        };
-        if matches!(first, b'{' | b'[') {
-            self.form = Form::Json(std::mem::take(held));
-        } else if *first != 0xef {
-            self.splitter.push(std::mem::take(held).freeze());
-            self.form = Form::Events;
+        let text = held.strip_prefix(BYTE_ORDER_MARK).unwrap_or(held);
+        match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            // Blank lines before the first event mean nothing.
+            None => held.clear(),
+            Some(b'{' | b'[') => self.form = Form::Json(std::mem::take(held)),
+            Some(_) if BYTE_ORDER_MARK.starts_with(text) => {}
+            Some(_) => {
+                self.splitter.push(std::mem::take(held).freeze());
+                self.form = Form::Events;
+            }
         }
     }
 
-    fn frame(&mut self, frame: &[u8], out: &mut Vec<ChatEvent>) {
+    /// Takes a frame; false if it holds an event that cannot be read. What is no JSON object is no event.
+    fn frame(&mut self, frame: &[u8], out: &mut Vec<ChatEvent>) -> bool {
         let frame = SseFrame::parse(frame);
-        if let Some(data) = frame.data.filter(|data| !data.starts_with(b"[DONE]")) {
-            self.state.event(frame.event, &data, out);
+        match frame
+            .data
+            .filter(|data| data.trim_ascii_start().starts_with(b"{"))
+        {
+            Some(data) => self.state.event(frame.event, &data, out),
+            None => true,
         }
     }
 }
@@ -125,7 +137,7 @@ fn too_long() -> PublicError {
 
 /// The events of an answer that is no stream.
 fn whole(body: &[u8]) -> Vec<ChatEvent> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     match answer_in::read(body) {
         Ok(answer) => match failure::of_answer(&answer) {
             Some(error) => vec![ChatEvent::Error(error)],

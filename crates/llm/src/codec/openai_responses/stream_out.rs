@@ -11,8 +11,9 @@ use bytes::BytesMut;
 use self::frames::Frames;
 use super::PROTOCOL;
 use super::envelope::{Envelope, State, ToolTable, ended, failure, incomplete, tool_table, usage};
+use super::marks;
 use super::output::{Output, Thought, item_id, token_logprobs};
-use crate::chat::{ChatEvent, Fields, Json, Object, PartStart, Signature, StopReason};
+use crate::chat::{ChatEvent, Fields, Json, PartStart, Signature, StopReason};
 use crate::codec::{ReplyFacts, StreamEncoder};
 use crate::error::{ErrorKind, PublicError};
 use crate::usage::Usage;
@@ -126,8 +127,7 @@ impl Encoder {
             PartStart::ToolCall { id, name, is_custom } => self.begin_call(id, name, is_custom, out),
             PartStart::Foreign(extension) => {
                 if extension.protocol() == PROTOCOL {
-                    let whole = Object::new().extend(&extension, PROTOCOL).finish();
-                    let item = self.add(Output::Whole(whole), out);
+                    let item = self.add(Output::Whole(marks::whole(&extension)), out);
                     self.done(item, "completed", out);
                 }
                 Place::None

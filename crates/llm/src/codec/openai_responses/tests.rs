@@ -7,6 +7,7 @@ mod foreign;
 mod requests;
 mod streams_in;
 mod streams_out;
+mod translated;
 
 use serde_json::Value;
 

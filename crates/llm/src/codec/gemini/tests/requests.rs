@@ -140,6 +140,15 @@ fn schemas_of_openapi_become_json_schema() {
         panic!("no schema")
     };
     assert_eq!(schema.text(), r#"{"type":"array","items":{"type":"number"}}"#);
+    // Gemini gets them back as they were spelled.
+    let (body, _) = encode(&request, "gemini-2.5-flash");
+    let declaration = &body["tools"][0]["functionDeclarations"][0];
+    assert_eq!(declaration["parameters"]["type"], "OBJECT");
+    assert_eq!(declaration.get("parametersJsonSchema"), None);
+    assert_eq!(
+        body["generationConfig"]["responseSchema"],
+        json!({"type":"ARRAY","items":{"type":"NUMBER"}})
+    );
 }
 
 #[test]
@@ -186,6 +195,10 @@ fn errors_name_the_place() {
         (
             r#"{"contents":[{"role":"model","parts":[{"text":"a"},{"functionCall":{}}]}]}"#,
             "contents[0].parts[1].functionCall.name",
+        ),
+        (
+            r#"{"contents":[{"parts":[{"text":"a","functionCall":{"name":"f"}}]}]}"#,
+            "contents[0].parts[0]",
         ),
         (
             r#"{"contents":[{"role":"admin","parts":[]}]}"#,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{OpenAiChat, value};
 use crate::chat::{
-    ChatAnswer, Choice, Extension, Part, PartKind, Reasoning, Signature, SignatureOrigin, StopReason,
+    ChatAnswer, Choice, Extension, Json, Part, PartKind, Reasoning, Signature, SignatureOrigin, StopReason,
     ToolCall,
 };
 use crate::codec::ChatCodec;
@@ -174,6 +174,19 @@ fn answers_of_other_protocols() {
                 "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
             },
         })
+    );
+}
+
+#[test]
+fn citations_of_responses_are_nested() {
+    let mut answer = foreign(vec![PartKind::Text("a".to_owned())], StopReason::Stop);
+    let citations = json!([{"type": "url_citation", "url": "u", "end_index": 1}, {"type": "file_citation"}]);
+    let text = &mut answer.choices[0].parts[0];
+    text.extension = Extension::of(Protocol::OpenAiResponses);
+    text.extension.push("annotations", Json::of(&citations));
+    assert_eq!(
+        shown(&answer, "{}")["choices"][0]["message"]["annotations"],
+        json!([{"type": "url_citation", "url_citation": {"url": "u", "end_index": 1}}])
     );
 }
 

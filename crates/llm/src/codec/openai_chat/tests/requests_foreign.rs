@@ -112,7 +112,10 @@ fn a_conversation_with_tools() {
         ])
     );
     let compatible = messages(turns(), &COMPATIBLE);
-    assert_eq!(compatible[0]["content"], json!("a\n\nb"));
+    assert_eq!(
+        (&compatible[0]["content"], &compatible[1]["content"]),
+        (&json!("a\n\nb"), &json!("hi"))
+    );
     assert_eq!(
         compatible[2]["tool_calls"][0]["extra_content"],
         json!({"google": {"thought_signature": "s"}})
@@ -202,7 +205,7 @@ fn members_of_others_are_noted() {
     let (sent, drops) = encode(&request, &NONE).unwrap();
     assert_eq!(
         sent,
-        json!({"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]})
+        json!({"model": "m", "messages": [{"role": "user", "content": "a"}]})
     );
     assert_eq!(
         drops,
@@ -219,7 +222,7 @@ fn members_of_others_are_noted() {
 }
 
 #[test]
-fn schemas_without_properties_get_them() {
+fn schemas_are_what_openai_takes() {
     let mut request = request(Vec::new());
     let function = |schema: &str| Tool {
         kind: ToolKind::Function {
@@ -231,7 +234,10 @@ fn schemas_without_properties_get_them() {
         cache: None,
         extension: nothing(),
     };
-    request.tools = vec![function(r#"{"type":"object"}"#), function(r#"{"anyOf":[]}"#)];
+    request.tools = vec![
+        function(r#"{"type":"object"}"#),
+        function(r#"{"$schema":"s","anyOf":[]}"#),
+    ];
     let (sent, _) = encode(&request, &NONE).unwrap();
     assert_eq!(
         sent["tools"][0]["function"]["parameters"],

@@ -1,5 +1,7 @@
 //! What providers send.
 
+use proptest::prelude::*;
+
 use crate::chat::{
     ChatAnswer, ChatEvent, Json, Part, PartDelta, PartKind, Reasoning, SignatureOrigin, StopReason, ToolCall,
 };
@@ -470,3 +472,40 @@ fn every_delta_is_handed_on_at_once() {
     let hi = PartDelta::Text("hi".to_owned());
     assert!(matches!(events.last(), Some(ChatEvent::Delta { delta, .. }) if *delta == hi));
 }
+
+proptest! {
+    /// However odd the chunks, the events keep their order, and the stream ends once.
+    #[test]
+    fn any_chunks_keep_the_order_of_events(picked in prop::collection::vec(0..ODD.len(), 0..12), is_done in any::<bool>()) {
+        let mut stream: String = picked.iter().map(|index| format!("data: {}\n\n", ODD[*index])).collect();
+        if is_done {
+            stream.push_str("data: [DONE]\n\n");
+        }
+        decode_stream(&OpenAiChat, stream.as_bytes());
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        decode_stream(&OpenAiChat, &bytes);
+    }
+}
+
+/// Chunks with an id, so that made ids do not depend on chance.
+const ODD: [&str; 16] = [
+    r#"{"id":"c","choices":[{"delta":{"content":"a"}}]}"#,
+    r#"{"id":"c","choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"stop"}]}"#,
+    r#"{"id":"c","choices":[{"delta":{"reasoning":"r"}}]}"#,
+    r#"{"id":"c","choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","text":"t","index":1}]}}]}"#,
+    r#"{"id":"c","choices":[{"delta":{"reasoning_details":[{"type":"reasoning.encrypted","data":"d","format":"anthropic-claude-v1"}]}}]}"#,
+    r#"{"id":"c","choices":[{"delta":{"reasoning_details":[{"type":"reasoning.encrypted","data":"d"},7]}}]}"#,
+    r#"{"id":"c","choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}}]}"#,
+    r#"{"id":"c","choices":[{"delta":{"tool_calls":[{"id":"x","function":{"name":"f"}}]}}]}"#,
+    r#"{"id":"c","choices":[{"delta":{"tool_calls":[{"index":0,"id":"y","function":{"name":"g","arguments":{}},"extra_content":{"google":{"thought_signature":"s"}}}]}}]}"#,
+    r#"{"id":"c","choices":[{"delta":{"function_call":{"name":"h","arguments":"}"}}}]}"#,
+    r#"{"id":"c","choices":[{"delta":{"refusal":"no","audio":{"id":"a"},"annotations":[1]},"finish_reason":"length"}]}"#,
+    r#"{"id":"c","choices":[{"delta":null,"finish_reason":"stop","logprobs":{"content":[]}}],"usage":{"total_tokens":3}}"#,
+    r#"{"id":"c","choices":[{"message":{"content":"whole"}}]}"#,
+    r#"{"id":"c","choices":[],"usage":7}"#,
+    r#"{"id":"c","choices":null}"#,
+    r#"{"id":"c","choices":[{"index":99999,"delta":{"content":[{"type":"thinking","thinking":"x"},{"text":"y"},null]}}]}"#,
+];

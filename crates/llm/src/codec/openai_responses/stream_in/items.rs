@@ -90,6 +90,12 @@ impl Items {
         self.all.get_mut(place)
     }
 
+    /// The last item, if it is one of that type that goes on.
+    pub(super) fn last_open(&self, kind: &str) -> Option<usize> {
+        let last = self.all.last()?;
+        (last.kind.is(kind) && !last.is_done).then(|| self.all.len() - 1)
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.all.len()

@@ -51,13 +51,10 @@ impl State {
         out.extend(events);
     }
 
-    /// Takes an event. What cannot be read is skipped.
-    pub(super) fn event(&mut self, name: Option<&str>, data: &[u8], out: &mut Vec<ChatEvent>) {
-        if self.is_over {
-            return;
-        }
+    /// Takes an event; false if it cannot be read.
+    pub(super) fn event(&mut self, name: Option<&str>, data: &[u8], out: &mut Vec<ChatEvent>) -> bool {
         let Ok(event) = serde_json::from_slice::<Event<'_>>(data) else {
-            return;
+            return false;
         };
         let place = Place {
             id: event.item_id.as_str().filter(|id| !id.is_empty()),
@@ -92,6 +89,7 @@ impl State {
             _ if event.error.is_some_and(|error| error.get() != "null") => self.error(data, out),
             _ => {}
         }
+        true
     }
 
     fn error(&mut self, data: &[u8], out: &mut Vec<ChatEvent>) {
@@ -124,14 +122,20 @@ impl State {
         part
     }
 
-    /// The item that an event is about, added if it was not.
+    /// The item that an event is about, added if it was not. An event that names none is about the last one.
     fn item(&mut self, kind: &str, place: Place<'_>) -> usize {
-        match self.items.find(place.id, place.index) {
-            Some(item) if self.items.get(item).is_some_and(|item| item.kind.is(kind)) => {
+        let is_kind = |items: &mut Items, item| items.get(item).is_some_and(|item| item.kind.is(kind));
+        let known = match self.items.find(place.id, place.index) {
+            Some(item) if is_kind(&mut self.items, item) => Some(item),
+            _ if place.index.is_none() => self.items.last_open(kind),
+            _ => None,
+        };
+        match known {
+            Some(item) => {
                 self.items.name(item, place.id);
                 item
             }
-            _ => self.items.add(ItemKind::of(kind), place.id, place.index),
+            None => self.items.add(ItemKind::of(kind), place.id, place.index),
         }
     }
 

@@ -4,10 +4,9 @@ use bytes::BytesMut;
 
 use super::frames::{At, ThoughtEvents, call_delta, call_done};
 use super::{Encoder, Place, Slot};
-use crate::chat::{Extension, Object, PartDelta, Signature};
-use crate::codec::openai_responses::PROTOCOL;
+use crate::chat::{Extension, PartDelta, Signature};
 use crate::codec::openai_responses::opaque;
-use crate::codec::openai_responses::output::{Call, Content, Message, Output, Thought};
+use crate::codec::openai_responses::output::{Call, Content, Message, Output, Thought, annotations};
 
 impl Encoder {
     pub(super) fn begin_content(&mut self, is_refusal: bool, out: &mut BytesMut) -> Place {
@@ -126,20 +125,22 @@ impl Encoder {
         }
     }
 
-    /// Annotations of other protocols have no form here.
     fn annotation(&mut self, item: usize, content: usize, annotation: &Extension, out: &mut BytesMut) {
-        if annotation.protocol() != PROTOCOL {
-            return;
-        }
-        let json = Object::new().extend(annotation, PROTOCOL).finish();
-        let Some((id, part)) = self.content(item, content) else {
+        let Some(Slot {
+            output: Output::Message(message),
+            ..
+        }) = self.items.get_mut(item)
+        else {
             return;
         };
-        let id = id.to_owned();
-        let index = part.annotations.len();
-        part.annotations.push(json.clone());
-        let at = At::content(&id, item, content);
-        self.frames.annotation(at, index, &json, out);
+        let Some(part) = message.contents.get_mut(content) else {
+            return;
+        };
+        let at = At::content(&message.id, item, content);
+        for json in annotations(annotation) {
+            self.frames.annotation(at, part.annotations.len(), &json, out);
+            part.annotations.push(json);
+        }
     }
 
     fn thought(&mut self, item: usize, text: &str, out: &mut BytesMut) {

@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, PublicError};
 use crate::usage::Usage;
 
 /// Events as frames, numbered.
-fn frames(events: &[Value]) -> String {
+pub(super) fn frames(events: &[Value]) -> String {
     let frame = |(number, event): (usize, &Value)| {
         let mut event = event.clone();
         event["sequence_number"] = number.into();
@@ -104,7 +104,7 @@ response.output_item.done {"output_index":4,"item":4}
 "#;
 
 /// The events of the whole answer. A number stands for the item, or the part of the message, of that number.
-fn full() -> Vec<Value> {
+pub(super) fn full() -> Vec<Value> {
     let output = output();
     let in_progress = json!({"type": "response.in_progress", "response": created()["response"]});
     let mut events = vec![created(), in_progress];
@@ -271,6 +271,33 @@ fn ids_that_change_and_indexes_that_do_not_are_coped_with() {
         })
         .collect();
     assert_eq!(calls, [("a", "11"), ("b", "22")]);
+}
+
+#[test]
+fn events_that_name_no_item_are_about_the_last() {
+    let delta = |delta: &str| json!({"type": "response.output_text.delta", "delta": delta});
+    let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": ""});
+    let arguments = json!({"type": "response.function_call_arguments.delta", "delta": "{}"});
+    let events = [
+        delta("a"),
+        delta("b"),
+        json!({"type": "response.output_item.added", "item": call}),
+        arguments,
+        json!({"type": "response.completed"}),
+    ];
+    let answer = assemble(&OpenAiResponses, frames(&events).as_bytes());
+    let parts = &answer.choices[0].parts;
+    assert_eq!(parts[0].kind, PartKind::Text("ab".to_owned()));
+    assert!(matches!(&parts[1].kind, PartKind::ToolCall(call) if call.arguments == "{}"));
+    assert_eq!(parts.len(), 2);
+}
+
+#[test]
+fn what_is_no_event_is_skipped_and_broken_events_are_errors() {
+    let last = frames(&full()[32..]);
+    check_full(&format!("\n\n  \r\ndata: ping\n\n: x\n\ndata:\n\n{last}"));
+    let broken = format!("data: {{\"type\":\"response.output_text.delta\",\"delta\":\"x\n\n{last}");
+    assert_eq!(error_of(&broken).code(), Some("upstream_unreadable"));
 }
 
 #[test]
