@@ -62,7 +62,7 @@ async fn before_the_first_configuration() {
         (None, None)
     );
     let versions = empty.json();
-    assert_eq!(versions.as_object().unwrap().len(), 13, "{versions}");
+    assert_eq!(versions.as_object().unwrap().len(), 15, "{versions}");
     for kind in [
         "routes",
         "services",
