@@ -95,7 +95,7 @@ pub struct Context {
     /// Value of `apisix_request_id`, once a plugin or listener set it.
     pub request_id: Option<Text>,
     /// Claims of the caller's token, if `jwt-auth` is to keep them (`store_in_ctx`): for plugins that run after it.
-    pub jwt_auth_payload: Option<Map<String, Value>>,
+    pub jwt_auth_payload: Option<Box<Map<String, Value>>>,
     /// Places that the request holds in limits on requests under way.
     pub places: Vec<PlaceGuard>,
     /// What the last limit said, for `$rate_limiting_info`.

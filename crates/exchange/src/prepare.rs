@@ -8,7 +8,7 @@ use serde_json::json;
 use sluice_core::{
     AiCall, AiLogging, Context, Failure, Picked, Profile, Progress, ReadBodyError, is_llm_path,
 };
-use sluice_llm::{ClientCall, ErrorKind, Protocol, RequestView};
+use sluice_llm::{ClientCall, ErrorKind, Framing, Protocol, RequestView};
 use sluice_record::Text;
 
 /// A request that an AI plugin may pick a target for.
@@ -57,9 +57,24 @@ pub async fn prepare(cx: &mut Context, max_body: u64) -> Result<Prepared, Failur
     })
 }
 
+/// How the events of a stream to the client of this call are told apart.
+#[must_use]
+pub fn client_framing(cx: &Context) -> Framing {
+    let Some(protocol) = cx.ai.as_deref().map(|ai| ai.protocol) else {
+        return Framing::Sse;
+    };
+    match protocol {
+        Protocol::GeminiGenerate if !client_call(cx, protocol).is_sse => Framing::JsonArray,
+        protocol => protocol.framing(),
+    }
+}
+
+/// The protocol of a request, if there is one that it could mean.
+///
 /// APISIX goes by the shape of the body wherever it comes. On native routes the standard paths say what they mean: a
 /// body for `/v1/moderations` looks like one for embeddings and is none.
-fn protocol_of(cx: &Context, request: &RequestView) -> Option<Protocol> {
+#[must_use]
+pub fn protocol_of(cx: &Context, request: &RequestView) -> Option<Protocol> {
     let path = &*cx.request.path;
     if cx.profile == Profile::Native && is_llm_path(path) {
         request.object()?;

@@ -18,6 +18,7 @@ use self::body::{Begun, KeepAlive, Limit, Manner, StreamBody, StreamParts};
 use crate::config::CallConfig;
 use crate::estimate;
 use crate::perform::{Attempt, Provided, deadline, network_error, timed_out, upstream_reply};
+use crate::prepare::client_framing;
 
 /// How often a native client hears of a model that thinks.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -90,7 +91,6 @@ pub(crate) async fn relay(
         None => Manner::Verbatim,
     };
     let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
-    let client_protocol = ai.protocol;
     let mut stream = StreamBody::new(StreamParts {
         upstream: body,
         tap: StreamTap::new(
@@ -124,12 +124,13 @@ pub(crate) async fn relay(
             Err(error) => return network_error(cx.profile).caused_by(error).into(),
         }
     }
+    let framing = client_framing(cx);
     let filters = cx.answer_filters();
     let body = Body::boxed(stream);
     let body = if filters.is_empty() {
         body
     } else {
-        filtered::filtered(body, client_protocol.framing(), filters)
+        filtered::filtered(body, framing, filters)
     };
     upstream_reply(status, headers, body).into()
 }

@@ -30,4 +30,4 @@ pub(crate) use self::part::{CacheMark, Part, PartKind, Reasoning, ToolCall, Tool
 pub(crate) use self::request::{ChatRequest, Effort, OutputFormat, ReasoningRequest, Role, Sampling, Turn};
 pub(crate) use self::signature::{Signature, SignatureOrigin};
 pub(crate) use self::tool::{Tool, ToolChoice, ToolKind};
-pub(crate) use self::turns::{Sequencer, Side};
+pub(crate) use self::turns::Sequencer;

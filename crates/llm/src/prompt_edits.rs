@@ -52,13 +52,28 @@ impl PromptEdits {
         };
         let mut splice = Splice::new(object);
         match protocol {
-            None | Some(Protocol::OpenAiChat | Protocol::AnthropicMessages) => {
+            None
+            | Some(
+                Protocol::OpenAiChat
+                | Protocol::AnthropicMessages
+                | Protocol::CohereChat
+                | Protocol::OllamaChat,
+            ) => {
                 let (before, after) = (texts(&self.prepend), texts(&self.append));
                 splice.set("messages", around(object, "messages", &before, &after));
             }
             Some(Protocol::OpenAiResponses) => self.edit_responses(object, &mut splice),
             Some(Protocol::BedrockConverse) => self.edit_bedrock(object, &mut splice),
-            Some(_) => {}
+            Some(Protocol::GeminiGenerate) => self.edit_gemini(object, &mut splice),
+            Some(Protocol::OllamaGenerate) => {
+                let ((system_before, before), (system_after, after)) = self.split();
+                edit_text(object, "system", &system_before, &system_after, &mut splice);
+                edit_text(object, "prompt", &before, &after, &mut splice);
+            }
+            Some(Protocol::OpenAiCompletions) => {
+                edit_text(object, "prompt", &self.prepend, &self.append, &mut splice);
+            }
+            Some(Protocol::OpenAiEmbeddings | Protocol::Passthrough | Protocol::VertexPredict) => {}
         }
         splice.finish()
     }
@@ -78,13 +93,7 @@ impl PromptEdits {
     }
 
     fn edit_anthropic<'a>(&self, object: &'a ObjectView, splice: &mut Splice<'a>) {
-        let split = |messages: &[TextMessage]| -> (Vec<TextMessage>, Vec<TextMessage>) {
-            messages
-                .iter()
-                .cloned()
-                .partition(|message| message.role == "system")
-        };
-        let ((system_before, before), (system_after, after)) = (split(&self.prepend), split(&self.append));
+        let ((system_before, before), (system_after, after)) = self.split();
         if !before.is_empty() || !after.is_empty() {
             splice.set(
                 "messages",
@@ -106,14 +115,67 @@ impl PromptEdits {
             splice.set("system", system);
             return;
         }
-        let given = given.and_then(|given| given.as_str().map(|given| given.to_string()));
-        let parts = [
-            joined(&system_before),
-            given.unwrap_or_default(),
-            joined(&system_after),
-        ];
-        let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        splice.set("system", json_bytes(&parts.join("\n").into()));
+        edit_text(object, "system", &system_before, &system_after, splice);
+    }
+
+    /// The instructions and the other messages, of both lists.
+    fn split(&self) -> (Split, Split) {
+        let split = |messages: &[TextMessage]| -> Split {
+            messages
+                .iter()
+                .cloned()
+                .partition(|message| message.role == "system")
+        };
+        (split(&self.prepend), split(&self.append))
+    }
+
+    fn edit_gemini<'a>(&self, object: &'a ObjectView, splice: &mut Splice<'a>) {
+        let ((system_before, before), (system_after, after)) = self.split();
+        let parts = |messages: &[TextMessage]| -> Vec<Value> {
+            let parts = messages.iter();
+            parts.map(|message| json!({ "text": message.content })).collect()
+        };
+        let contents = |messages: &[TextMessage]| -> Vec<Value> {
+            let turns = messages.iter();
+            turns
+                .map(|message| {
+                    let role = match &*message.role {
+                        "assistant" => "model",
+                        role => role,
+                    };
+                    json!({ "role": role, "parts": [{ "text": message.content }] })
+                })
+                .collect()
+        };
+        if !before.is_empty() || !after.is_empty() {
+            let contents = around(object, "contents", &contents(&before), &contents(&after));
+            splice.set("contents", contents);
+        }
+        if system_before.is_empty() && system_after.is_empty() {
+            return;
+        }
+        let name = match object.get("system_instruction") {
+            Some(_) => "system_instruction",
+            None => "systemInstruction",
+        };
+        let given = object.get(name);
+        let given = given.and_then(|given| serde_json::from_slice::<Value>(given.raw()).ok());
+        let (mut content, own) = match given {
+            Some(Value::Object(mut content)) => {
+                let own = content.remove("parts");
+                (content, own.and_then(|own| own.as_array().cloned()))
+            }
+            Some(Value::String(text)) => (serde_json::Map::new(), Some(vec![json!({ "text": text })])),
+            _ => (serde_json::Map::new(), None),
+        };
+        let all = [
+            parts(&system_before),
+            own.unwrap_or_default(),
+            parts(&system_after),
+        ]
+        .concat();
+        content.insert("parts".to_owned(), Value::Array(all));
+        splice.set(name, json_bytes(&Value::Object(content)));
     }
 
     fn edit_responses<'a>(&self, object: &'a ObjectView, splice: &mut Splice<'a>) {
@@ -163,6 +225,30 @@ impl PromptEdits {
             }
         }
     }
+}
+
+/// Instructions, and what is none.
+type Split = (Vec<TextMessage>, Vec<TextMessage>);
+
+/// A member that is a text, with others before and after it, on lines of their own. What is no text stays as it is.
+fn edit_text<'a>(
+    object: &'a ObjectView,
+    name: &'static str,
+    before: &[TextMessage],
+    after: &[TextMessage],
+    splice: &mut Splice<'a>,
+) {
+    let given = object.get(name);
+    let is_text = given
+        .as_ref()
+        .is_none_or(|given| matches!(given.kind(), Kind::String | Kind::Null));
+    if !is_text || (before.is_empty() && after.is_empty()) {
+        return;
+    }
+    let given = given.and_then(|given| given.as_str().map(|given| given.to_string()));
+    let parts = [joined(before), given.unwrap_or_default(), joined(after)];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    splice.set(name, json_bytes(&parts.join("\n").into()));
 }
 
 fn texts(messages: &[TextMessage]) -> Vec<Value> {

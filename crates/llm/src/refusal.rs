@@ -31,8 +31,13 @@ impl Refusal<'_> {
             | Protocol::OpenAiResponses
             | Protocol::AnthropicMessages
             | Protocol::BedrockConverse
+            | Protocol::CohereChat
+            | Protocol::GeminiGenerate
+            | Protocol::OllamaChat
+            | Protocol::OllamaGenerate
+            | Protocol::OpenAiCompletions
             | Protocol::OpenAiEmbeddings => self.object("chat.completion").to_string().into(),
-            _ => Bytes::new(),
+            Protocol::Passthrough | Protocol::VertexPredict => Bytes::new(),
         }
     }
 
@@ -74,7 +79,14 @@ impl Refusal<'_> {
             }
             Protocol::AnthropicMessages => self.anthropic(),
             Protocol::BedrockConverse => self.bedrock(),
-            _ => Vec::new(),
+            Protocol::CohereChat => self.cohere(),
+            Protocol::GeminiGenerate => vec![StreamEvent::sse(None, &self.body())],
+            Protocol::OllamaChat | Protocol::OllamaGenerate => vec![StreamEvent::line(&self.body())],
+            Protocol::OpenAiCompletions => {
+                let done = StreamEvent::new(Bytes::from_static(b"data: [DONE]\n\n"));
+                vec![StreamEvent::sse(None, &self.body()), done]
+            }
+            Protocol::OpenAiEmbeddings | Protocol::Passthrough | Protocol::VertexPredict => Vec::new(),
         }
     }
 
@@ -107,8 +119,58 @@ impl Refusal<'_> {
             Protocol::OpenAiEmbeddings => {
                 json!({ "error": { "message": text, "type": "content_policy_violation" } })
             }
-            _ => Value::Null,
+            Protocol::OpenAiCompletions => json!({
+                "id": self.id, "object": "text_completion", "model": self.model,
+                "choices": [{ "index": 0, "text": text, "logprobs": null, "finish_reason": "content_filter" }],
+                "usage": self.usage_or(&["prompt_tokens", "completion_tokens", "total_tokens"]),
+            }),
+            Protocol::GeminiGenerate => {
+                let content = json!({ "role": "model", "parts": [{ "text": text }] });
+                json!({
+                    "candidates": [{ "index": 0, "content": content, "finishReason": "SAFETY" }],
+                    "usageMetadata": self.usage_or(&["promptTokenCount", "candidatesTokenCount", "totalTokenCount"]),
+                    "modelVersion": self.model, "responseId": self.id,
+                })
+            }
+            Protocol::CohereChat => json!({
+                "id": self.id, "finish_reason": "COMPLETE",
+                "message": { "role": "assistant", "content": [{ "type": "text", "text": text }] },
+                "usage": self.cohere_usage(),
+            }),
+            Protocol::OllamaChat => json!({
+                "model": self.model, "message": { "role": "assistant", "content": text },
+                "done": true, "done_reason": "stop", "prompt_eval_count": 0, "eval_count": 0,
+            }),
+            Protocol::OllamaGenerate => json!({
+                "model": self.model, "response": text,
+                "done": true, "done_reason": "stop", "prompt_eval_count": 0, "eval_count": 0,
+            }),
+            Protocol::Passthrough | Protocol::VertexPredict => Value::Null,
         }
+    }
+
+    fn cohere_usage(&self) -> Value {
+        let tokens = json!({ "tokens": { "input_tokens": 0, "output_tokens": 0 } });
+        self.usage.cloned().unwrap_or(tokens)
+    }
+
+    fn cohere(&self) -> Vec<StreamEvent> {
+        let typed = |name: &str, mut data: Value| {
+            data["type"] = json!(name);
+            event(name, &data)
+        };
+        let content = |content: Value| json!({ "index": 0, "delta": { "message": { "content": content } } });
+        let end = json!({ "finish_reason": "COMPLETE", "usage": self.cohere_usage() });
+        vec![
+            typed(
+                "message-start",
+                json!({ "id": self.id, "delta": { "message": { "role": "assistant" } } }),
+            ),
+            typed("content-start", content(json!({ "type": "text", "text": "" }))),
+            typed("content-delta", content(json!({ "text": self.text }))),
+            typed("content-end", json!({ "index": 0 })),
+            typed("message-end", json!({ "delta": end })),
+        ]
     }
 
     fn chat(&self, object: &str, member: &str, message: Value) -> Value {

@@ -21,6 +21,8 @@ pub enum Framing {
     EventStream,
     /// A JSON value on each line.
     Lines,
+    /// The elements of one JSON array, which is how Gemini streams without `alt=sse`.
+    JsonArray,
 }
 
 /// An event of a stream in the client's protocol, as the frame that will be sent.
@@ -32,6 +34,8 @@ enum Form {
     Sse(Bytes),
     Message(EventMessage),
     Line(Bytes),
+    /// Without the brackets and commas around it.
+    Element(Bytes),
     /// Part of a frame that is too long or broken.
     Fragment(Bytes),
 }
@@ -51,6 +55,12 @@ impl StreamEvent {
         Self::new(out.freeze())
     }
 
+    /// A line with this JSON value, which has no line ends in it.
+    #[must_use]
+    pub fn line(data: &[u8]) -> Self {
+        Self(Form::Line([data, b"\n"].concat().into()))
+    }
+
     /// An event of a Bedrock stream with that `:event-type` and a payload in JSON.
     #[must_use]
     pub fn bedrock(name: &str, payload: &[u8]) -> Self {
@@ -61,7 +71,7 @@ impl StreamEvent {
     #[must_use]
     pub fn frame(&self) -> &Bytes {
         match &self.0 {
-            Form::Sse(frame) | Form::Line(frame) | Form::Fragment(frame) => frame,
+            Form::Sse(frame) | Form::Line(frame) | Form::Element(frame) | Form::Fragment(frame) => frame,
             Form::Message(message) => message.frame(),
         }
     }
@@ -70,7 +80,7 @@ impl StreamEvent {
     #[must_use]
     pub fn into_frame(self) -> Bytes {
         match self.0 {
-            Form::Sse(frame) | Form::Line(frame) | Form::Fragment(frame) => frame,
+            Form::Sse(frame) | Form::Line(frame) | Form::Element(frame) | Form::Fragment(frame) => frame,
             Form::Message(message) => message.frame().clone(),
         }
     }
@@ -83,7 +93,7 @@ impl StreamEvent {
             Form::Message(message) => message
                 .header(":event-type")
                 .or_else(|| message.header(":exception-type")),
-            Form::Line(_) | Form::Fragment(_) => None,
+            Form::Line(_) | Form::Element(_) | Form::Fragment(_) => None,
         }
     }
 
@@ -98,7 +108,7 @@ impl StreamEvent {
                 let line = line.trim_ascii();
                 (!line.is_empty()).then_some(Cow::Borrowed(line))
             }
-            Form::Fragment(bytes) => Some(Cow::Borrowed(bytes)),
+            Form::Element(bytes) | Form::Fragment(bytes) => Some(Cow::Borrowed(bytes)),
         }
     }
 
@@ -115,7 +125,8 @@ impl StreamEvent {
         match &self.0 {
             Form::Sse(frame) => Self::sse(SseFrame::parse(frame).event, data),
             Form::Message(message) => Self(Form::Message(message.with_payload(data))),
-            Form::Line(_) => Self(Form::Line([data, b"\n"].concat().into())),
+            Form::Line(_) => Self::line(data),
+            Form::Element(_) => Self(Form::Element(Bytes::copy_from_slice(data))),
             Form::Fragment(_) => self.clone(),
         }
     }
@@ -124,6 +135,10 @@ impl StreamEvent {
     /// usage follows.
     #[must_use]
     pub fn end(&self, protocol: Protocol) -> Option<StreamEnd> {
+        if matches!(self.0, Form::Element(_)) {
+            let frame = Self::sse(None, self.frame());
+            return frame.end(protocol);
+        }
         if protocol == Protocol::BedrockConverse && self.name() == Some("messageStop") {
             return Some(StreamEnd::Complete);
         }

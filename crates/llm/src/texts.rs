@@ -36,7 +36,8 @@ pub struct TextSpan<'a> {
     /// Which of several texts that grow in parallel: choice, output item or content block, and what is counted within
     /// it. Pieces of one text come in events of the same channel and kind.
     pub channel: (u32, u32),
-    /// Whether it says again what earlier events of the stream brought in pieces.
+    /// Whether it is there whole, in a stream: it says again what earlier events brought in pieces, or is an argument
+    /// that no pieces bring.
     pub repeats: bool,
     /// Where its JSON string stands in the body, quotes included.
     pub range: Range<usize>,

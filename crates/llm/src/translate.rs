@@ -155,8 +155,8 @@ impl Keeper {
     fn of(request: &mut ChatRequest, body_bytes: usize, to: TranslationFor<'_>) -> Result<Self, Unsayable> {
         let mut keeper = Self::default();
         let mut bytes = body_bytes;
-        if let Some(id) = &request.previous_response {
-            let before = to.memory.conversation(id).ok_or_else(|| {
+        if let Some(id) = request.previous_response.take() {
+            let before = to.memory.conversation(&id).ok_or_else(|| {
                 Unsayable::at(
                     "previous_response_id",
                     format!(
@@ -166,7 +166,7 @@ impl Keeper {
                 )
             })?;
             bytes += before.bytes();
-            before.before(request);
+            before.put_before(request);
         }
         if to.client.protocol == Protocol::OpenAiResponses && request.store != Some(false) {
             keeper.conversation = Some((memory::kept_turns(request), bytes));

@@ -176,7 +176,14 @@ impl LakeraGuard {
             .objection(&cx.worker.pool, messages, &guard.request_message)
             .await;
         match (reason, cx.ai.as_deref()) {
-            (Some(reason), Some(ai)) => Refuser::of(ai).reply(cx.profile, guard.deny_code, &reason).into(),
+            (Some(reason), Some(ai)) => Refuser::of(ai)
+                .reply(
+                    sluice_exchange::client_framing(cx),
+                    cx.profile,
+                    guard.deny_code,
+                    &reason,
+                )
+                .into(),
             _ => Verdict::Continue,
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sluice_core::{
     CompileEnv, CompileError, Context, Phase, Phases, Plugin, PluginDef, Profile, Step, Verdict,
 };
-use sluice_llm::{PromptEdits, Protocol};
+use sluice_llm::PromptEdits;
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
 use crate::json_body::{self, MAX_BODY};
@@ -66,7 +66,7 @@ impl Plugin for Decorator {
                 Ok(request) => request,
                 Err(failure) => return failure.into(),
             };
-            let protocol = Protocol::detect(&cx.request.path, &request);
+            let protocol = sluice_exchange::protocol_of(cx, &request);
             let decorated = match cx.profile {
                 Profile::Apisix => self.edits.apply(protocol, &request),
                 Profile::Native => self.edits.apply_natively(protocol, &request),

@@ -98,7 +98,7 @@ impl Guard {
             Ok(request) => request,
             Err(error) => return self.not_for_us(error.to_string()),
         };
-        let protocol = Protocol::detect(&cx.request.path, &request);
+        let protocol = sluice_exchange::protocol_of(cx, &request);
         match protocol.filter(|protocol| *protocol != Protocol::Passthrough) {
             Some(protocol) => self.judge_prompt(protocol, request.bytes()),
             None => self.not_for_us("Request format not recognized by ai-prompt-guard".to_owned()),

@@ -10,7 +10,7 @@ use sluice_core::{
     CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Reply, ReplyBody, Step,
     Verdict,
 };
-use sluice_llm::{ErrorKind, PromptEdits, Protocol, RequestView, TextMessage};
+use sluice_llm::{ErrorKind, PromptEdits, RequestView, TextMessage};
 use sluice_resource::{PluginInfo, SchemaCompileError};
 use sluice_wire::{ObjectView, Splice};
 
@@ -141,7 +141,7 @@ fn appended(cx: &Context, body: &ObjectView, found: TextMessage) -> Result<Bytes
         prepend: Vec::new(),
         append: vec![found],
     };
-    let protocol = Protocol::detect(&cx.request.path, &request);
+    let protocol = sluice_exchange::protocol_of(cx, &request);
     Ok(edits.apply(protocol, &request))
 }
 

@@ -249,7 +249,7 @@ impl Plugin for JwtAuth {
             Ok((caller, claims)) => {
                 cx.attach(caller);
                 if self.keeps_claims {
-                    cx.jwt_auth_payload = Some(claims);
+                    cx.jwt_auth_payload = Some(Box::new(claims));
                 }
             }
             Err(refusal) => {

@@ -236,7 +236,12 @@ impl<C: Classifier> Moderation<C> {
             Some(reason) => {
                 let text = self.shared.message(&reason);
                 Refuser::of(ai)
-                    .reply(cx.profile, self.shared.deny_code, text)
+                    .reply(
+                        sluice_exchange::client_framing(cx),
+                        cx.profile,
+                        self.shared.deny_code,
+                        text,
+                    )
                     .into()
             }
             None => Verdict::Continue,
@@ -264,14 +269,7 @@ impl<C> Shared<C> {
 
 /// Whether there is a way to say no in a protocol.
 pub(crate) fn is_moderated(protocol: Protocol) -> bool {
-    matches!(
-        protocol,
-        Protocol::OpenAiChat
-            | Protocol::OpenAiResponses
-            | Protocol::AnthropicMessages
-            | Protocol::BedrockConverse
-            | Protocol::OpenAiEmbeddings
-    )
+    protocol.is_chat() || protocol == Protocol::OpenAiEmbeddings
 }
 
 /// 500 with the service's error, as APISIX answers.

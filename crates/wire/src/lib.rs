@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod array;
 mod digest;
 mod event_stream;
 mod html;
@@ -26,6 +27,7 @@ mod json;
 mod lines;
 mod sse;
 
+pub use self::array::ArraySplitter;
 pub use self::digest::{KeyDigest, KeyHasher, crc32, hex, hmac_sha256, sha256_hex};
 pub use self::event_stream::{EventMessage, EventStreamSplitter, MAX_MESSAGE, write_event_message};
 pub use self::html::html_page;

@@ -101,6 +101,10 @@ async fn find(owner: &Text, configured: &NodeSet, limit: Duration, services: &Se
             Some(Ok(Ok(answer))) => {
                 found.fresh_until = found.fresh_until.min(answer.fresh_until().unwrap_or(far));
                 addresses.extend(answer.iter());
+                // Nobody tries both families at once here, and one of them may lead nowhere.
+                if addresses.iter().any(IpAddr::is_ipv4) {
+                    addresses.retain(IpAddr::is_ipv4);
+                }
                 addresses.sort_unstable();
                 addresses.dedup();
             }

@@ -13,6 +13,7 @@ pub(super) fn filtered(stream: Body, framing: Framing, filters: AnswerFilters) -
     let state = Filtered {
         stream,
         splitter: EventSplitter::new(framing),
+        array: (framing == Framing::JsonArray).then_some(Array::Empty),
         filters,
         events: Vec::new(),
         over: false,
@@ -25,9 +26,18 @@ pub(super) fn filtered(stream: Body, framing: Framing, filters: AnswerFilters) -
     Body::boxed(http_body_util::StreamBody::new(frames))
 }
 
+/// An array that is being sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Array {
+    Empty,
+    Begun,
+}
+
 struct Filtered {
     stream: Body,
     splitter: EventSplitter,
+    /// What of an array has been sent, where the client reads one.
+    array: Option<Array>,
     filters: AnswerFilters,
     events: Vec<StreamEvent>,
     over: bool,
@@ -107,6 +117,9 @@ impl Filtered {
 
     /// What goes out, as one piece.
     fn sendable(&mut self) -> Option<Bytes> {
+        if let Some(array) = self.array {
+            return self.elements(array);
+        }
         let mut frames = self.events.drain(..).map(StreamEvent::into_frame);
         let first = frames.next()?;
         let Some(second) = frames.next() else {
@@ -115,6 +128,23 @@ impl Filtered {
         let mut out = BytesMut::from(&first[..]);
         out.extend_from_slice(&second);
         frames.for_each(|frame| out.extend_from_slice(&frame));
+        (!out.is_empty()).then(|| out.freeze())
+    }
+
+    /// The events as elements of an array, with what stands around them. A broken stream leaves it open.
+    fn elements(&mut self, array: Array) -> Option<Bytes> {
+        let mut out = BytesMut::new();
+        let mut begun = array == Array::Begun;
+        for event in self.events.drain(..) {
+            let Some(data) = event.data() else { continue };
+            out.extend_from_slice(if begun { b",\r\n" } else { b"[" });
+            out.extend_from_slice(&data);
+            begun = true;
+        }
+        if self.over && self.failed.is_none() {
+            out.extend_from_slice(if begun { b"]" } else { b"[]" });
+        }
+        self.array = Some(if begun { Array::Begun } else { Array::Empty });
         (!out.is_empty()).then(|| out.freeze())
     }
 }

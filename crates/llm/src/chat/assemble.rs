@@ -5,7 +5,6 @@ use super::{
     StopReason, ToolCall,
 };
 use crate::protocol::Protocol;
-use crate::usage::Usage;
 
 /// Puts the events of a stream together to the whole answer that they are.
 #[derive(Debug)]
@@ -229,6 +228,7 @@ fn replay_part(choice: u32, part: u32, it: Part, events: &mut Vec<ChatEvent>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usage::Usage;
 
     #[test]
     fn a_replayed_answer_assembles_to_itself() {

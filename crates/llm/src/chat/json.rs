@@ -51,11 +51,6 @@ impl Json {
         self.0.get().starts_with('[')
     }
 
-    /// Whether it is a string.
-    pub(crate) fn is_string(&self) -> bool {
-        self.0.get().starts_with('"')
-    }
-
     /// Whether it is `null`.
     pub(crate) fn is_null(&self) -> bool {
         self.0.get() == "null"

@@ -19,6 +19,7 @@ mod stream_in;
 mod stream_out;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use super::{Ask, ChatCodec, ReplyFacts, StreamDecoder, StreamEncoder, TargetRules};
 use crate::chat::{ChatAnswer, ChatRequest, Drops, Json, SignatureOrigin, Unsayable};
@@ -60,7 +61,7 @@ impl ChatCodec for Anthropic {
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(stream_in::Decoder::default())
+        Box::new(stream_in::Decoder::new())
     }
 
     fn stream_encoder(&self, facts: ReplyFacts) -> Box<dyn StreamEncoder> {

@@ -5,7 +5,7 @@ mod dials;
 mod schema;
 
 pub(super) use self::dials::{Depth, Dials, Platform};
-pub(super) use self::schema::{TEXT_INPUT, closed_schema, instruction};
+pub(super) use self::schema::{closed_schema, instruction};
 
 /// A Claude model, as far as its rules differ by generation. Models without a number in their id count as the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ mod results;
 pub(super) use self::calls::{Calls, derived_id, is_made};
 pub(super) use self::emitter::{Emitter, Kind};
 pub(super) use self::fault::said;
-pub(super) use self::left_out::{note_left_out, path, with_nested};
+pub(super) use self::left_out::{note_foreign, note_left_out, path, with_nested};
 pub(super) use self::objects::ObjectScanner;
 pub(super) use self::results::{custom_schema, offered, result_text};
 

@@ -30,7 +30,9 @@ impl Dialect {
         let ends_with_any = |suffixes: &[&str]| suffixes.iter().any(|suffix| path.ends_with(suffix));
         if path.contains("/v1/messages") {
             Self::Anthropic
-        } else if path.contains("/v1beta/") && !path.contains("/v1beta/openai/") {
+        } else if (path.contains("/v1beta/") && !path.contains("/v1beta/openai/"))
+            || names_gemini_method(path)
+        {
             Self::Gemini
         } else if path.contains("/v1/responses") {
             Self::OpenAiResponses
@@ -72,4 +74,17 @@ impl Dialect {
             Self::Gemini | Self::Bedrock | Self::Cohere | Self::Ollama => None,
         }
     }
+}
+
+/// Whether a path calls one of Gemini's methods on a model, under whatever version of the API.
+fn names_gemini_method(path: &str) -> bool {
+    const METHODS: [&str; 5] = [
+        "generateContent",
+        "streamGenerateContent",
+        "countTokens",
+        "embedContent",
+        "batchEmbedContents",
+    ];
+    path.rsplit_once(':')
+        .is_some_and(|(model, method)| model.contains("/models/") && METHODS.contains(&method))
 }

@@ -117,6 +117,8 @@ fn dialects_by_path_and_header() {
         ("/v1/messages", Dialect::Anthropic),
         ("/team/v1/messages/count_tokens", Dialect::Anthropic),
         ("/v1beta/models/gemini-2.5-flash:generateContent", Dialect::Gemini),
+        ("/v1/models/gemini-2.5-flash:countTokens", Dialect::Gemini),
+        ("/v1/models/a:b", Dialect::OpenAi),
         ("/v1beta/openai/chat/completions", Dialect::OpenAi),
         ("/v1/responses", Dialect::OpenAiResponses),
         ("/v1/responses/resp_1/cancel", Dialect::OpenAiResponses),

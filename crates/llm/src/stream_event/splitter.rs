@@ -1,13 +1,14 @@
 //! Cuts a stream into events.
 
 use bytes::Bytes;
-use sluice_wire::{EventStreamSplitter, LineSplitter, SsePart, SseSplitter};
+use sluice_wire::{ArraySplitter, EventStreamSplitter, LineSplitter, SsePart, SseSplitter};
 
 use super::{Form, Framing, StreamEvent};
 
 /// Cuts a stream into events by its framing: push a chunk, take events until there are none, push the next.
 ///
-/// The frames of the events together are the stream, byte for byte. What cannot be cut comes as
+/// The frames of the events together are the stream, byte for byte, but for what stands around the elements of an array,
+/// which is left out. What cannot be cut comes as
 /// [fragments](StreamEvent::is_fragment).
 ///
 /// ```
@@ -31,6 +32,7 @@ enum Splitter {
         beyond: Bytes,
     },
     Lines(LineSplitter),
+    Array(ArraySplitter),
 }
 
 impl EventSplitter {
@@ -44,6 +46,7 @@ impl EventSplitter {
                 beyond: Bytes::new(),
             },
             Framing::Lines => Splitter::Lines(LineSplitter::new()),
+            Framing::JsonArray => Splitter::Array(ArraySplitter::new()),
         })
     }
 
@@ -54,6 +57,7 @@ impl EventSplitter {
             Splitter::EventStream { messages, beyond } if messages.is_lost() => *beyond = chunk,
             Splitter::EventStream { messages, .. } => messages.push(&chunk),
             Splitter::Lines(splitter) => splitter.push(chunk),
+            Splitter::Array(splitter) => splitter.push(&chunk),
         }
     }
 
@@ -71,6 +75,7 @@ impl EventSplitter {
                 fragment(messages.take_rest()).or_else(|| fragment(std::mem::take(beyond)))
             }
             Splitter::Lines(splitter) => splitter.next_part().map(|part| event(part, Form::Line)),
+            Splitter::Array(splitter) => splitter.next_part().map(|part| event(part, Form::Element)),
         }
     }
 
@@ -80,6 +85,7 @@ impl EventSplitter {
             Splitter::Sse(splitter) => splitter.finish().map(|part| event(part, Form::Sse)),
             Splitter::EventStream { messages, .. } => fragment(messages.take_rest()),
             Splitter::Lines(splitter) => splitter.finish().map(|part| event(part, Form::Line)),
+            Splitter::Array(splitter) => fragment(splitter.take_rest()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::json::{Body, Members, items, members, objects, string};
+use super::json::{Body, Members, items, members, number, objects, string};
 use super::{TextKind, TextSpan};
 use crate::protocol::Protocol;
 
@@ -16,6 +16,10 @@ pub(super) fn texts(protocol: Protocol, body: &[u8]) -> Option<Vec<TextSpan<'_>>
     match protocol {
         Protocol::OpenAiChat => found.choices(&answer),
         Protocol::OpenAiResponses => found.output(&answer),
+        Protocol::OpenAiCompletions => found.completions(&answer),
+        Protocol::GeminiGenerate => found.candidates(&answer),
+        Protocol::CohereChat => found.cohere(&answer),
+        Protocol::OllamaChat | Protocol::OllamaGenerate => found.ollama(&answer),
         Protocol::AnthropicMessages => found.blocks(answer.get("content")),
         Protocol::BedrockConverse => {
             let output = answer.get("output").and_then(|output| members(output));
@@ -31,6 +35,9 @@ pub(super) fn texts(protocol: Protocol, body: &[u8]) -> Option<Vec<TextSpan<'_>>
     found.spans.sort_by_key(|span| span.range.start);
     Some(found.spans)
 }
+
+/// Number of what Cohere's models say before they call tools, which has none.
+pub(super) const PLAN: u32 = u32::MAX;
 
 /// Texts found so far.
 pub(super) struct Found<'a> {
@@ -85,6 +92,74 @@ impl<'a> Found<'a> {
                 TextKind::ToolArguments,
                 (choice, index.unwrap_or(position)),
             );
+        }
+    }
+
+    /// The choices of a completion, or of one of its chunks.
+    pub(super) fn completions(&mut self, answer: &Members<'a>) {
+        for choice in objects(answer.get("choices")) {
+            self.add(choice.get("text"), TextKind::Said, (number(&choice, "index"), 0));
+        }
+    }
+
+    /// The candidates of an answer of Gemini, or of a piece of one: parts go on where those before them ended, calls are
+    /// there whole.
+    pub(super) fn candidates(&mut self, answer: &Members<'a>) {
+        for candidate in objects(answer.get("candidates")) {
+            let channel = (number(&candidate, "index"), 0);
+            let content = candidate.get("content").and_then(|content| members(content));
+            for part in objects(content.as_ref().and_then(|content| content.get("parts"))) {
+                let kind = match part.get("thought").map(|thought| thought.get()) {
+                    Some("true") => TextKind::Reasoning,
+                    _ => TextKind::Said,
+                };
+                self.add(part.get("text"), kind, channel);
+                let call = part.get("functionCall").and_then(|call| members(call));
+                self.whole(call.as_ref().and_then(|call| call.get("args")), channel);
+            }
+        }
+    }
+
+    fn cohere(&mut self, answer: &Members<'a>) {
+        let Some(message) = answer.get("message").and_then(|message| members(message)) else {
+            return;
+        };
+        self.add(message.get("tool_plan"), TextKind::Said, (PLAN, 0));
+        for (index, part) in (0..).zip(objects(message.get("content"))) {
+            self.add(part.get("text"), TextKind::Said, (index, 0));
+            self.add(part.get("thinking"), TextKind::Reasoning, (index, 0));
+        }
+        for (index, call) in (0..).zip(objects(message.get("tool_calls"))) {
+            let function = call.get("function").and_then(|function| members(function));
+            let arguments = function.as_ref().and_then(|function| function.get("arguments"));
+            self.add(arguments, TextKind::ToolArguments, (index, 0));
+        }
+    }
+
+    /// An answer of Ollama, or a line of one: calls are there whole.
+    pub(super) fn ollama(&mut self, answer: &Members<'a>) {
+        self.add(answer.get("response"), TextKind::Said, (0, 0));
+        self.add(answer.get("thinking"), TextKind::Reasoning, (0, 0));
+        let Some(message) = answer.get("message").and_then(|message| members(message)) else {
+            return;
+        };
+        self.add(message.get("content"), TextKind::Said, (0, 0));
+        self.add(message.get("thinking"), TextKind::Reasoning, (0, 0));
+        for call in objects(message.get("tool_calls")) {
+            let function = call.get("function").and_then(|function| members(function));
+            self.whole(
+                function.as_ref().and_then(|function| function.get("arguments")),
+                (0, 0),
+            );
+        }
+    }
+
+    /// Arguments that no pieces bring.
+    fn whole(&mut self, arguments: Option<&&'a RawValue>, channel: (u32, u32)) {
+        let start = self.spans.len();
+        self.strings(arguments, TextKind::ToolArguments, channel);
+        for span in &mut self.spans[start..] {
+            span.repeats = true;
         }
     }
 

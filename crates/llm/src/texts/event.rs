@@ -1,6 +1,6 @@
 //! Texts of stream events (llm-protocols §3–§6).
 
-use super::answer::Found;
+use super::answer::{Found, PLAN};
 use super::json::{Body, Members, members, number, objects, string};
 use super::{TextKind, TextSpan};
 use crate::protocol::Protocol;
@@ -16,6 +16,10 @@ pub(super) fn texts(protocol: Protocol, data: &[u8]) -> Option<Vec<TextSpan<'_>>
         Protocol::OpenAiChat => chat(&mut found, &event),
         Protocol::OpenAiResponses => responses(&mut found, &event),
         Protocol::AnthropicMessages => anthropic(&mut found, &event),
+        Protocol::OpenAiCompletions => found.completions(&event),
+        Protocol::GeminiGenerate => found.candidates(&event),
+        Protocol::OllamaChat | Protocol::OllamaGenerate => found.ollama(&event),
+        Protocol::CohereChat => cohere(&mut found, &event),
         Protocol::BedrockConverse => bedrock(&mut found, &event),
         _ => {}
     }
@@ -97,6 +101,23 @@ fn anthropic<'a>(found: &mut Found<'a>, event: &Members<'a>) {
     found.add(part.get("text"), TextKind::Said, channel);
     found.add(part.get("thinking"), TextKind::Reasoning, channel);
     found.add(part.get("partial_json"), TextKind::ToolArguments, channel);
+}
+
+fn cohere<'a>(found: &mut Found<'a>, event: &Members<'a>) {
+    let channel = (number(event, "index"), 0);
+    let delta = event.get("delta").and_then(|delta| members(delta));
+    let Some(message) = delta.and_then(|delta| members(delta.get("message")?)) else {
+        return;
+    };
+    found.add(message.get("tool_plan"), TextKind::Said, (PLAN, 0));
+    if let Some(content) = message.get("content").and_then(|content| members(content)) {
+        found.add(content.get("text"), TextKind::Said, channel);
+        found.add(content.get("thinking"), TextKind::Reasoning, channel);
+    }
+    let call = message.get("tool_calls").and_then(|call| members(call));
+    if let Some(function) = call.and_then(|call| members(call.get("function")?)) {
+        found.add(function.get("arguments"), TextKind::ToolArguments, channel);
+    }
 }
 
 /// The payload of a `contentBlockDelta` message.

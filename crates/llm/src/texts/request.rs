@@ -13,7 +13,14 @@ pub(super) fn messages(protocol: Protocol, body: &[u8]) -> Option<Vec<PromptMess
     let request = body.members()?;
     let reader = Reader { body };
     Some(match protocol {
-        Protocol::OpenAiChat => reader.turns(&request, None),
+        Protocol::OpenAiChat | Protocol::OllamaChat => reader.turns(&request, None),
+        Protocol::CohereChat => reader.cohere(&request),
+        Protocol::GeminiGenerate => reader.gemini(&request),
+        Protocol::OllamaGenerate => reader.prompts(
+            &request,
+            &[("system", "system"), ("prompt", "user"), ("suffix", "user")],
+        ),
+        Protocol::OpenAiCompletions => reader.prompts(&request, &[("prompt", "user"), ("suffix", "user")]),
         Protocol::AnthropicMessages | Protocol::BedrockConverse => reader.turns(&request, Some("system")),
         Protocol::OpenAiResponses => reader.responses(&request),
         Protocol::OpenAiEmbeddings => reader.inputs(&request),
@@ -51,12 +58,110 @@ impl<'a> Reader<'a> {
             .collect();
         message.has_others |= !calls.is_empty() || !functions.is_empty();
         for function in functions {
-            let arguments = function.get("arguments");
+            if let Some(arguments) = function.get("arguments") {
+                self.arguments(arguments, &mut message);
+            }
+        }
+        for (name, kind) in [("thinking", TextKind::Reasoning), ("tool_plan", TextKind::Said)] {
+            let text = turn.get(name);
             message
                 .spans
-                .extend(arguments.and_then(|value| self.body.span(value, TextKind::ToolArguments)));
+                .extend(text.and_then(|text| self.body.span(text, kind)));
         }
         message
+    }
+
+    /// Arguments of a call: JSON in a string, or (Ollama) an object.
+    fn arguments(&self, arguments: &'a RawValue, message: &mut PromptMessage<'a>) {
+        match self.body.span(arguments, TextKind::ToolArguments) {
+            Some(span) => message.spans.push(span),
+            None => self
+                .body
+                .strings(arguments, TextKind::ToolArguments, &mut message.spans),
+        }
+    }
+
+    /// Messages, after the documents that the model is to rely on.
+    fn cohere(&self, request: &Members<'a>) -> Vec<PromptMessage<'a>> {
+        let documents = request.get("documents").map(|documents| {
+            let mut message = empty(Cow::Borrowed("user"));
+            self.body.strings(documents, TextKind::Said, &mut message.spans);
+            message
+        });
+        documents.into_iter().chain(self.turns(request, None)).collect()
+    }
+
+    /// `contents` after `systemInstruction`. Names may be written with underscores, too.
+    fn gemini(&self, request: &Members<'a>) -> Vec<PromptMessage<'a>> {
+        let system = request
+            .get("systemInstruction")
+            .or_else(|| request.get("system_instruction"));
+        let system = system.and_then(|content| members(content)).map(|content| {
+            let message = self.gemini_content(&content);
+            PromptMessage {
+                role: Cow::Borrowed("system"),
+                ..message
+            }
+        });
+        let contents = request.get("contents");
+        let contents = match contents.and_then(|contents| members(contents)) {
+            Some(one) => vec![one],
+            None => objects(contents),
+        };
+        let turns = contents.iter().map(|content| self.gemini_content(content));
+        system.into_iter().chain(turns).collect()
+    }
+
+    fn gemini_content(&self, content: &Members<'a>) -> PromptMessage<'a> {
+        let role = match string(content, "role") {
+            Some(role) if role == "model" => Cow::Borrowed("assistant"),
+            Some(role) if role == "function" => Cow::Borrowed("tool"),
+            Some(role) => role,
+            None => Cow::Borrowed("user"),
+        };
+        let mut message = empty(role);
+        for part in objects(content.get("parts")) {
+            let kind = match part.get("thought").map(|thought| thought.get()) {
+                Some("true") => TextKind::Reasoning,
+                _ => TextKind::Said,
+            };
+            let text = part.get("text");
+            message.has_others |= text.is_none() || kind == TextKind::Reasoning;
+            message
+                .spans
+                .extend(text.and_then(|text| self.body.span(text, kind)));
+            for (names, member, kind) in [
+                (["functionCall", "function_call"], "args", TextKind::ToolArguments),
+                (
+                    ["functionResponse", "function_response"],
+                    "response",
+                    TextKind::ToolResult,
+                ),
+            ] {
+                let found = names.iter().find_map(|name| members(part.get(*name)?));
+                if let Some(value) = found.as_ref().and_then(|found| found.get(member)) {
+                    self.body.strings(value, kind, &mut message.spans);
+                }
+            }
+        }
+        message
+    }
+
+    /// Members that are texts, or lists of texts, each said by a role.
+    fn prompts(&self, request: &Members<'a>, places: &[(&str, &'static str)]) -> Vec<PromptMessage<'a>> {
+        let mut messages = Vec::new();
+        for (name, role) in places {
+            let Some(value) = request.get(*name) else { continue };
+            let texts = items(value).unwrap_or_else(|| vec![*value]);
+            let spans = texts
+                .into_iter()
+                .filter_map(|text| self.body.span(text, TextKind::Said));
+            messages.extend(spans.map(|span| PromptMessage {
+                spans: vec![span],
+                ..empty(Cow::Borrowed(*role))
+            }));
+        }
+        messages
     }
 
     /// A string, or a list of parts (OpenAI) or blocks (Anthropic, Bedrock).

@@ -46,7 +46,7 @@ impl Conversation {
     }
 
     /// Puts the conversation before the turns of a request that continues it. Instructions are the request's own.
-    pub(super) fn before(&self, request: &mut ChatRequest) {
+    pub(super) fn put_before(&self, request: &mut ChatRequest) {
         let own = request
             .turns
             .iter()

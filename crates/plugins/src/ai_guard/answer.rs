@@ -182,10 +182,12 @@ impl GuardFilter {
             return Ok(span.text.to_string());
         }
         if span.repeats {
-            // It was booked when it came for the first time.
             let outcome = self.guard.whole(matchers, span, &self.placeholders, restores);
-            if outcome.blocked {
+            // What comes again was booked when it came for the first time.
+            if outcome.blocked || self.protocol != Protocol::OpenAiResponses {
                 self.guard.note(&self.progress, Side::Response, &outcome);
+            }
+            if outcome.blocked {
                 return Err(Refused);
             }
             return Ok(outcome.text());

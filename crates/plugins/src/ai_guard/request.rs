@@ -20,6 +20,7 @@ struct Judged {
 
 impl Guard {
     pub(super) fn judge_request(&self, cx: &mut Context) -> Verdict {
+        let framing = sluice_exchange::client_framing(cx);
         let Some(ai) = cx.ai.as_deref_mut() else {
             return self.unjudged("no ai instance picked, ai-guard must be used with an ai-proxy plugin");
         };
@@ -44,7 +45,7 @@ impl Guard {
         });
         if judged.blocked {
             return Refuser::of(ai)
-                .reply(cx.profile, self.deny_code, self.message(Side::Request))
+                .reply(framing, cx.profile, self.deny_code, self.message(Side::Request))
                 .into();
         }
         if judged.edits.is_empty() {

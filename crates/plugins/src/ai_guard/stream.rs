@@ -25,14 +25,20 @@ pub(super) struct Head<'a> {
     pub(super) sequence_number: Option<u64>,
     #[serde(default)]
     pub(super) choices: Option<Vec<Choice>>,
+    /// Gemini.
+    #[serde(default)]
+    candidates: Option<Vec<Choice>>,
+    /// Ollama: whether it is the last line.
+    #[serde(default)]
+    done: Option<bool>,
 }
 
-/// A choice of a chat chunk.
+/// A choice of a chat chunk, or a candidate of Gemini.
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice {
     #[serde(default)]
     index: Option<u32>,
-    #[serde(default)]
+    #[serde(default, alias = "finishReason")]
     finish_reason: Option<serde::de::IgnoredAny>,
 }
 
@@ -76,14 +82,23 @@ impl<'a> Head<'a> {
     pub(super) fn closing(&self, protocol: Protocol) -> Closing {
         let kind = self.kind.as_deref().unwrap_or_default();
         match protocol {
-            Protocol::OpenAiChat => {
-                let ended = self.choices.iter().flatten();
+            Protocol::OpenAiChat | Protocol::OpenAiCompletions | Protocol::GeminiGenerate => {
+                let ended = self.choices.iter().chain(&self.candidates).flatten();
                 let ended = ended.filter(|choice| choice.finish_reason.is_some());
                 Closing::Items(ended.map(Choice::index).collect())
             }
             Protocol::AnthropicMessages => match kind {
                 "content_block_stop" => Closing::Items(self.index.into_iter().collect()),
                 "message_delta" | "message_stop" | "error" => Closing::All,
+                _ => Closing::Items(Vec::new()),
+            },
+            Protocol::OllamaChat | Protocol::OllamaGenerate => match self.done {
+                Some(true) => Closing::All,
+                _ => Closing::Items(Vec::new()),
+            },
+            Protocol::CohereChat => match kind {
+                "content-end" | "tool-call-end" => Closing::Items(self.index.into_iter().collect()),
+                "content-start" | "tool-call-start" | "message-end" => Closing::All,
                 _ => Closing::Items(Vec::new()),
             },
             Protocol::BedrockConverse => match kind {
@@ -178,6 +193,52 @@ pub(super) fn delta_event(
             let data = json!({ "type": "content_block_delta", "index": item, "delta": delta }).to_string();
             Some(StreamEvent::sse(Some("content_block_delta"), data.as_bytes()))
         }
+        Protocol::OpenAiCompletions => {
+            let choice = json!({ "index": item, "text": text, "logprobs": null, "finish_reason": null });
+            with_members(last, &["usage"], vec![("choices", json!([choice]))])
+        }
+        Protocol::GeminiGenerate => {
+            let piece = match kind {
+                TextKind::Reasoning => json!({ "text": text, "thought": true }),
+                _ => json!({ "text": text }),
+            };
+            let content = json!({ "role": "model", "parts": [piece] });
+            let candidate = json!({ "index": item, "content": content });
+            with_members(last, &["usageMetadata"], vec![("candidates", json!([candidate]))])
+        }
+        Protocol::OllamaChat => {
+            let name = if kind == TextKind::Reasoning {
+                "thinking"
+            } else {
+                "content"
+            };
+            let mut message = json!({ "role": "assistant", "content": "" });
+            message[name] = json!(text);
+            with_members(last, &[], vec![("message", message), ("done", json!(false))])
+        }
+        Protocol::OllamaGenerate => {
+            let thinks = kind == TextKind::Reasoning;
+            let (said, thought) = if thinks { ("", text) } else { (text, "") };
+            let mut members = vec![("response", json!(said)), ("done", json!(false))];
+            members.extend(thinks.then(|| ("thinking", json!(thought))));
+            with_members(last, if thinks { &[] } else { &["thinking"] }, members)
+        }
+        Protocol::CohereChat => {
+            let (name, message) = match kind {
+                TextKind::ToolArguments => (
+                    "tool-call-delta",
+                    json!({ "tool_calls": { "function": { "arguments": text } } }),
+                ),
+                TextKind::Reasoning => ("content-delta", json!({ "content": { "thinking": text } })),
+                _ if item == u32::MAX => ("tool-plan-delta", json!({ "tool_plan": text })),
+                _ => ("content-delta", json!({ "content": { "text": text } })),
+            };
+            let mut data = json!({ "type": name, "delta": { "message": message } });
+            if item != u32::MAX {
+                data["index"] = json!(item);
+            }
+            Some(StreamEvent::sse(Some(name), data.to_string().as_bytes()))
+        }
         Protocol::BedrockConverse => {
             let delta = match kind {
                 TextKind::ToolArguments => json!({ "toolUse": { "input": text } }),
@@ -189,6 +250,21 @@ pub(super) fn delta_event(
         }
         _ => with_member(last, "delta", Value::from(text).to_string()),
     }
+}
+
+/// The event without some members and with others.
+fn with_members(
+    event: &StreamEvent,
+    without: &[&str],
+    members: Vec<(&'static str, Value)>,
+) -> Option<StreamEvent> {
+    let mut data: Value = serde_json::from_slice(&event.data()?).ok()?;
+    let object = data.as_object_mut()?;
+    for name in without {
+        object.remove(*name);
+    }
+    object.extend(members.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    Some(event.with_data(data.to_string().as_bytes()))
 }
 
 pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {

@@ -204,9 +204,10 @@ fn has_usage(data: &[u8]) -> bool {
     let Ok(event) = ObjectView::parse(Bytes::copy_from_slice(data)) else {
         return false;
     };
-    event
-        .get("usage")
-        .is_some_and(|usage| usage.kind() == sluice_wire::Kind::Object)
+    ["usage", "usageMetadata"].iter().any(|name| {
+        let usage = event.get(name);
+        usage.is_some_and(|usage| usage.kind() == sluice_wire::Kind::Object)
+    })
 }
 
 /// An event with its `risk_level`, if its data is an object.

@@ -33,17 +33,24 @@ impl Refuser {
     }
 
     /// A refusal in place of the whole request.
-    pub(crate) fn reply(&self, profile: Profile, status: StatusCode, text: &str) -> Reply {
-        let is_binary = self.protocol.framing() == Framing::EventStream;
-        let (content_type, body) = match self.stream {
-            false => ("application/json", self.body(text)),
+    pub(crate) fn reply(&self, framing: Framing, profile: Profile, status: StatusCode, text: &str) -> Reply {
+        let frames = || -> Bytes {
+            let events = self.events(text);
+            let frames: Vec<_> = events.iter().map(|event| &event.frame()[..]).collect();
+            frames.concat().into()
+        };
+        let (content_type, body) = match (self.stream, framing) {
+            (false, _) => ("application/json", self.body(text)),
+            (true, Framing::Lines) => ("application/x-ndjson", frames()),
+            (true, Framing::JsonArray) => (
+                "application/json",
+                [b"[", &self.body(text)[..], b"]"].concat().into(),
+            ),
             // APISIX sends a whole answer here, which the clients of such streams cannot read.
-            true if is_binary && profile == Profile::Native => {
-                let events = self.events(text);
-                let frames: Vec<_> = events.iter().map(|event| &event.frame()[..]).collect();
-                ("application/vnd.amazon.eventstream", frames.concat().into())
+            (true, Framing::EventStream) if profile == Profile::Native => {
+                ("application/vnd.amazon.eventstream", frames())
             }
-            true => ("text/event-stream", self.write(text, |refusal| refusal.stream())),
+            (true, _) => ("text/event-stream", self.write(text, |refusal| refusal.stream())),
         };
         Reply::bytes(status, HeaderValue::from_static(content_type), body)
     }

@@ -34,7 +34,12 @@ async fn where_to(fixture: &Fixture, plugin: &dyn Plugin, uri: &str) -> String {
 }
 
 fn port_of(upstream: &Upstream) -> String {
-    upstream.nodes[0].address.rsplit(':').next().unwrap().to_owned()
+    upstream.configured.nodes[0]
+        .address
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .to_owned()
 }
 
 async fn walk(plugin: &dyn Plugin, fixture: &Fixture, times: usize) -> Vec<String> {
@@ -148,8 +153,8 @@ async fn inline_upstreams_are_cut_down() {
     let mut cx = fixture.context("GET", "/");
     assert!(matches!(plugin.access(&mut cx), Step::Done(Verdict::Continue)));
     let upstream = cx.upstream.unwrap();
-    assert_eq!((upstream.retries, upstream.retry_timeout), (1, None));
-    let origin = upstream.nodes[0].origin.config();
+    assert_eq!((upstream.retries, upstream.retry_timeout), (None, None));
+    let origin = upstream.configured.nodes[0].origin.config();
     assert_eq!(origin.protocol, sluice_net::Protocol::Http1);
 }
 

@@ -549,3 +549,42 @@ async fn what_a_target_lacks_is_said_when_it_is_written() {
         );
     }
 }
+
+#[tokio::test]
+async fn tools_are_counted_in_what_is_sent() {
+    let tool = |name: &str| json!({ "type": "function", "function": { "name": name } });
+    let provider = FakeProvider::start();
+    let count = json!({ "headers": { "set": { "x-tools": "$llm_tool_count" } } });
+    let gateway = with_route(json!({ "ai-proxy": openai(&provider), "response-rewrite": count })).await;
+    let counted = async |changes: Value, own: Value| {
+        let mut proxy = openai(&provider);
+        proxy
+            .as_object_mut()
+            .unwrap()
+            .extend(changes.as_object().unwrap().clone());
+        proxy["override"]["endpoint"] = json!(format!("http://{}", provider.addr()));
+        let plugins = json!({ "ai-proxy": proxy, "response-rewrite": count });
+        put_route(&gateway, "1", "/v1/chat/completions", plugins).await;
+        let mut body = chat("conf:hello");
+        body["tools"] = own;
+        let call = gateway.client().post("/v1/chat/completions").json(&body);
+        let answer = call.send().await.expect_status(200).await;
+        let count = answer.header("x-tools").unwrap().to_owned();
+        answer.bytes().await;
+        let sent = provider.last_request().json()["tools"]
+            .as_array()
+            .map_or(0, Vec::len);
+        assert_eq!(count, sent.to_string());
+        sent
+    };
+    let own = json!([tool("a")]);
+    assert_eq!(counted(json!({}), own.clone()).await, 1);
+    let two = json!({ "tools": [tool("b"), tool("c")] });
+    assert_eq!(counted(json!({ "options": two }), own.clone()).await, 2);
+    let filled = json!({ "override": { "request_body": { "openai-chat": two } } });
+    assert_eq!(counted(filled, own).await, 1, "what is there stays");
+    assert_eq!(
+        counted(json!({ "options": { "tools": [] } }), json!([tool("a")])).await,
+        0
+    );
+}

@@ -5,6 +5,7 @@ mod aws;
 mod binary;
 mod faults;
 mod lakera;
+mod native;
 mod own;
 mod refusals;
 mod streams;

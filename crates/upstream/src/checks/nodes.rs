@@ -116,12 +116,16 @@ impl Nodes {
                 let certificate = target.certificate.clone();
                 let port = self.port(target);
                 match self.probe.origin(&env.origins, ip, port, &name, certificate) {
-                    Ok(origin) => known.push(Address {
-                        ip,
-                        origin,
-                        tally: Tally::default(),
-                        shown: state.shown(ip),
-                    }),
+                    Ok(origin) => {
+                        let (tally, shown) = (Tally::default(), state.shown(ip));
+                        shown.0.store(tally.status.is_up(), Ordering::Relaxed);
+                        known.push(Address {
+                            ip,
+                            origin,
+                            tally,
+                            shown,
+                        });
+                    }
                     Err(error) => {
                         tracing::warn!(checker = %self.config.name, %error, "a node cannot be checked");
                     }

@@ -136,7 +136,7 @@ fn what_upstreams_and_variables_see() {
         gateway
             .problem("/consumers/jack")
             .unwrap()
-            .contains("cannot be a header")
+            .contains("cannot be sent as a header")
     );
 }
 

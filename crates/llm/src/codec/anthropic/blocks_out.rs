@@ -8,6 +8,7 @@ use crate::chat::{
     CacheMark, Drops, Json, Media, MediaKind, Object, Part, PartKind, Reasoning, Source, ToolCall,
     ToolResult, Unsayable, array,
 };
+use crate::codec::common::note_foreign;
 use crate::protocol::Protocol;
 
 /// Most marks of the prompt cache in a request.
@@ -59,7 +60,7 @@ impl<'d> Writer<'d> {
             PartKind::ToolCall(call) => self.call(call),
             PartKind::ToolResult(result) => self.result(result)?,
             PartKind::Foreign => {
-                part.extension.drop_unless(HERE, "content.", self.drops);
+                note_foreign(&part.extension, HERE, self.drops);
                 return Ok(None);
             }
         };
@@ -68,7 +69,8 @@ impl<'d> Writer<'d> {
 
     /// Adds mark and extension of a part to its block.
     fn finish(&mut self, mut object: Object, part: &Part) -> Json {
-        part.extension.drop_unless(HERE, "content.", self.drops);
+        part.extension
+            .drop_unless(HERE, "messages[].content[].", self.drops);
         object = object.extend(&part.extension, HERE);
         object.set_some("cache_control", self.mark(part.cache)).finish()
     }
@@ -143,7 +145,8 @@ impl<'d> Writer<'d> {
             MediaKind::Audio => return Err(unsayable("audio cannot be sent to this model")),
             MediaKind::Video => return Err(unsayable("video cannot be sent to this model")),
         };
-        self.drops.note_if(media.detail.is_some(), "detail");
+        self.drops
+            .note_if(media.detail.is_some(), "messages[].content[].detail");
         let object = Object::new().set("type", kind);
         let object = match source {
             Some(source) => object.set("source", &source),

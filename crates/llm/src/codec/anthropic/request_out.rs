@@ -6,7 +6,8 @@ use crate::chat::{
     ChatRequest, Drops, Json, Object, OutputFormat, PartKind, Tool, ToolChoice, ToolKind, Unsayable, array,
 };
 use crate::codec::TargetRules;
-use crate::codec::claude::{Claude, Dials, Platform, TEXT_INPUT, closed_schema, instruction};
+use crate::codec::claude::{Claude, Dials, Platform, closed_schema, instruction};
+use crate::codec::common::custom_schema;
 use crate::codec::messages::{Message, run_together};
 
 /// What the user says where the conversation does not begin with the user, as it must.
@@ -51,16 +52,7 @@ pub(super) fn encode(
     };
     out.put("model", &target.model);
     out.put_some("max_tokens", dials.max_tokens);
-    let only = request.leading_system();
-    match only {
-        [turn]
-            if system.len() == 1 && plain_text(&turn.parts).is_some_and(|text| !text.trim().is_empty()) =>
-        {
-            out.put_some("system", plain_text(&turn.parts));
-        }
-        _ if system.is_empty() => {}
-        _ => out.put("system", &array(&system)),
-    }
+    out.put_system(&system);
     out.put("messages", &array(&messages));
     if !tools.is_empty() {
         out.put("tools", &array(&tools));
@@ -68,11 +60,7 @@ pub(super) fn encode(
     }
     out.put_some("thinking", dials.depth.map(|depth| depth.json(dials.show)));
     out.put_config(&dials, enforced);
-    out.put_some("temperature", dials.temperature.as_ref());
-    out.put_some("top_p", dials.top_p.as_ref());
-    out.put_some("top_k", dials.top_k.as_ref());
-    let stop = out.stop();
-    out.put_some("stop_sequences", (!stop.is_empty()).then_some(stop));
+    out.put_sampling(&dials);
     out.put_metadata();
     let tier = out.service_tier();
     out.put_some("service_tier", tier);
@@ -113,6 +101,27 @@ impl<'a> Out<'a> {
     fn left(&self, name: &str) -> Option<crate::chat::Extension> {
         let left = self.request.extension.get(HERE, name)?.fields()?;
         Some(left.into_extension(HERE))
+    }
+
+    /// `system`: a text where it is one and no more.
+    fn put_system(&mut self, blocks: &[Json]) {
+        let text = match self.request.leading_system() {
+            [turn] if blocks.len() == 1 => plain_text(&turn.parts),
+            _ => None,
+        };
+        match text.filter(|text| !text.trim().is_empty()) {
+            Some(text) => self.put("system", text),
+            None if blocks.is_empty() => {}
+            None => self.put("system", &array(blocks)),
+        }
+    }
+
+    fn put_sampling(&mut self, dials: &Dials) {
+        self.put_some("temperature", dials.temperature.as_ref());
+        self.put_some("top_p", dials.top_p.as_ref());
+        self.put_some("top_k", dials.top_k.as_ref());
+        let stop = self.stop();
+        self.put_some("stop_sequences", (!stop.is_empty()).then_some(stop));
     }
 
     fn put_config(&mut self, dials: &Dials, format: Option<&OutputFormat>) {
@@ -220,7 +229,7 @@ fn opening(system: &mut Vec<Json>) -> Json {
 fn system(request: &ChatRequest, writer: &mut Writer<'_>) -> Result<Vec<Json>, Unsayable> {
     let mut blocks = Vec::new();
     for turn in request.leading_system() {
-        turn.extension.drop_unless(HERE, "messages.", writer.drops);
+        turn.extension.drop_unless(HERE, "messages[].", writer.drops);
         for part in &turn.parts {
             if matches!(part.kind, PartKind::Media(_)) {
                 return Err(Unsayable::at(
@@ -240,8 +249,8 @@ fn messages(request: &ChatRequest, writer: &mut Writer<'_>) -> Result<Vec<Json>,
         .get(request.leading_system().len()..)
         .unwrap_or_default();
     for turn in turns {
-        turn.extension.drop_unless(HERE, "messages.", writer.drops);
-        writer.drops.note_if(turn.name.is_some(), "messages.name");
+        turn.extension.drop_unless(HERE, "messages[].", writer.drops);
+        writer.drops.note_if(turn.name.is_some(), "messages[].name");
     }
     let is_native = writer.is_native();
     let messages = run_together(turns, is_native, |part| {
@@ -299,6 +308,8 @@ fn write_tool(tool: &Tool, claude: Option<Claude>, writer: &mut Writer<'_>) -> O
         } => {
             let is_native = writer.is_native();
             let is_enforced = claude.is_some_and(Claude::enforces_schemas);
+            let is_dropped = *strict == Some(true) && !is_native && !is_enforced;
+            writer.drops.note_if(is_dropped, "tools[].strict");
             let strict = strict.filter(|strict| is_native || (*strict && is_enforced));
             let schema = match parameters {
                 Some(schema) if strict == Some(true) && !is_native => Some(closed_schema(schema)),
@@ -317,11 +328,11 @@ fn write_tool(tool: &Tool, claude: Option<Claude>, writer: &mut Writer<'_>) -> O
             description,
             format,
         } => {
-            writer.drops.note_if(format.is_some(), "tools.format");
+            writer.drops.note_if(format.is_some(), "tools[].custom.format");
             Object::new()
                 .set("name", name)
                 .set_some("description", description.as_ref())
-                .set_some("input_schema", Json::parse(TEXT_INPUT))
+                .set("input_schema", &custom_schema())
         }
         ToolKind::BuiltIn { kind } if tool.extension.protocol() != HERE => {
             writer.drops.note(format!("tools.{kind}"));
@@ -329,7 +340,7 @@ fn write_tool(tool: &Tool, claude: Option<Claude>, writer: &mut Writer<'_>) -> O
         }
         ToolKind::BuiltIn { .. } => Object::new(),
     };
-    tool.extension.drop_unless(HERE, "tools.", writer.drops);
+    tool.extension.drop_unless(HERE, "tools[].", writer.drops);
     let object = object.extend(&tool.extension, HERE);
     Some(object.set_some("cache_control", writer.mark(tool.cache)).finish())
 }

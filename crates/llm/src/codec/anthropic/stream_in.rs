@@ -1,12 +1,12 @@
 //! Streams of providers, read.
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use sluice_wire::{SseFrame, SsePart, SseSplitter};
 
 use super::blocks_in::block;
+use super::wire::{Delta, Event, failure};
 use super::{HERE, NATIVE, answer, stop};
 use crate::chat::{
     ChatEvent, Extension, Fields, Json, Part, PartDelta, PartKind, PartStart, Signature, StopReason, replay,
@@ -14,12 +14,14 @@ use crate::chat::{
 use crate::codec::StreamDecoder;
 use crate::codec::broken::{cut, unreadable};
 use crate::codec::pieces::Pieces;
-use crate::error::{ProviderMessage, PublicError};
-use crate::lenient::Text;
+use crate::error::PublicError;
 use crate::usage::{AnthropicUsage, Tally};
 
-/// Longest answer that is read where JSON comes instead of events, and longest input of a block that is kept as a whole.
+/// Longest event, longest answer where JSON comes instead of events, longest input of a block that is kept as a whole.
 const MAX_WHOLE: usize = 16 * 1024 * 1024;
+
+/// Most blocks that are open at once; Anthropic itself has one.
+const MAX_OPEN: usize = 256;
 
 /// Reads a stream.
 #[derive(Default)]
@@ -48,6 +50,7 @@ enum Form {
 /// A block that has begun.
 struct Open {
     index: u64,
+    /// Its number; a foreign one gets its own when it is said.
     part: u32,
     pieces: Pieces,
     kind: OpenKind,
@@ -60,33 +63,6 @@ enum OpenKind {
     Call(Option<String>),
     /// A block that only Anthropic has, said when it is complete: its members, and the input that has come.
     Foreign(Extension, String),
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct Event<'a> {
-    #[serde(default, rename = "type")]
-    kind: Text<'a>,
-    #[serde(default)]
-    index: u64,
-    message: Option<&'a RawValue>,
-    content_block: Option<&'a RawValue>,
-    delta: Option<Delta<'a>>,
-    usage: Option<AnthropicUsage>,
-    error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-struct Delta<'a> {
-    text: Option<&'a RawValue>,
-    partial_json: Option<&'a RawValue>,
-    thinking: Option<&'a RawValue>,
-    signature: Option<String>,
-    citation: Option<&'a RawValue>,
-    #[serde(default)]
-    stop_reason: Text<'a>,
-    stop_sequence: Option<String>,
 }
 
 impl StreamDecoder for Decoder {
@@ -129,14 +105,26 @@ impl StreamDecoder for Decoder {
             }
             return;
         }
-        if let Some(part @ SsePart::Frame(_)) = self.splitter.finish() {
-            self.part(&part, out);
+        // The last event may lack the empty line that ends it.
+        if let Some(rest) = self.splitter.finish() {
+            let rest = rest.into_bytes();
+            let data = SseFrame::parse(&rest).data;
+            if data.is_some_and(|data| serde_json::from_slice::<IgnoredAny>(&data).is_ok()) {
+                self.part(&SsePart::Frame(rest), out);
+            }
         }
         self.fail(cut(), out);
     }
 }
 
 impl Decoder {
+    pub(super) fn new() -> Self {
+        Self {
+            splitter: SseSplitter::with_limit(MAX_WHOLE),
+            ..Self::default()
+        }
+    }
+
     fn part(&mut self, part: &SsePart, out: &mut Vec<ChatEvent>) {
         if self.ended {
             return;
@@ -234,8 +222,9 @@ impl Decoder {
         if self.stopped {
             return;
         }
-        // Blocks never overlap: one that was not closed is.
-        self.close(None, out);
+        // A block of the same number that was not closed is.
+        let is_crowded = self.open.len() >= MAX_OPEN;
+        self.close((!is_crowded).then_some(index), out);
         let part = match block(json) {
             Ok(part) => part,
             // Some compatible servers leave the empty text out.
@@ -245,40 +234,7 @@ impl Decoder {
             Err(_) => return self.fail(unreadable(), out),
         };
         let number = self.parts;
-        let mut deltas = Vec::new();
-        let text = |text: String| (!text.is_empty()).then_some(PartDelta::Text(text));
-        let is_whole = part.extension.get(HERE, "type").is_some();
-        let (start, kind) = match part.kind {
-            PartKind::Text(said) if !is_whole => {
-                deltas.extend(text(said));
-                (Some(PartStart::Text), OpenKind::Text)
-            }
-            PartKind::Reasoning(reasoning) => {
-                deltas.extend(text(reasoning.text));
-                deltas.extend(reasoning.signature.map(PartDelta::Signature));
-                let start = PartStart::Reasoning {
-                    is_summary: false,
-                    is_redacted: reasoning.is_redacted,
-                    id: None,
-                };
-                (Some(start), OpenKind::Reasoning)
-            }
-            PartKind::ToolCall(call) => {
-                self.calls_tools = true;
-                let given = Some(call.arguments).filter(|given| !given.is_empty() && given != "{}");
-                let start = PartStart::ToolCall {
-                    id: if call.id.is_empty() {
-                        format!("toolu_{number}")
-                    } else {
-                        call.id
-                    },
-                    name: call.name,
-                    is_custom: false,
-                };
-                (Some(start), OpenKind::Call(given))
-            }
-            _ => (None, OpenKind::Foreign(part.extension, String::new())),
-        };
+        let (start, deltas, kind) = self.begun(part);
         if let Some(start) = start {
             self.parts += 1;
             out.push(ChatEvent::PartStart {
@@ -294,6 +250,44 @@ impl Decoder {
             pieces: Pieces::default(),
             kind,
         });
+    }
+
+    /// How a block begins: its start unless that comes with its end, what stood in it already, and what may follow.
+    fn begun(&mut self, part: Part) -> (Option<PartStart>, Vec<PartDelta>, OpenKind) {
+        let mut deltas = Vec::new();
+        let text = |text: String| (!text.is_empty()).then_some(PartDelta::Text(text));
+        let is_whole = part.extension.get(HERE, "type").is_some();
+        match part.kind {
+            PartKind::Text(said) if !is_whole => {
+                deltas.extend(text(said));
+                (Some(PartStart::Text), deltas, OpenKind::Text)
+            }
+            PartKind::Reasoning(reasoning) => {
+                deltas.extend(text(reasoning.text));
+                deltas.extend(reasoning.signature.map(PartDelta::Signature));
+                let start = PartStart::Reasoning {
+                    is_summary: false,
+                    is_redacted: reasoning.is_redacted,
+                    id: None,
+                };
+                (Some(start), deltas, OpenKind::Reasoning)
+            }
+            PartKind::ToolCall(call) => {
+                self.calls_tools = true;
+                let given = Some(call.arguments).filter(|given| !given.is_empty() && given != "{}");
+                let start = PartStart::ToolCall {
+                    id: if call.id.is_empty() {
+                        format!("toolu_{}", self.parts)
+                    } else {
+                        call.id
+                    },
+                    name: call.name,
+                    is_custom: false,
+                };
+                (Some(start), deltas, OpenKind::Call(given))
+            }
+            _ => (None, deltas, OpenKind::Foreign(part.extension, String::new())),
+        }
     }
 
     fn go_on(&mut self, index: u64, delta: Delta<'_>, out: &mut Vec<ChatEvent>) {
@@ -357,7 +351,7 @@ impl Decoder {
         let closes = |open: &Open| index.is_none_or(|index| open.index == index);
         let (closed, open) = std::mem::take(&mut self.open).into_iter().partition(closes);
         self.open = open;
-        for Open { part, kind, .. } in closed {
+        for Open { mut part, kind, .. } in closed {
             match kind {
                 OpenKind::Text | OpenKind::Reasoning => {}
                 OpenKind::Call(given) => {
@@ -368,6 +362,7 @@ impl Decoder {
                         extension.take("input");
                         extension.push("input", input);
                     }
+                    part = self.parts;
                     self.parts += 1;
                     out.push(ChatEvent::PartStart {
                         choice: 0,
@@ -412,23 +407,4 @@ fn said(part: u32, delta: PartDelta) -> ChatEvent {
         part,
         delta,
     }
-}
-
-/// What a client is told of an error object: its type is as good as a status (llm-protocols §6).
-fn failure(data: &[u8]) -> PublicError {
-    let said = ProviderMessage::read(data);
-    let status = match said.as_ref().and_then(|said| said.kind.as_deref()) {
-        Some("invalid_request_error") => StatusCode::BAD_REQUEST,
-        Some("authentication_error") => StatusCode::UNAUTHORIZED,
-        Some("billing_error") => StatusCode::PAYMENT_REQUIRED,
-        Some("permission_error") => StatusCode::FORBIDDEN,
-        Some("not_found_error") => StatusCode::NOT_FOUND,
-        Some("request_too_large") => StatusCode::PAYLOAD_TOO_LARGE,
-        Some("rate_limit_error") => StatusCode::TOO_MANY_REQUESTS,
-        Some("timeout_error") => StatusCode::GATEWAY_TIMEOUT,
-        Some("overloaded_error") => StatusCode::SERVICE_UNAVAILABLE,
-        _ if said.is_none() => return unreadable(),
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    PublicError::from_upstream(status, data)
 }

@@ -1,5 +1,6 @@
 //! Tests of the codec.
 
+mod across;
 mod answers;
 mod foreign;
 mod requests;

@@ -10,6 +10,7 @@ use crate::chat::{
     CacheMark, Drops, Json, Media, MediaKind, Object, Part, PartKind, Reasoning, Source, ToolCall,
     ToolResult, Unsayable, array,
 };
+use crate::codec::common::note_foreign;
 use crate::protocol::Protocol;
 
 /// Most marks of the prompt cache in a request.
@@ -54,7 +55,12 @@ impl<'d, 'm> Writer<'d, 'm> {
     }
 
     fn block(&mut self, part: &Part) -> Result<Option<Json>, Unsayable> {
-        part.extension.drop_unless(HERE, "content.", self.drops);
+        if part.kind == PartKind::Foreign {
+            note_foreign(&part.extension, HERE, self.drops);
+        } else {
+            part.extension
+                .drop_unless(HERE, "messages[].content[].", self.drops);
+        }
         let more = &part.extension;
         let union = |name: &str, object: Object| {
             let inner = object.extend(more, HERE).finish();
@@ -139,7 +145,8 @@ impl<'d, 'm> Writer<'d, 'm> {
     }
 
     fn media(&mut self, media: &Media, part: &Part) -> Result<Object, Unsayable> {
-        self.drops.note_if(media.detail.is_some(), "detail");
+        self.drops
+            .note_if(media.detail.is_some(), "messages[].content[].detail");
         let told = media.media_type.is_some() || media.kind == MediaKind::Image || !self.is_native();
         let format = match formats::format(media) {
             Some(format) => Some(format).filter(|_| told),

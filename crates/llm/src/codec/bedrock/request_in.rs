@@ -20,8 +20,10 @@ pub(super) fn decode(body: &[u8], ask: &Ask<'_>) -> Result<ChatRequest, Unsayabl
     let mut fields = Fields::from_slice(body)?;
     let mut request = ChatRequest::new(Extension::of(HERE));
     let mut rest = Rest::new();
-    request.model = ask.model.map(str::to_owned);
-    request.stream = ask.stream.unwrap_or_default();
+    // Both stand in the path; clients of the gateway may say them in the body.
+    let (model, stream) = (fields.take("model")?, fields.take("stream")?);
+    request.model = ask.model.map(str::to_owned).or(model);
+    request.stream = ask.stream.or(stream).unwrap_or_default();
     if let Some(system) = fields.raw("system") {
         let parts = content(system).map_err(|error| error.within("system"))?;
         if !parts.is_empty() {
@@ -41,7 +43,7 @@ pub(super) fn decode(body: &[u8], ask: &Ask<'_>) -> Result<ChatRequest, Unsayabl
         keep("toolConfig", config, &mut rest);
     }
     read_output(&mut fields, &mut request, &mut rest)?;
-    if ask.model.is_some_and(|model| Claude::of(model).is_some()) {
+    if request.model.as_deref().and_then(Claude::of).is_some() {
         read_claude(&mut fields, &mut request, &mut rest)?;
     }
     request.metadata = fields.json("requestMetadata");

@@ -57,27 +57,22 @@ pub(super) fn encode(
     if !system.is_empty() {
         out.put("system", &array(&system));
     }
-    let merged = |object: Object, name: &str| {
-        let left = request.extension.get(HERE, name).and_then(Json::fields);
-        let object = match left {
-            Some(left) => object.extend(&left.into_extension(HERE), HERE),
-            None => object,
-        };
-        (!object.is_empty()).then(|| object.finish())
-    };
     out = out
         .set_some(
             "inferenceConfig",
-            merged(inference(request, &dials, drops), MERGED[0]),
+            merged(request, inference(request, &dials, drops), MERGED[0]),
         )
-        .set_some("toolConfig", merged(tools.unwrap_or_default(), MERGED[1]))
+        .set_some(
+            "toolConfig",
+            merged(request, tools.unwrap_or_default(), MERGED[1]),
+        )
         .set_some(
             "outputConfig",
-            merged(output(&dials, enforced, is_native), MERGED[2]),
+            merged(request, output(&dials, enforced, is_native), MERGED[2]),
         )
         .set_some(
             "additionalModelRequestFields",
-            merged(additional(&dials), MERGED[3]),
+            merged(request, additional(&dials), MERGED[3]),
         )
         .set_some("requestMetadata", metadata(request, drops))
         .set_some("serviceTier", service_tier(request, drops));
@@ -87,6 +82,16 @@ pub(super) fn encode(
         }
     }
     Ok(out.finish())
+}
+
+/// An object with what the client said beside what the model has words for; `None` if that is nothing.
+fn merged(request: &ChatRequest, object: Object, name: &str) -> Option<Json> {
+    let left = request.extension.get(HERE, name).and_then(Json::fields);
+    let object = match left {
+        Some(left) => object.extend(&left.into_extension(HERE), HERE),
+        None => object,
+    };
+    (!object.is_empty()).then(|| object.finish())
 }
 
 /// Takes out what only Claude models take.
@@ -122,7 +127,7 @@ fn note_unsayable(request: &ChatRequest, drops: &mut Drops) {
 fn system(request: &ChatRequest, writer: &mut Writer<'_, '_>) -> Result<Vec<Json>, Unsayable> {
     let mut blocks = Vec::new();
     for turn in request.leading_system() {
-        turn.extension.drop_unless(HERE, "messages.", writer.drops);
+        turn.extension.drop_unless(HERE, "messages[].", writer.drops);
         for part in &turn.parts {
             if matches!(part.kind, PartKind::Media(_)) {
                 return Err(Unsayable::at(
@@ -155,8 +160,8 @@ fn messages(request: &ChatRequest, writer: &mut Writer<'_, '_>) -> Result<Vec<Js
         .get(request.leading_system().len()..)
         .unwrap_or_default();
     for turn in turns {
-        turn.extension.drop_unless(HERE, "messages.", writer.drops);
-        writer.drops.note_if(turn.name.is_some(), "messages.name");
+        turn.extension.drop_unless(HERE, "messages[].", writer.drops);
+        writer.drops.note_if(turn.name.is_some(), "messages[].name");
     }
     let is_native = writer.is_native();
     let messages = run_together(turns, is_native, |part| writer.blocks(part))?;

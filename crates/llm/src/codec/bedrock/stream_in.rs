@@ -19,6 +19,9 @@ use crate::usage::BedrockUsage;
 /// Longest answer that is read where JSON comes instead of events.
 const MAX_WHOLE: usize = 16 * 1024 * 1024;
 
+/// Most blocks that are open at once.
+const MAX_OPEN: usize = 256;
+
 /// Reads a stream.
 #[derive(Default)]
 pub(super) struct Decoder {
@@ -253,8 +256,9 @@ impl Decoder {
         if self.stopped {
             return;
         }
-        // Blocks do not overlap: one that was not closed is.
-        self.close(None, out);
+        // A block of the same number that was not closed is.
+        let is_crowded = self.open.len() >= MAX_OPEN;
+        self.close((!is_crowded).then_some(index), out);
         let part = self.parts;
         self.parts += 1;
         self.open.push(Open {

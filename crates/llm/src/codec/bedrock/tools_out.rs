@@ -4,7 +4,8 @@ use super::HERE;
 use super::blocks_out::Writer;
 use super::model::Model;
 use crate::chat::{ChatRequest, Json, Object, PartKind, Tool, ToolChoice, ToolKind, array};
-use crate::codec::claude::{Claude, TEXT_INPUT, closed_schema};
+use crate::codec::claude::{Claude, closed_schema};
+use crate::codec::common::custom_schema;
 
 /// Schema of a tool that has none.
 const ANY_INPUT: &str = r#"{"type":"object","properties":{}}"#;
@@ -71,7 +72,7 @@ fn called(request: &ChatRequest) -> Vec<&str> {
 }
 
 fn write(tool: &Tool, model: Model<'_>, writer: &mut Writer<'_, '_>) -> Option<Json> {
-    tool.extension.drop_unless(HERE, "tools.", writer.drops);
+    tool.extension.drop_unless(HERE, "tools[].", writer.drops);
     Some(match &tool.kind {
         ToolKind::Function {
             name,
@@ -81,6 +82,8 @@ fn write(tool: &Tool, model: Model<'_>, writer: &mut Writer<'_, '_>) -> Option<J
         } => {
             let is_native = writer.is_native();
             let is_enforced = model.claude.is_some_and(Claude::enforces_schemas);
+            let is_dropped = *strict == Some(true) && !is_native && !is_enforced;
+            writer.drops.note_if(is_dropped, "tools[].strict");
             let strict = strict.filter(|strict| is_native || (*strict && is_enforced));
             let schema = parameters.as_ref().map(|schema| {
                 if strict == Some(true) && !is_native {
@@ -101,12 +104,12 @@ fn write(tool: &Tool, model: Model<'_>, writer: &mut Writer<'_, '_>) -> Option<J
             description,
             format,
         } => {
-            writer.drops.note_if(format.is_some(), "tools.format");
+            writer.drops.note_if(format.is_some(), "tools[].custom.format");
             let object = Object::new().set("name", name).set_some(
                 "description",
                 description.as_ref().filter(|text| !text.is_empty()),
             );
-            spec(object, Json::parse(TEXT_INPUT))
+            spec(object, Some(custom_schema()))
         }
         ToolKind::BuiltIn { kind } if tool.extension.protocol() != HERE => {
             writer.drops.note(format!("tools.{kind}"));

@@ -19,10 +19,6 @@ const REFUSED: [&str; 11] = [
     "maxProperties",
 ];
 
-/// Schema of a custom tool that is offered as a function: its input is text.
-pub(in crate::codec) const TEXT_INPUT: &str =
-    r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
-
 /// A schema that can be enforced: every object is closed, and constraints that are refused stand in the descriptions
 /// instead. Schemas that are so already stay byte for byte.
 pub(in crate::codec) fn closed_schema(schema: &Json) -> Json {

@@ -51,7 +51,7 @@ pub(in crate::codec) fn note_left_out(
 }
 
 /// Notes a part that only another protocol has, by its type.
-fn note_foreign(extension: &Extension, protocol: Protocol, drops: &mut Drops) {
+pub(in crate::codec) fn note_foreign(extension: &Extension, protocol: Protocol, drops: &mut Drops) {
     let own = extension.protocol();
     if own == protocol {
         return;

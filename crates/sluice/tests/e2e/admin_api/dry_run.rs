@@ -52,7 +52,7 @@ fn unusable_plugins() -> Vec<(&'static str, Value, &'static str)> {
         ),
         (
             "forward-auth",
-            json!({ "uri": "nowhere" }),
+            json!({ "uri": "https://a..test" }),
             "endpoint cannot be used",
         ),
         (
@@ -108,7 +108,7 @@ async fn plugins_that_cannot_run_are_refused_wherever_they_stand() {
         disabled["_meta"] = json!({ "disable": true });
         put(&gateway, "/routes/disabled", route(plugin, &disabled)).await;
     }
-    let mut off = route("forward-auth", &json!({ "uri": "nowhere" }));
+    let mut off = route("forward-auth", &json!({ "uri": "https://a..test" }));
     off["status"] = json!(0);
     put(&gateway, "/routes/off", off).await;
     let found = message(admin.patch("/routes/off", json!({ "status": 1 })).await);

@@ -274,3 +274,30 @@ async fn bad_configurations_are_refused() {
         );
     }
 }
+
+#[tokio::test]
+async fn claims_are_kept_for_others_where_that_is_asked_for() {
+    let provider = upstream();
+    for (keeps, shows) in [
+        (true, Some(json!({ "key": "user-key", "team": "red" }))),
+        (false, None),
+    ] {
+        let claims =
+            json!({ "response-rewrite": { "headers": { "set": { "x-claims": "$jwt_auth_payload" } } } });
+        let gateway = with_jack(&provider, json!({ "store_in_ctx": keeps })).await;
+        gateway
+            .admin()
+            .patch("/routes/1", json!({ "plugins": claims }))
+            .await
+            .expect_status(200);
+        let token = signed_with(SECRET, &json!({ "key": "user-key", "team": "red" }));
+        let answer = shown(&gateway, &token).send().await.expect_status(200).await;
+        let header = answer.header("x-claims").unwrap_or_default().to_owned();
+        assert_eq!(serde_json::from_str::<Value>(&header).ok(), shows, "{header:?}");
+        answer.bytes().await;
+        let forged = signed_with("another-secret", &json!({ "key": "user-key" }));
+        let answer = shown(&gateway, &forged).send().await.expect_status(401).await;
+        assert_eq!(answer.header("x-claims").unwrap_or_default(), "");
+        answer.bytes().await;
+    }
+}

@@ -107,6 +107,12 @@ async fn plugins_configured_with_wrong_types() {
                     answer.text()
                 );
                 if answer.status != 400 {
+                    let status = admin.client().get("/status").send().await.json().await;
+                    assert_eq!(
+                        status["problems"],
+                        json!([]),
+                        "{name}.{member}: {wrong} was accepted"
+                    );
                     accepted.push(wrong);
                     admin.delete("/routes/x").await.expect_status(200);
                 }

@@ -16,7 +16,7 @@ struct Asked {
     text: &'static str,
 }
 
-/// A request that says `text`. `None` for what no client of a stored route speaks.
+/// A request that says `text`. `None` for what only providers speak.
 fn asked(protocol: Protocol, text: &str) -> Option<Asked> {
     let turn = json!([{ "role": "user", "content": text }]);
     let (path, body, text) = match protocol {
@@ -38,11 +38,42 @@ fn asked(protocol: Protocol, text: &str) -> Option<Asked> {
         Protocol::OpenAiResponses => ("/v1/responses", json!({ "input": text }), "/input"),
         Protocol::OpenAiEmbeddings => ("/v1/embeddings", json!({ "input": text }), "/input"),
         Protocol::Passthrough => ("/other", json!({ "prompt": text }), "/prompt"),
-        _ => return None,
+        Protocol::OpenAiCompletions => ("/v1/completions", json!({ "prompt": text }), "/prompt"),
+        Protocol::CohereChat => ("/v2/chat", json!({ "messages": turn }), "/messages/0/content"),
+        Protocol::OllamaChat => (
+            "/api/chat",
+            json!({ "stream": false, "messages": turn }),
+            "/messages/0/content",
+        ),
+        Protocol::OllamaGenerate => (
+            "/api/generate",
+            json!({ "stream": false, "prompt": text }),
+            "/prompt",
+        ),
+        Protocol::GeminiGenerate => (
+            "/v1beta/models/m:generateContent",
+            json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }] }),
+            "/contents/0/parts/0/text",
+        ),
+        Protocol::VertexPredict => return None,
     };
     let mut body = body;
-    body["model"] = json!("m");
+    if protocol != Protocol::GeminiGenerate {
+        body["model"] = json!("m");
+    }
     Some(Asked { path, body, text })
+}
+
+/// Whether it is known on native routes alone.
+fn is_native(protocol: Protocol) -> bool {
+    matches!(
+        protocol,
+        Protocol::CohereChat
+            | Protocol::GeminiGenerate
+            | Protocol::OllamaChat
+            | Protocol::OllamaGenerate
+            | Protocol::OpenAiCompletions
+    )
 }
 
 fn every_protocol(text: &str) -> Vec<(Protocol, Asked)> {
@@ -65,8 +96,14 @@ async fn before_upstream(upstream: &FakeProvider, plugins: Value) -> Gateway {
     gateway
 }
 
-/// A gateway whose every path has a plugin before a provider that speaks the protocol.
-async fn before_provider(protocol: Protocol, provider: &FakeProvider, name: &str, conf: &Value) -> Gateway {
+/// Makes every path of a gateway have a plugin before a provider that speaks the protocol.
+async fn before_provider(
+    gateway: &Gateway,
+    protocol: Protocol,
+    provider: &FakeProvider,
+    name: &str,
+    conf: &Value,
+) {
     let mut target = openai(provider);
     match protocol {
         Protocol::AnthropicMessages => target["provider"] = json!("anthropic"),
@@ -75,21 +112,25 @@ async fn before_provider(protocol: Protocol, provider: &FakeProvider, name: &str
             target["auth"] = json!({ "aws": { "access_key_id": AWS_ACCESS_KEY_ID, "secret_access_key": AWS_SECRET_ACCESS_KEY } });
             target["provider_conf"] = json!({ "region": "eu-central-1" });
         }
+        Protocol::CohereChat => target["provider"] = json!("cohere"),
+        Protocol::GeminiGenerate => target["provider"] = json!("gemini"),
+        Protocol::OllamaChat | Protocol::OllamaGenerate => target["provider"] = json!("ollama"),
         Protocol::Passthrough => target["override"]["endpoint"] = json!(provider.url("/other")),
         _ => {}
     }
+    if is_native(protocol) {
+        target["profile"] = json!("native");
+    }
     provider.always(Reply::json(200, &json!({})));
-    let gateway = gateway().await;
     let route = json!({ "uri": "/*", "plugins": { name: conf, "ai-proxy": target } });
-    put(&gateway, "/routes/1", route).await;
-    gateway
+    put(gateway, "/routes/1", route).await;
 }
 
 /// What a body becomes between a `system` and a `user` message that say `before` and `after`.
 fn decorated(protocol: Protocol, body: &Value) -> Value {
     let mut body = body.clone();
     match protocol {
-        Protocol::OpenAiChat | Protocol::AnthropicMessages => {
+        Protocol::OpenAiChat | Protocol::AnthropicMessages | Protocol::CohereChat | Protocol::OllamaChat => {
             let messages = body["messages"].as_array_mut().unwrap();
             messages.insert(0, json!({ "role": "system", "content": "before" }));
             messages.push(json!({ "role": "user", "content": "after" }));
@@ -103,7 +144,19 @@ fn decorated(protocol: Protocol, body: &Value) -> Value {
             body["instructions"] = json!("before");
             body["input"] = json!(format!("{}\nafter", body["input"].as_str().unwrap()));
         }
-        _ => {}
+        Protocol::OllamaGenerate => {
+            body["system"] = json!("before");
+            body["prompt"] = json!(format!("{}\nafter", body["prompt"].as_str().unwrap()));
+        }
+        Protocol::OpenAiCompletions => {
+            body["prompt"] = json!(format!("before\n{}\nafter", body["prompt"].as_str().unwrap()));
+        }
+        Protocol::GeminiGenerate => {
+            let contents = body["contents"].as_array_mut().unwrap();
+            contents.push(json!({ "role": "user", "parts": [{ "text": "after" }] }));
+            body["systemInstruction"] = json!({ "parts": [{ "text": "before" }] });
+        }
+        Protocol::OpenAiEmbeddings | Protocol::Passthrough | Protocol::VertexPredict => {}
     }
     body
 }
@@ -115,9 +168,14 @@ async fn a_decorator_knows_where_messages_go() {
         "prepend": [{ "role": "system", "content": "before" }],
         "append": [{ "role": "user", "content": "after" }],
     });
-    let gateway = before_upstream(&upstream, json!({ "ai-prompt-decorator": decorator })).await;
+    let native = gateway().await;
+    let plain = before_upstream(&upstream, json!({ "ai-prompt-decorator": decorator })).await;
     for (protocol, asked) in every_protocol("q") {
-        done(post(&gateway, &asked), 200).await;
+        let gateway = if is_native(protocol) { &native } else { &plain };
+        if is_native(protocol) {
+            before_provider(gateway, protocol, &upstream, "ai-prompt-decorator", &decorator).await;
+        }
+        done(post(gateway, &asked), 200).await;
         assert_eq!(
             upstream.last_request().json(),
             decorated(protocol, &asked.body),
@@ -161,21 +219,31 @@ async fn what_was_looked_up_goes_where_a_users_message_goes() {
         "embeddings_provider": { "azure_openai": { "endpoint": embeddings.url("/e"), "api_key": "k" } },
         "vector_search_provider": { "azure_ai_search": { "endpoint": search.url("/s"), "api_key": "k" } },
     });
-    let gateway = before_upstream(&upstream, json!({ "ai-rag": rag })).await;
+    let native = gateway().await;
+    let plain = before_upstream(&upstream, json!({ "ai-rag": rag })).await;
     for (protocol, mut asked) in every_protocol("q") {
+        let gateway = if is_native(protocol) { &native } else { &plain };
+        if is_native(protocol) {
+            before_provider(gateway, protocol, &upstream, "ai-rag", &rag).await;
+        }
         let mut expected = decorated(protocol, &asked.body);
         match protocol {
-            Protocol::OpenAiChat | Protocol::AnthropicMessages => {
+            Protocol::OpenAiChat
+            | Protocol::AnthropicMessages
+            | Protocol::CohereChat
+            | Protocol::OllamaChat => {
                 expected["messages"].as_array_mut().unwrap().remove(0);
             }
+            Protocol::OpenAiCompletions => expected["prompt"] = json!("q\nafter"),
             _ => {
                 let members = expected.as_object_mut().unwrap();
+                members.remove("systemInstruction");
                 members.remove("system");
                 members.remove("instructions");
             }
         }
         asked.body["ai_rag"] = json!({ "embeddings": { "input": "x" }, "vector_search": { "fields": "v" } });
-        done(post(&gateway, &asked), 200).await;
+        done(post(gateway, &asked), 200).await;
         assert_eq!(upstream.last_request().json(), expected, "{protocol}");
     }
 }
@@ -184,6 +252,9 @@ async fn what_was_looked_up_goes_where_a_users_message_goes() {
 async fn a_template_can_be_a_body_of_any_protocol_whose_contents_are_texts() {
     let upstream = FakeProvider::start();
     for (protocol, asked) in every_protocol("{{q}}") {
+        if is_native(protocol) {
+            continue;
+        }
         let gateway = gateway().await;
         let templates = json!({ "templates": [{ "name": "t", "template": asked.body }] });
         let route = json!({
@@ -206,9 +277,20 @@ async fn a_template_can_be_a_body_of_any_protocol_whose_contents_are_texts() {
 #[tokio::test]
 async fn the_pattern_guard_finds_the_text_of_each() {
     let upstream = FakeProvider::start();
+    let native = gateway().await;
     let conf = json!({ "deny_patterns": ["jane"], "fail_mode": "error" });
     let gateway = before_upstream(&upstream, json!({ "ai-prompt-guard": conf })).await;
     for (protocol, asked) in every_protocol("mail jane@example.org") {
+        if is_native(protocol) {
+            before_provider(&native, protocol, &upstream, "ai-prompt-guard", &conf).await;
+            let answer = post(&native, &asked).send().await.expect_status(400).await;
+            let text = answer.text().await;
+            assert!(
+                text.contains("Request contains prohibited content"),
+                "{protocol}: {text}"
+            );
+            continue;
+        }
         let message = match protocol {
             Protocol::Passthrough => "Request format not recognized by ai-prompt-guard",
             _ => "Request contains prohibited content",
@@ -218,7 +300,7 @@ async fn the_pattern_guard_finds_the_text_of_each() {
     }
     assert!(upstream.requests().is_empty());
     for (protocol, asked) in every_protocol("fine") {
-        if protocol != Protocol::Passthrough {
+        if protocol != Protocol::Passthrough && !is_native(protocol) {
             done(post(&gateway, &asked), 200).await;
         }
     }
@@ -226,10 +308,11 @@ async fn the_pattern_guard_finds_the_text_of_each() {
 
 #[tokio::test]
 async fn the_content_guard_masks_and_refuses_in_each() {
+    let gateway = gateway().await;
     let provider = FakeProvider::start();
     for (protocol, asked) in every_protocol("mail jane@example.org") {
         let conf = json!({ "mask": ["email"], "fail_mode": "error" });
-        let gateway = before_provider(protocol, &provider, "ai-guard", &conf).await;
+        before_provider(&gateway, protocol, &provider, "ai-guard", &conf).await;
         if protocol == Protocol::Passthrough {
             let answer = post(&gateway, &asked).send().await.expect_status(500).await;
             assert_eq!(answer.text().await, "unsupported protocol: passthrough");
@@ -245,7 +328,7 @@ async fn the_content_guard_masks_and_refuses_in_each() {
 
         let count = provider.requests().len();
         let conf = json!({ "block": ["email"] });
-        let gateway = before_provider(protocol, &provider, "ai-guard", &conf).await;
+        before_provider(&gateway, protocol, &provider, "ai-guard", &conf).await;
         let answer = post(&gateway, &asked).send().await.expect_status(200).await;
         let text = "The request contains content that must not be sent.";
         assert_refused(protocol, &answer.json().await, text);
@@ -255,6 +338,7 @@ async fn the_content_guard_masks_and_refuses_in_each() {
 
 #[tokio::test]
 async fn moderators_judge_the_text_of_each_and_refuse_in_its_protocol() {
+    let gateway = gateway().await;
     let (service, provider) = (FakeProvider::start(), FakeProvider::start());
     service.always(Reply::by(|asked: &Recorded| {
         let is_bad = String::from_utf8_lossy(&asked.body).contains("bad");
@@ -297,7 +381,7 @@ async fn moderators_judge_the_text_of_each_and_refuse_in_its_protocol() {
     for (name, mut conf, refusal) in moderators {
         conf["fail_mode"] = json!("error");
         for (protocol, asked) in every_protocol("something bad") {
-            let gateway = before_provider(protocol, &provider, name, &conf).await;
+            before_provider(&gateway, protocol, &provider, name, &conf).await;
             let answer = post(&gateway, &asked).send().await;
             if protocol == Protocol::Passthrough {
                 let answer = answer.expect_status(500).await;
@@ -321,7 +405,12 @@ fn assert_refused(protocol: Protocol, answer: &Value, text: &str) {
         Protocol::BedrockConverse => "/output/message/content/0/text",
         Protocol::OpenAiResponses => "/output/0/content/0/text",
         Protocol::OpenAiEmbeddings => "/error/message",
-        _ => panic!("{protocol} has no refusals"),
+        Protocol::CohereChat => "/message/content/0/text",
+        Protocol::GeminiGenerate => "/candidates/0/content/parts/0/text",
+        Protocol::OllamaChat => "/message/content",
+        Protocol::OllamaGenerate => "/response",
+        Protocol::OpenAiCompletions => "/choices/0/text",
+        Protocol::Passthrough | Protocol::VertexPredict => panic!("{protocol} has no refusals"),
     };
     assert_eq!(answer.pointer(place), Some(&json!(text)), "{protocol}: {answer}");
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use sluice_testkit::{
-    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, FakeAwsSecrets, FakeGcpSecrets, FakeVault, Gateway,
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, FakeAwsSecrets, FakeGcpSecrets, FakeProvider, FakeVault,
+    Gateway, Reply, eventually,
 };
 
 use super::{TOKEN, configured, put_guarded, status_of};
@@ -219,4 +220,81 @@ async fn google_is_asked_with_a_token_that_a_signed_grant_gets() {
         !output.contains("PRIVATE KEY") && !output.contains("ya29."),
         "{output}"
     );
+}
+
+#[tokio::test]
+async fn plugin_metadata_may_refer_to_secrets() {
+    let vault = FakeVault::start(TOKEN);
+    vault.write("kv/apisix/otel", json!({"key": "collector-key-1"}));
+    let collector = FakeProvider::start();
+    collector.always(Reply::json(200, &json!({})));
+    let gateway = Gateway::builder(binary())
+        .env("COLLECTOR", collector.addr().to_string())
+        .start()
+        .await;
+    let with_prefix = async |prefix: &str| {
+        let mut config = configured(&vault);
+        config["prefix"] = prefix.into();
+        put(&gateway, "/secrets/vault/1", config).await;
+    };
+    with_prefix("kv/apisix").await;
+    let metadata = json!({
+        "collector": {
+            "address": "$env://COLLECTOR", "request_headers": {"x-key": "$secret://vault/1/otel/key"},
+        },
+        "batch_span_processor": {"inactive_timeout": 0.1},
+    });
+    put(&gateway, "/plugin_metadata/opentelemetry", metadata.clone()).await;
+    let plugins = json!({
+        "opentelemetry": {"sampler": {"name": "always_on"}}, "mocking": {"response_example": "in"},
+    });
+    put(
+        &gateway,
+        "/routes/1",
+        json!({"uri": "/traced", "plugins": plugins}),
+    )
+    .await;
+    let key_at_the_collector = async |wanted: &str| {
+        eventually(wanted, async || {
+            gateway
+                .client()
+                .get("/traced")
+                .send()
+                .await
+                .expect_status(200)
+                .await
+                .bytes()
+                .await;
+            let found = collector
+                .requests()
+                .into_iter()
+                .any(|request| request.header("x-key") == Some(wanted));
+            found.then_some(())
+        })
+        .await;
+    };
+    key_at_the_collector("collector-key-1").await;
+    vault.write("kv/apisix/otel", json!({"key": "collector-key-2"}));
+    with_prefix("kv//apisix").await;
+    key_at_the_collector("collector-key-2").await;
+
+    let stored = gateway
+        .admin()
+        .get("/plugin_metadata/opentelemetry")
+        .await
+        .expect_status(200);
+    assert_eq!(stored.json()["value"]["collector"], metadata["collector"]);
+    // One that leads to nowhere is told, and keeps nobody from writing.
+    let mut nowhere = metadata;
+    nowhere["collector"]["address"] = "$env://NO_COLLECTOR".into();
+    put(&gateway, "/plugin_metadata/opentelemetry", nowhere).await;
+    put(
+        &gateway,
+        "/routes/2",
+        json!({"uri": "/other", "plugins": plugins}),
+    )
+    .await;
+    let status = gateway.admin().client().get("/status").send().await.text().await;
+    assert!(status.contains("$env://NO_COLLECTOR is not resolved"), "{status}");
+    assert!(!status.contains("collector-key"), "{status}");
 }

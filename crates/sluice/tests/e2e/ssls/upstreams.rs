@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,12 +19,27 @@ use crate::support::{binary, put};
 
 /// An upstream that lets in whom its authority vouches for, and answers with the certificate it was shown, as hex.
 async fn start(server: &Pair, clients: &Authority) -> SocketAddr {
+    listen(server, clients, true).await.0
+}
+
+/// The same, but who shows nothing is not let in. Counts the connections that were.
+async fn start_strict(server: &Pair, clients: &Authority) -> (SocketAddr, Arc<AtomicUsize>) {
+    listen(server, clients, false).await
+}
+
+async fn listen(
+    server: &Pair,
+    clients: &Authority,
+    admits_strangers: bool,
+) -> (SocketAddr, Arc<AtomicUsize>) {
     let mut roots = RootCertStore::empty();
     roots.add(clients.der.clone()).unwrap();
-    let verifier = WebPkiClientVerifier::builder(Arc::new(roots))
-        .allow_unauthenticated()
-        .build()
-        .unwrap();
+    let verifier = WebPkiClientVerifier::builder(Arc::new(roots));
+    let verifier = match admits_strangers {
+        true => verifier.allow_unauthenticated(),
+        false => verifier,
+    };
+    let verifier = verifier.build().unwrap();
     let chain = CertificateDer::pem_slice_iter(server.cert.as_bytes()).collect::<Result<_, _>>();
     let key = PrivateKeyDer::from_pem_slice(server.key.as_bytes()).unwrap();
     let config = ServerConfig::builder()
@@ -33,17 +49,20 @@ async fn start(server: &Pair, clients: &Authority) -> SocketAddr {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
+    let admitted = Arc::new(AtomicUsize::new(0));
+    let counter = admitted.clone();
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve(acceptor.clone(), stream));
+            tokio::spawn(serve(acceptor.clone(), stream, counter.clone()));
         }
     });
-    addr
+    (addr, admitted)
 }
 
-async fn serve(acceptor: TlsAcceptor, stream: TcpStream) -> std::io::Result<()> {
+async fn serve(acceptor: TlsAcceptor, stream: TcpStream, admitted: Arc<AtomicUsize>) -> std::io::Result<()> {
     let mut stream = acceptor.accept(stream).await?;
+    admitted.fetch_add(1, Ordering::SeqCst);
     let shown = stream.get_ref().1.peer_certificates().map(|chain| hex(&chain[0]));
     let body = shown.unwrap_or_else(|| "nothing".to_owned());
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
@@ -164,4 +183,52 @@ async fn whoever_asks_for_it_has_the_upstream_verified() {
         (shown(&gateway).await == "nothing").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn probes_show_the_certificate_of_their_upstream() {
+    let (servers, clients) = (Authority::new(), Authority::new());
+    let (addr, admitted) = start_strict(&servers.server(), &clients).await;
+    let gateway = crate::support::gateway().await;
+    let client = clients.client();
+    let with = |tls: Value| {
+        let mut upstream = upstream(addr, tls);
+        upstream["checks"] = json!({ "active": {
+            "type": "https", "http_path": "/", "https_verify_certificate": false, "timeout": 10,
+            "healthy": { "interval": 1, "successes": 1 }, "unhealthy": { "interval": 1, "tcp_failures": 1, "http_failures": 1 },
+        } });
+        upstream
+    };
+    let probed = async || {
+        let before = admitted.load(Ordering::SeqCst);
+        eventually("probes to be let in", async || {
+            (admitted.load(Ordering::SeqCst) > before + 1).then_some(())
+        })
+        .await;
+        let report = gateway.control().get("/v1/healthcheck").send().await.json().await;
+        assert_eq!(report[0]["nodes"][0]["status"], "healthy", "{report}");
+    };
+    let tls = json!({ "client_cert": client.cert, "client_key": client.key });
+    put(&gateway, "/upstreams/u", with(tls)).await;
+    put(&gateway, "/routes/1", json!({ "uri": "/*", "upstream_id": "u" })).await;
+    assert_eq!(shown(&gateway).await, hex(&client.der));
+    probed().await;
+
+    put(&gateway, "/upstreams/u", with(json!({}))).await;
+    assert_eq!(status(&gateway).await, 502);
+    eventually("the node to be down", async || {
+        let report = gateway.control().get("/v1/healthcheck").send().await.json().await;
+        (report[0]["nodes"][0]["status"] == "unhealthy").then_some(())
+    })
+    .await;
+
+    put(
+        &gateway,
+        "/ssls/c",
+        json!({ "type": "client", "cert": client.cert, "key": client.key }),
+    )
+    .await;
+    put(&gateway, "/upstreams/u", with(json!({ "client_cert_id": "c" }))).await;
+    assert_eq!(shown(&gateway).await, hex(&client.der));
+    probed().await;
 }

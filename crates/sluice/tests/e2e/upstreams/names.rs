@@ -119,6 +119,13 @@ async fn every_address_is_a_node_with_the_weight_of_its_name() {
         let host = format!("two.test:{port}");
         assert_eq!(server.last_request().header("host"), Some(&*host));
     }
+    // Both families are not needed, and nobody listens at the other one.
+    let both = [loopback(21), "::1".parse().unwrap()];
+    scene.dns.set("both.test", &both, 3600);
+    scene
+        .put(json!({ "type": "roundrobin", "retries": 0, "nodes": { format!("both.test:{port}"): 1 } }))
+        .await;
+    assert_eq!(scene.shares(4).await, shares(&[("21", 4)]));
     // A key belongs to one address, whatever order the name server gives.
     let hashed = json!({
         "type": "chash", "key": "arg_k", "nodes": { format!("two.test:{port}"): 1 },

@@ -110,6 +110,7 @@ fn odd_framing_makes_no_difference() {
         assemble(&Anthropic, format!("\u{feff}: hello\n\n{bare}").as_bytes()),
         expected
     );
+    assert_eq!(assemble(&Anthropic, rich().trim_end().as_bytes()), expected);
     let nameless: String = rich()
         .lines()
         .filter(|line| !line.starts_with("event"))
@@ -141,7 +142,7 @@ fn a_stream_without_its_end_is_cut() {
         20,
         whole.len() / 2,
         whole.find("event: message_stop").unwrap(),
-        whole.len() - 2,
+        whole.len() - 4,
     ] {
         let cut = &whole[..(end..).find(|end| whole.is_char_boundary(*end)).unwrap()];
         let (kind, _, code) = error_of(cut);
@@ -204,6 +205,29 @@ fn blocks_that_nobody_began_or_closed() {
     assert_eq!(answer.choices[0].stop, StopReason::ToolCalls);
     assert_eq!(answer.choices[0].parts.len(), 2);
     assert_eq!(answer.usage.unwrap().output, 3);
+}
+
+#[test]
+fn blocks_of_compatible_servers_may_overlap() {
+    let answer = assemble(
+        &Anthropic,
+        stream(&[
+            START,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"a","name":"f","input":{}}}"#,
+            r#"{"type":"content_block_start","index":1,"content_block":{"type":"server_tool_use","id":"s","name":"w","input":{}}}"#,
+            r#"{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"b","name":"g","input":{}}}"#,
+            r#"{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{}"}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"[]"}}"#,
+            r#"{"type":"content_block_stop","index":0}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"tool_use"}}"#,
+            STOP,
+        ])
+        .as_bytes(),
+    );
+    let parts = &answer.choices[0].parts;
+    assert!(matches!(&parts[0].kind, PartKind::ToolCall(call) if call.id == "a" && call.arguments == "[]"));
+    assert!(matches!(&parts[1].kind, PartKind::ToolCall(call) if call.id == "b" && call.arguments == "{}"));
+    assert_eq!(parts[2].kind, PartKind::Foreign);
 }
 
 proptest! {

@@ -222,3 +222,17 @@ fn errors_name_the_member() {
         "toolConfig.toolChoice"
     );
 }
+
+#[test]
+fn model_and_stream_may_stand_in_the_body() {
+    let body = br#"{"model":"m","stream":true,"messages":[]}"#;
+    let request = Bedrock.decode_request(body, &Ask::default()).unwrap();
+    assert_eq!((request.model.as_deref(), request.stream), (Some("m"), true));
+    assert!(request.extension.is_empty());
+    let path = Ask {
+        model: Some("path"),
+        stream: Some(false),
+    };
+    let request = Bedrock.decode_request(body, &path).unwrap();
+    assert_eq!((request.model.as_deref(), request.stream), (Some("path"), false));
+}
