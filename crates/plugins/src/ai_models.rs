@@ -160,7 +160,7 @@ impl AiModels {
     async fn apply(&self, cx: &mut Context) -> Verdict {
         // Scanned here, so that whoever calls the model need not do it again. What cannot be read is told below.
         if cx.request.body.read(self.max_body).await.is_ok() {
-            cx.request.body.json();
+            let _ = cx.request.body.json();
         }
         let prepared = match prepare(cx, self.max_body).await {
             Ok(prepared) => prepared,
