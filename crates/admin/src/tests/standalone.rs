@@ -77,6 +77,8 @@ async fn before_the_first_configuration() {
         "consumer_groups",
         "secrets",
         "plugins",
+        "providers",
+        "models",
     ] {
         assert_eq!(versions[format!("{kind}_conf_version")], 0, "{kind}");
     }
