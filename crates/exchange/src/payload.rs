@@ -20,10 +20,10 @@ pub(crate) enum Payload {
 impl Payload {
     /// The bytes that a signature is made over. Providers that want one take JSON only.
     pub(crate) fn signed(&self) -> &Bytes {
-        const NONE: &Bytes = &Bytes::new();
+        static NONE: Bytes = Bytes::new();
         match self {
             Self::Whole(bytes) => bytes,
-            Self::Pieces(_) => NONE,
+            Self::Pieces(_) => &NONE,
         }
     }
 
