@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 use crate::auth::Auth;
 use crate::body;
 use crate::path::{self, Endpoint};
+use crate::providers::ProviderCalls;
 use crate::query::Query;
 use crate::reply::Reply;
 use crate::resources::{AuthKeyIndex, Call};
@@ -48,6 +49,8 @@ pub struct AdminState {
     pub dry_run: DryRunHook,
     /// How the parts that the Admin API does not know are doing. Asked for every look at `/status`.
     pub health: Box<dyn Fn() -> Health + Send + Sync>,
+    /// Who calls LLM providers when an operator asks for it.
+    pub providers: Arc<dyn ProviderCalls>,
     /// Everything else.
     pub options: AdminOptions,
 }
@@ -200,6 +203,11 @@ impl Api {
                 let message = format!("Unsupported resource type: {segment}");
                 Reply::error(StatusCode::NOT_FOUND, message)
             }
+            Endpoint::ProviderTest(id) => {
+                let body = body::read_json(body).await?;
+                self.test_provider(&id, body).await
+            }
+            Endpoint::ProviderModels(id) => self.provider_models(&id).await,
             Endpoint::StreamRoutes => {
                 let message = "stream mode is disabled, can not add stream routes";
                 Reply::error(StatusCode::BAD_REQUEST, message)

@@ -7,7 +7,9 @@
 //!
 //! ```
 //! # use std::sync::Arc;
+//! # use futures_util::future::BoxFuture;
 //! # use sluice_admin::{AdminOptions, AdminServer, AdminState, CompileReport, DataPlane, Health, SecretPaths};
+//! # use sluice_admin::{ProviderCalls, ProviderModels, ProviderTest};
 //! # use sluice_observe::{Metrics, MetricsConfig};
 //! # use sluice_resource::{Catalogue, Schemas};
 //! # use sluice_store::{Database, KeySource, Keyring, Store, Vault};
@@ -15,6 +17,14 @@
 //! # impl DataPlane for Idle {
 //! #     fn reached(&self, _: u64) -> futures_util::future::BoxFuture<'_, ()> { Box::pin(async {}) }
 //! #     fn report(&self) -> CompileReport { CompileReport::default() }
+//! # }
+//! # impl ProviderCalls for Idle {
+//! #     fn test<'a>(&'a self, _: &'a str, _: Option<&'a str>) -> BoxFuture<'a, Option<ProviderTest>> {
+//! #         Box::pin(async { None })
+//! #     }
+//! #     fn models<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
+//! #         Box::pin(async { None })
+//! #     }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,6 +44,7 @@
 //!     checks: Box::new(Vec::new),
 //!     dry_run: Box::new(|_, _, _| Ok(())),
 //!     health: Box::new(Health::ready),
+//!     providers: Arc::new(Idle),
 //!     options: AdminOptions::default(),
 //! });
 //! server.serve_admin(std::net::TcpListener::bind("127.0.0.1:0")?, None)?;
@@ -59,6 +70,7 @@ mod metrics;
 mod options;
 mod path;
 mod plugins;
+mod providers;
 mod query;
 mod reply;
 mod resources;
@@ -78,6 +90,7 @@ pub use self::dry_run::DryRunHook;
 pub use self::envelope::ApiVersion;
 pub use self::metrics::BasicAuth;
 pub use self::options::AdminOptions;
+pub use self::providers::{ProviderCalls, ProviderModel, ProviderModels, ProviderTest};
 pub use self::secrets::SecretPaths;
 pub use self::server::AdminServer;
 pub use self::status_server::StatusServer;

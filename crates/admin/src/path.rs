@@ -29,6 +29,10 @@ pub(crate) enum Endpoint {
     Schema(Option<String>),
     /// A stored resource or a collection of them.
     Stored(Method, Address),
+    /// `POST providers/{id}/test`.
+    ProviderTest(String),
+    /// `GET providers/{id}/models`.
+    ProviderModels(String),
     /// `stream_routes`: there is no layer 4 here, as in APISIX with `proxy_mode: http`.
     StreamRoutes,
     /// The whole configuration, in standalone mode.
@@ -116,6 +120,8 @@ fn resource(method: Method, segments: &[&str]) -> Endpoint {
         ["schema", "plugins", rest @ ..] if !rest.is_empty() => Endpoint::Plugin(name(rest)),
         ["schema", rest @ ..] => Endpoint::Schema(name(rest)),
         ["plugins", rest @ ..] => Endpoint::Plugin(name(rest)),
+        ["providers", id, "test"] if method == Method::Post => Endpoint::ProviderTest((*id).to_owned()),
+        ["providers", id, "models"] if method == Method::Get => Endpoint::ProviderModels((*id).to_owned()),
         ["stream_routes", ..] => Endpoint::StreamRoutes,
         ["consumers", consumer, "credentials", rest @ ..] => stored(Kind::Credential, Some(consumer), rest),
         ["secrets", manager, rest @ ..] => stored(Kind::Secret, Some(manager), rest),
@@ -235,6 +241,23 @@ mod tests {
             on(HttpMethod::GET, "configs/validate"),
             Endpoint::Unknown("configs".to_owned())
         );
+    }
+
+    #[test]
+    fn calls_to_providers_stand_below_them() {
+        let on = |method, path| endpoint(&method, &format!("/apisix/admin/{path}")).unwrap();
+        let test = Endpoint::ProviderTest("p".to_owned());
+        assert_eq!(on(HttpMethod::POST, "providers/p/test"), test);
+        let models = Endpoint::ProviderModels("p".to_owned());
+        assert_eq!(on(HttpMethod::GET, "providers/p/models"), models);
+        assert!(matches!(
+            on(HttpMethod::GET, "providers/p/test"),
+            Endpoint::Stored(..)
+        ));
+        assert!(matches!(
+            on(HttpMethod::POST, "providers/p"),
+            Endpoint::Stored(..)
+        ));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod listing;
 mod odd;
 mod patch;
 mod plugins;
+mod providers;
 mod secrets;
 mod standalone;
 mod status;

@@ -96,8 +96,8 @@ pub struct Routing {
     pub model: Arc<Model>,
     /// The rule that applies, as an index into the model's.
     pub rule: Option<usize>,
-    /// Whether only the picked target can answer.
-    pub pinned: bool,
+    /// The targets that alone can answer, as indexes: who made what the request goes on with. All where there is none.
+    pub only: Option<Vec<usize>>,
     /// Whether all targets were cooling down when the first one was picked, so that this does not count.
     pub ignores_cool_down: bool,
     /// The text that consistent hashing goes by.

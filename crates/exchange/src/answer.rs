@@ -99,8 +99,7 @@ fn convert(
 fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &Bytes, client: &Bytes) {
     let now = Instant::now();
     let Some(ai) = cx.ai.as_deref() else { return };
-    // In the client's words: it is what the client goes on with.
-    let id = answer_id(ai.protocol, client);
+    let id = answer_id(spoken, upstream);
     let keep_text = ai.logging.payloads || cx.keeps_answer_text;
     let facts = AnswerFacts::read(spoken, upstream, keep_text).unwrap_or_default();
     let shown = match upstream.as_ptr() == client.as_ptr() {

@@ -15,6 +15,7 @@ mod memory;
 mod payload;
 mod perform;
 mod prepare;
+mod probe;
 mod provider;
 mod relayed;
 mod stream;
@@ -22,7 +23,9 @@ mod target;
 
 pub use self::complete::{CompleteError, complete};
 pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
+pub use self::memory::keeps_response;
 pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, client_framing, prepare, protocol_of};
+pub use self::probe::{ListedModel, ProbeReport, list_models, test_provider};
 pub use self::provider::ProviderConfig;
 pub use self::target::{Target, TargetError, is_endpoint};

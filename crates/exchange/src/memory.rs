@@ -33,6 +33,13 @@ pub(crate) fn of_caller(cx: &Context) -> Arc<dyn Memory> {
     })
 }
 
+/// Whether the gateway keeps the conversation that ended with an answer, for the request's caller: then a target that
+/// does not speak Responses can go on with it.
+#[must_use]
+pub fn keeps_response(cx: &Context, response_id: &str) -> bool {
+    of_caller(cx).conversation(response_id).is_some()
+}
+
 impl CallerMemory {
     fn key(&self, id: &str) -> String {
         format!("{}{id}", self.scope)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
-use sluice_core::{Context, Failure, Profile, Retry};
+use sluice_core::{Context, Failure, Profile, Progress, Retry};
 use sluice_llm::{
     Conversion, Dialect, ErrorKind, Protocol, PublicError, StreamConversion, StreamTap, TapOptions, stream_id,
 };
@@ -152,9 +152,7 @@ pub(crate) async fn relay(
         input: estimate::Input::of(cx),
     });
     if let Some(data) = first {
-        if let Some(id) = stream_id(spoken, &data) {
-            ai.progress.update(|state| state.response_id = Some(id.into()));
-        }
+        note_id(&ai.progress, spoken, &data);
         match stream.begin(data).await {
             Ok(Begun::Output) => {}
             Ok(Begun::Nothing) => return unconverted().into(),
@@ -173,6 +171,13 @@ pub(crate) async fn relay(
         filtered::filtered(body, framing, filters)
     };
     upstream_reply(status, headers, body).into()
+}
+
+/// Keeps the id of an answer that later requests may go on with.
+fn note_id(progress: &Progress, spoken: Protocol, beginning: &[u8]) {
+    if let Some(id) = stream_id(spoken, beginning) {
+        progress.update(|state| state.response_id = Some(id.into()));
+    }
 }
 
 async fn first_data(body: &mut Body, hold: Option<Duration>, ends: Option<Instant>) -> First {

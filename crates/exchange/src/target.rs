@@ -233,6 +233,12 @@ impl Target {
         }
     }
 
+    /// Whether the provider speaks a client's protocol itself, on native routes.
+    #[must_use]
+    pub fn speaks(&self, protocol: Protocol) -> bool {
+        matches!(self.carriage(protocol, Profile::Native), Ok(Carriage::Same(_)))
+    }
+
     /// How a client that speaks `protocol` is carried to the target.
     pub(crate) fn carriage(
         &self,

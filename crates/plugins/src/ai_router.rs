@@ -109,7 +109,7 @@ impl AiRouter {
             ai.routing = Some(Box::new(Routing {
                 model: model.clone(),
                 rule: None,
-                pinned: false,
+                only: None,
                 ignores_cool_down: false,
                 hash_key: None,
                 why: String::new(),

@@ -17,6 +17,7 @@ use sluice_upstream::CheckerReport;
 
 use crate::config::Config;
 use crate::measuring::Measuring;
+use crate::providers::Calls;
 use crate::readiness::Readiness;
 use crate::tls;
 
@@ -121,6 +122,10 @@ impl AdminSide {
             metrics: parts.measuring.metrics.clone(),
             checks: checks(parts.services),
             dry_run: dry_run(parts),
+            providers: Arc::new(Calls {
+                services: parts.services.clone(),
+                snapshots: parts.snapshots.clone(),
+            }),
             health: Box::new(move || readiness.health()),
             options: options(parts.config)?,
         });

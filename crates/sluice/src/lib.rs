@@ -26,6 +26,7 @@ mod logging;
 mod measuring;
 pub mod plugin;
 mod plugins;
+mod providers;
 mod random;
 mod readiness;
 mod ready;

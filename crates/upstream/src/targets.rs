@@ -156,7 +156,14 @@ impl Drop for TargetGuard {
 /// The states of all targets in use, by a key that says what the target is. Not on the request path.
 #[derive(Debug, Default)]
 pub struct TargetStates {
-    table: Mutex<(HashMap<Box<str>, Weak<TargetState>>, usize)>,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    states: HashMap<Box<str>, Weak<TargetState>>,
+    /// States at which the dead are swept out.
+    sweep_at: usize,
 }
 
 impl TargetStates {
@@ -164,16 +171,15 @@ impl TargetStates {
     #[must_use]
     pub fn state(&self, key: &str) -> Arc<TargetState> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let (states, sweep_at) = &mut *table;
-        if let Some(state) = states.get(key).and_then(Weak::upgrade) {
+        if let Some(state) = table.states.get(key).and_then(Weak::upgrade) {
             return state;
         }
-        if states.len() >= *sweep_at {
-            states.retain(|_, state| state.strong_count() > 0);
-            *sweep_at = (states.len() * 2).max(64);
+        if table.states.len() >= table.sweep_at {
+            table.states.retain(|_, state| state.strong_count() > 0);
+            table.sweep_at = (table.states.len() * 2).max(64);
         }
         let state = Arc::new(TargetState::default());
-        states.insert(key.into(), Arc::downgrade(&state));
+        table.states.insert(key.into(), Arc::downgrade(&state));
         state
     }
 }
@@ -233,6 +239,6 @@ mod tests {
             let _ = states.state(&n.to_string());
         }
         assert!(Arc::ptr_eq(&kept, &states.state("kept")));
-        assert!(states.table.lock().unwrap().0.len() < 200);
+        assert!(states.table.lock().unwrap().states.len() < 200);
     }
 }

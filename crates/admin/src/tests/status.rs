@@ -101,6 +101,7 @@ async fn the_snapshot_is_the_data_plane() {
     let pipeline = Arc::new(Pipeline::new(PluginSet::default()));
     let router = Arc::new(Router::build(RouterKind::HostUri, Vec::new()));
     let cell = SnapshotCell::new(Snapshot {
+        models: sluice_core::Models::default(),
         revision: 3,
         router: Arc::clone(&router),
         builtin: router,

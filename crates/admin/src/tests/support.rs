@@ -22,7 +22,8 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{
-    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPlane, Health, SecretPaths,
+    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPlane, Health, ProviderCalls,
+    ProviderModels, ProviderTest, SecretPaths,
 };
 
 pub(crate) const KEY: &str = "the-admin-key";
@@ -42,6 +43,26 @@ impl DataPlane for Prompt {
             problems: vec![("/apisix/routes/1".to_owned(), "no such upstream".to_owned())],
             warnings: vec![("/apisix/routes/2".to_owned(), "obsolete".to_owned())],
         }
+    }
+}
+
+/// Nobody is called.
+impl ProviderCalls for Prompt {
+    fn test<'a>(&'a self, id: &'a str, model: Option<&'a str>) -> BoxFuture<'a, Option<ProviderTest>> {
+        let test = (id == "known").then(|| ProviderTest {
+            ok: true,
+            status: Some(200),
+            latency_ms: 12,
+            model: model.map(str::to_owned),
+            answered_model: None,
+            error_class: None,
+            message: "the provider answered".to_owned(),
+        });
+        std::future::ready(test).boxed()
+    }
+
+    fn models<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
+        std::future::ready((id == "known").then(|| Ok(Vec::new()))).boxed()
     }
 }
 
@@ -154,6 +175,7 @@ impl Admin {
             checks: Box::new(Vec::new),
             dry_run: Box::new(|_, _, _| Ok(())),
             health: Box::new(Health::ready),
+            providers: Arc::new(Prompt),
             options: AdminOptions {
                 keys: keys.collect(),
                 follow_wait: Duration::from_secs(60),

@@ -39,7 +39,6 @@ impl RoutedModel {
             note_failure(cx, target, class);
             let may_go_on = self.fallback.wants(class)
                 && tried.len() < self.fallback.max_attempts
-                && !is_pinned(cx)
                 && ends.is_none_or(|ends| Instant::now() < ends);
             let next = match may_go_on {
                 true => self.choose(cx, &tried, Instant::now()),
@@ -141,11 +140,6 @@ impl RoutedModel {
     }
 }
 
-fn is_pinned(cx: &Context) -> bool {
-    let routing = cx.ai.as_deref().and_then(|ai| ai.routing.as_deref());
-    routing.is_some_and(|routing| routing.pinned)
-}
-
 fn note_failure(cx: &mut Context, target: &RoutedTarget, class: ErrorClass) {
     if let Some(routing) = cx.ai.as_deref_mut().and_then(|ai| ai.routing.as_deref_mut()) {
         routing.failed.push((target.name.clone(), class.name()));
@@ -154,7 +148,7 @@ fn note_failure(cx: &mut Context, target: &RoutedTarget, class: ErrorClass) {
 
 /// Names the model for a target whose name for it depends on the request. A target with a name of its own sets it
 /// itself, and the one before may have left its own behind.
-fn name_model(cx: &mut Context, target: &RoutedTarget, meant: &Text) -> Result<(), Failure> {
+fn name_model(cx: &mut Context, target: &RoutedTarget, meant: &Text) -> Result<(), Box<Failure>> {
     let Some(ai) = cx.ai.as_deref() else {
         return Ok(());
     };
@@ -179,12 +173,12 @@ fn name_model(cx: &mut Context, target: &RoutedTarget, meant: &Text) -> Result<(
     if let Some(body) = body {
         cx.replace_ai_body(body).map_err(|error| {
             let message = format!("could not parse JSON request body: {error}");
-            refusals::failure(
+            Box::new(refusals::failure(
                 StatusCode::BAD_REQUEST,
                 ErrorKind::InvalidRequest,
                 "invalid_json",
                 message,
-            )
+            ))
         })?;
     }
     if let Some(ai) = cx.ai.as_deref_mut() {

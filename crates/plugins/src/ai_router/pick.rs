@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use http::StatusCode;
 use sluice_core::{Context, Failure, ModelRoute, Routing, Step, Verdict};
-use sluice_llm::{Carriage, ErrorKind, Protocol, RequestView};
+use sluice_exchange::keeps_response;
+use sluice_llm::{ErrorKind, Protocol, RequestView};
 use sluice_record::Text;
 use sluice_upstream::{PickContext, Tried};
 
@@ -41,26 +42,21 @@ impl RoutedModel {
         }
         let now = Instant::now();
         let (rule, hash_key) = self.look_at(cx);
-        let maker = match self.maker(cx) {
-            Ok(maker) => maker,
+        let only = match self.makers(cx) {
+            Ok(only) => only,
             Err(failure) => return failure.into(),
         };
         let cooling = |index: usize| self.targets[index].state.is_cooling(now);
         let Some(routing) = cx.ai.as_deref_mut().and_then(|ai| ai.routing.as_deref_mut()) else {
             return refusals::no_target().into();
         };
-        routing.rule = rule;
+        // Who can answer at all comes before who should.
+        routing.rule = rule.filter(|_| only.is_none());
         routing.hash_key = hash_key;
         routing.ignores_cool_down = self.usable().all(cooling);
-        routing.pinned = maker.is_some();
-        let choice = match maker {
-            Some(index) => Some(Choice {
-                index,
-                why: "affinity=previous_response".to_owned(),
-            }),
-            None => self.choose(cx, &Tried::default(), now),
-        };
-        match choice {
+        routing.ignores_cool_down |= only.is_some();
+        routing.only = only;
+        match self.choose(cx, &Tried::default(), now) {
             Some(choice) => {
                 self.take(cx, choice);
                 Verdict::Continue
@@ -82,30 +78,33 @@ impl RoutedModel {
         (rule, hash_key)
     }
 
-    /// The target that made the answer which the request goes on with; `None` if it goes on with none.
-    fn maker(&self, cx: &Context) -> Result<Option<usize>, Failure> {
+    /// The targets that can go on with the answer that a request refers to; `None` where it refers to none, or
+    /// everybody can.
+    fn makers(&self, cx: &Context) -> Result<Option<Vec<usize>>, Box<Failure>> {
         let Some(id) = previous_response(cx) else {
             return Ok(None);
         };
+        let speaks = |index: &usize| self.speaks_responses(*index);
         let known = cx.services.affinities.maker(&owner(cx), &id, Instant::now());
-        let Some(known) = known else {
-            // Who does not speak Responses gets conversations that the gateway keeps.
-            let mut speakers = self.usable().filter(|index| self.speaks_responses(*index));
-            return match (speakers.next(), speakers.next()) {
-                (None, _) => Ok(None),
-                // With one target there is nobody else who could have made it.
-                (Some(only), None) if self.targets.len() == 1 => Ok(Some(only)),
-                _ => Err(refusals::unknown_response(&id)),
-            };
+        let found: Vec<usize> = match known {
+            Some(known) => self
+                .usable()
+                .filter(|index| self.maker_key(*index) == known)
+                .collect(),
+            // What the gateway keeps itself is for those whom it tells the whole conversation.
+            None if keeps_response(cx, &id) => self.usable().filter(|index| !speaks(index)).collect(),
+            None if self.targets.len() == 1 || !self.usable().any(|index| speaks(&index)) => return Ok(None),
+            None => return Err(Box::new(refusals::unknown_response(&id))),
         };
-        let index = self.usable().find(|index| self.maker_key(*index) == known);
-        index.map(Some).ok_or_else(refusals::maker_gone)
+        match found.is_empty() {
+            true => Err(Box::new(refusals::maker_gone())),
+            false => Ok(Some(found)),
+        }
     }
 
     fn speaks_responses(&self, index: usize) -> bool {
         let ready = self.targets[index].ready.as_ref();
-        let carriage = ready.map(|ready| ready.target.provider.carriage(Protocol::OpenAiResponses));
-        matches!(carriage, Some(Ok(Carriage::Same(_))))
+        ready.is_some_and(|ready| ready.target.speaks(Protocol::OpenAiResponses))
     }
 
     /// What the table of makers calls a target: state and credentials may change, the name stays.
@@ -121,7 +120,12 @@ impl RoutedModel {
     pub(super) fn choose(&self, cx: &Context, tried: &Tried, now: Instant) -> Option<Choice> {
         let routing = cx.ai.as_deref()?.routing.as_deref()?;
         let Some(rule) = routing.rule.and_then(|rule| self.rules.get(rule)) else {
-            return self.among(cx, routing, tried, &|_| true, now);
+            let choice = self.among(cx, routing, tried, &|_| true, now)?;
+            let why = match &routing.only {
+                Some(_) => "affinity=previous_response".to_owned(),
+                None => choice.why,
+            };
+            return Some(Choice { why, ..choice });
         };
         let first = self.among(cx, routing, tried, &|index| rule.targets.contains(&index), now);
         let first = first.map(|choice| Choice {
@@ -143,8 +147,10 @@ impl RoutedModel {
         in_scope: &dyn Fn(usize) -> bool,
         now: Instant,
     ) -> Option<Choice> {
+        let can_answer = |index: &usize| routing.only.as_ref().is_none_or(|only| only.contains(index));
         let is_up = |index: usize| routing.ignores_cool_down || !self.targets[index].state.is_cooling(now);
-        let eligible = |index: &usize| in_scope(*index) && !tried.contains(*index) && is_up(*index);
+        let eligible =
+            |index: &usize| can_answer(index) && in_scope(*index) && !tried.contains(*index) && is_up(*index);
         let all: Vec<usize> = self.usable().filter(eligible).collect();
         let level = all.iter().map(|index| self.targets[*index].priority).max()?;
         let mut members: Vec<usize> = all

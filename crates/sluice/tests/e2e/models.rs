@@ -3,6 +3,7 @@
 mod access;
 mod fallback;
 mod lists;
+mod probes;
 mod records;
 mod registry;
 mod responses;

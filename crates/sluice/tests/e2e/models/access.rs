@@ -99,3 +99,23 @@ async fn a_stored_route_routes_by_the_registry_too() {
         "the consumer's wins"
     );
 }
+
+#[tokio::test]
+async fn a_model_in_the_path_is_renamed_and_refused_as_well() {
+    let fake = FakeProvider::start();
+    let conf = json!({ "aliases": { "fast": "gpt-4o-mini" }, "allow": ["gpt-4o*"] });
+    let gateway = restricted(&fake, conf).await;
+    let body = json!({ "contents": [{ "role": "user", "parts": [{ "text": "conf:hello" }] }] });
+    let call = |model: &str| {
+        post(
+            &gateway,
+            &format!("/v1beta/models/{model}:generateContent"),
+            &body,
+        )
+    };
+    let answer = answered(call("fast")).await;
+    assert!(answer["candidates"][0]["content"]["parts"][0]["text"].is_string());
+    assert_eq!(fake.last_request().json()["model"], "gpt-4o-mini");
+    let refusal = call("claude").send().await.expect_status(403).await.json().await;
+    assert_eq!(refusal["error"]["status"], "PERMISSION_DENIED");
+}

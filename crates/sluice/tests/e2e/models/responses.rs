@@ -87,3 +87,19 @@ async fn callers_do_not_meet() {
     caller(&gateway, json!({})).await;
     respond(&gateway, &turn(Some(&id))).await;
 }
+
+#[tokio::test]
+async fn a_conversation_that_the_gateway_keeps_goes_to_any_target_that_is_told_all_of_it() {
+    let (a, b) = (FakeProvider::start(), FakeProvider::start());
+    let gateway = with_providers(&[]).await;
+    for (id, fake) in [("a", &a), ("b", &b)] {
+        let provider = json!({ "type": "anthropic", "base_url": fake.url("") });
+        put(&gateway, &format!("/providers/{id}"), provider).await;
+    }
+    model(&gateway, &["a", "b"], json!({})).await;
+    let id = respond(&gateway, &turn(None)).await;
+    respond(&gateway, &turn(Some(&id))).await;
+    assert_eq!(counts([&a, &b]), [1, 1], "weights share the turns");
+    let told = b.last_request().json();
+    assert_eq!(told["messages"].as_array().unwrap().len(), 3);
+}
