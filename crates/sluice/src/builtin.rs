@@ -24,15 +24,27 @@ const ENDPOINTS: [(&str, &[&str], &[&str]); 22] = [
     ("rerank", &["/v1/rerank", "/v2/rerank"], &["POST"]),
     ("ollama", &["/api/chat", "/api/generate"], &["POST"]),
     ("ollama_embed", &["/api/embed", "/api/embeddings"], &["POST"]),
-    ("stored_responses", &["/v1/responses/*"], &["GET", "POST", "DELETE"]),
+    (
+        "stored_responses",
+        &["/v1/responses/*"],
+        &["GET", "POST", "DELETE"],
+    ),
     (
         "images",
-        &["/v1/images/generations", "/v1/images/edits", "/v1/images/variations"],
+        &[
+            "/v1/images/generations",
+            "/v1/images/edits",
+            "/v1/images/variations",
+        ],
         &["POST"],
     ),
     (
         "audio",
-        &["/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations"],
+        &[
+            "/v1/audio/speech",
+            "/v1/audio/transcriptions",
+            "/v1/audio/translations",
+        ],
         &["POST"],
     ),
     ("files", &["/v1/files", "/v1/files/*"], &["GET", "POST", "DELETE"]),
