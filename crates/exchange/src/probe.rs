@@ -184,6 +184,7 @@ fn nobody(path: &str) -> ClientTarget<'_> {
         path,
         query: None,
         models: None,
+        resource: None,
     }
 }
 

@@ -11,7 +11,7 @@ use sluice_core::{
     Verdict,
 };
 use sluice_exchange::prepare;
-use sluice_llm::ErrorKind;
+use sluice_llm::{ErrorKind, openai_resource};
 use sluice_record::Text;
 use sluice_resource::{CheckScope, Glob, PluginInfo, SchemaCompileError};
 use sluice_wire::Splice;
@@ -221,7 +221,8 @@ impl Plugin for AiModels {
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
         let plugins = cx.pipeline.plugins();
         let calls_a_model = CALLERS.iter().any(|name| plugins.get(name).is_some());
-        if cx.ai.is_some() || !calls_a_model || cx.request.method == Method::GET {
+        let asks_for_lists = cx.request.method == Method::GET && openai_resource(&cx.request.path).is_none();
+        if cx.ai.is_some() || !calls_a_model || asks_for_lists {
             return Step::CONTINUE;
         }
         Step::wait(self.apply(cx))

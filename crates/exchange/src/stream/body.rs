@@ -25,6 +25,8 @@ use crate::estimate;
 pub(super) enum Manner {
     /// Bytes pass as they come.
     Verbatim,
+    /// The same, and nothing in them is looked at.
+    Unread,
     /// Frames pass one by one, without the usage that the client did not ask for.
     WithoutUsage(SseSplitter),
     /// Events become those of another protocol, as APISIX converts them.
@@ -195,6 +197,7 @@ impl StreamBody {
                 tap.feed(&data);
                 ready.push_back(data);
             }
+            Manner::Unread => ready.push_back(data),
             Manner::WithoutUsage(splitter) => {
                 splitter.push(data);
                 while let Some(part) = splitter.next_part() {
@@ -270,7 +273,7 @@ impl StreamBody {
         let mut converted_nothing = false;
         let mut is_told = false;
         match &mut self.parts.manner {
-            Manner::Verbatim => self.parts.tap.finish(),
+            Manner::Verbatim | Manner::Unread => self.parts.tap.finish(),
             Manner::Translate(stream) => {
                 self.parts.tap.finish();
                 let mut out = BytesMut::new();

@@ -16,14 +16,30 @@ pub(super) fn messages(protocol: Protocol, body: &[u8]) -> Option<Vec<PromptMess
         Protocol::OpenAiChat | Protocol::OllamaChat => reader.turns(&request, None),
         Protocol::CohereChat => reader.cohere(&request),
         Protocol::GeminiGenerate => reader.gemini(&request),
+        Protocol::GeminiCountTokens => match request.get("generateContentRequest").and_then(|r| members(r)) {
+            Some(request) => reader.gemini(&request),
+            None => reader.gemini(&request),
+        },
+        Protocol::GeminiEmbed => reader.gemini_inputs(&[request]),
+        Protocol::GeminiBatchEmbed => reader.gemini_inputs(&objects(request.get("requests"))),
+        Protocol::CohereEmbed => reader.prompts(&request, &[("texts", "user")]),
+        Protocol::OllamaEmbed => reader.prompts(&request, &[("input", "user")]),
+        Protocol::OllamaEmbeddings => reader.prompts(&request, &[("prompt", "user")]),
+        Protocol::CohereRerank | Protocol::JinaRerank => reader.ranked(&request),
+        Protocol::OpenAiMedia => reader.prompts(
+            &request,
+            &[("prompt", "user"), ("input", "user"), ("instructions", "user")],
+        ),
         Protocol::OllamaGenerate => reader.prompts(
             &request,
             &[("system", "system"), ("prompt", "user"), ("suffix", "user")],
         ),
         Protocol::OpenAiCompletions => reader.prompts(&request, &[("prompt", "user"), ("suffix", "user")]),
-        Protocol::AnthropicMessages | Protocol::BedrockConverse => reader.turns(&request, Some("system")),
-        Protocol::OpenAiResponses => reader.responses(&request),
-        Protocol::OpenAiEmbeddings => reader.inputs(&request),
+        Protocol::AnthropicMessages | Protocol::AnthropicCountTokens | Protocol::BedrockConverse => {
+            reader.turns(&request, Some("system"))
+        }
+        Protocol::OpenAiResponses | Protocol::OpenAiInputTokens => reader.responses(&request),
+        Protocol::OpenAiEmbeddings | Protocol::OpenAiObjects => reader.inputs(&request),
         _ => Vec::new(),
     })
 }
@@ -160,6 +176,25 @@ impl<'a> Reader<'a> {
                 spans: vec![span],
                 ..empty(Cow::Borrowed(*role))
             }));
+        }
+        messages
+    }
+
+    /// The contents of requests for embeddings.
+    fn gemini_inputs(&self, requests: &[Members<'a>]) -> Vec<PromptMessage<'a>> {
+        let contents = requests
+            .iter()
+            .filter_map(|request| members(request.get("content")?));
+        contents.map(|content| self.gemini_content(&content)).collect()
+    }
+
+    /// The query and the documents, which are texts or objects with texts.
+    fn ranked(&self, request: &Members<'a>) -> Vec<PromptMessage<'a>> {
+        let mut messages = self.prompts(request, &[("query", "user")]);
+        if let Some(documents) = request.get("documents") {
+            let mut message = empty(Cow::Borrowed("user"));
+            self.body.strings(documents, TextKind::Said, &mut message.spans);
+            messages.push(message);
         }
         messages
     }

@@ -8,7 +8,7 @@ use sluice_testkit::{
 use crate::support::{gateway, stream_to_end};
 
 /// The configuration of `ai-proxy` for a provider that the fake plays.
-fn target(name: &str, provider: &FakeProvider) -> Value {
+pub(crate) fn target(name: &str, provider: &FakeProvider) -> Value {
     let mut conf = json!({
         "provider": name,
         "auth": { "header": { "authorization": "Bearer upstream-key" } },
@@ -22,7 +22,7 @@ fn target(name: &str, provider: &FakeProvider) -> Value {
             } });
             conf["provider_conf"] = json!({ "region": "eu-central-1" });
         }
-        "vertex-anthropic" => {
+        "vertex-anthropic" | "vertex-ai" => {
             conf["auth"] = json!({ "header": { "authorization": "Bearer ya29.fake-1" } });
             conf["provider_conf"] = json!({ "project_id": "p", "region": "europe-west4" });
         }
@@ -43,7 +43,7 @@ fn model(provider: &str) -> &'static str {
 }
 
 /// A gateway with a client whose provider is that one.
-async fn client_of(name: &str, provider: &FakeProvider) -> Gateway {
+pub(crate) async fn client_of(name: &str, provider: &FakeProvider) -> Gateway {
     let gateway = gateway().await;
     let consumer = json!({
         "username": "native",
