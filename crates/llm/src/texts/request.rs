@@ -91,25 +91,34 @@ impl<'a> Reader<'a> {
         documents.into_iter().chain(self.turns(request, None)).collect()
     }
 
-    /// `contents` after `systemInstruction`. Names may be written with underscores, too.
+    /// `contents` after `systemInstruction`. Names may be written with underscores, too; where both stand, both are seen,
+    /// whichever the reader takes.
     fn gemini(&self, request: &Members<'a>) -> Vec<PromptMessage<'a>> {
-        let system = request
-            .get("systemInstruction")
-            .or_else(|| request.get("system_instruction"));
-        let system = system.and_then(|content| members(content)).map(|content| {
-            let message = self.gemini_content(&content);
-            PromptMessage {
-                role: Cow::Borrowed("system"),
-                ..message
-            }
-        });
+        let spellings = ["systemInstruction", "system_instruction"];
+        let system = spellings
+            .iter()
+            .filter_map(|name| request.get(*name))
+            .map(|content| {
+                let message = match members(content) {
+                    Some(content) => self.gemini_content(&content),
+                    None => {
+                        let mut message = empty(Cow::Borrowed("system"));
+                        message.spans.extend(self.body.span(content, TextKind::Said));
+                        message
+                    }
+                };
+                PromptMessage {
+                    role: Cow::Borrowed("system"),
+                    ..message
+                }
+            });
         let contents = request.get("contents");
         let contents = match contents.and_then(|contents| members(contents)) {
             Some(one) => vec![one],
             None => objects(contents),
         };
         let turns = contents.iter().map(|content| self.gemini_content(content));
-        system.into_iter().chain(turns).collect()
+        system.chain(turns).collect()
     }
 
     fn gemini_content(&self, content: &Members<'a>) -> PromptMessage<'a> {
@@ -138,8 +147,8 @@ impl<'a> Reader<'a> {
                     TextKind::ToolResult,
                 ),
             ] {
-                let found = names.iter().find_map(|name| members(part.get(*name)?));
-                if let Some(value) = found.as_ref().and_then(|found| found.get(member)) {
+                let found = names.iter().filter_map(|name| members(part.get(*name)?));
+                for value in found.filter_map(|found| found.get(member).copied()) {
                     self.body.strings(value, kind, &mut message.spans);
                 }
             }

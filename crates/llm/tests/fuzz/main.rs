@@ -10,7 +10,22 @@ use proptest::prelude::*;
 
 /// What breaks parsers, put into bodies at random.
 const TOKENS: [&str; 16] = [
-    "{", "}", "[", "]", "\"", ":", ",", "null", "-1", "1e999", "\\ud800", "\\", "\n\n", "data:", "true", "18446744073709551616",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    "null",
+    "-1",
+    "1e999",
+    "\\ud800",
+    "\\",
+    "\n\n",
+    "data:",
+    "true",
+    "18446744073709551616",
 ];
 
 fn mutate(seed: &str, edits: &[(prop::sample::Index, u8, u8)]) -> Vec<u8> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use sluice_llm::{
     Carriage, ChatTranslation, ClientCall, Conversation, EventSplitter, Framing, Memory, Protocol, Provider,
-    RequestView, StreamTap, TapOptions, TranslationFor, answer_texts, event_texts, prompt_messages, replace_texts,
+    RequestView, StreamTap, TapOptions, TranslationFor, answer_texts, event_texts, prompt_messages,
+    replace_texts,
 };
 
 use crate::json::{has_repeated_names, is_json};
@@ -71,7 +72,9 @@ pub(crate) fn clients() -> impl Iterator<Item = Protocol> {
 }
 
 fn chosen(data: &[u8]) -> Option<(Protocol, (&'static Provider, Protocol), usize, &[u8])> {
-    let [client, provider, cut, rest @ ..] = data else { return None };
+    let [client, provider, cut, rest @ ..] = data else {
+        return None;
+    };
     let client = clients().nth(usize::from(*client) % clients().count())?;
     let providers = providers(client);
     let provider = providers.get(usize::from(*provider) % providers.len().max(1))?;
@@ -80,8 +83,12 @@ fn chosen(data: &[u8]) -> Option<(Protocol, (&'static Provider, Protocol), usize
 
 /// A client's request for a provider.
 pub(crate) fn request(data: &[u8]) {
-    let Some((client, to, _, body)) = chosen(data) else { return };
-    let Some((written, _)) = translate(client, to, body) else { return };
+    let Some((client, to, _, body)) = chosen(data) else {
+        return;
+    };
+    let Some((written, _)) = translate(client, to, body) else {
+        return;
+    };
     assert!(is_json(&written), "{}", String::from_utf8_lossy(&written));
     if has_repeated_names(body) == Some(false) {
         assert_ne!(
@@ -97,18 +104,43 @@ pub(crate) fn request(data: &[u8]) {
 
 /// A provider's whole answer.
 pub(crate) fn answer(data: &[u8]) {
-    let Some((client, to, _, body)) = chosen(data) else { return };
-    let Some((_, translation)) = translate(client, to, smallest(client).as_bytes()) else { return };
+    let Some((client, to, _, body)) = chosen(data) else {
+        return;
+    };
+    let Some((_, translation)) = translate(client, to, smallest(client).as_bytes()) else {
+        return;
+    };
     if let Ok(written) = translation.answer(body) {
         assert!(is_json(&written), "{}", String::from_utf8_lossy(&written));
         assert!(written.len() < body.len() * 20 + 10_000);
     }
 }
 
+/// What a client reads, without what Ollama's answers say of the time that passed.
+fn without_durations(client: Protocol, out: &[u8]) -> Vec<u8> {
+    if !matches!(client, Protocol::OllamaChat | Protocol::OllamaGenerate) {
+        return out.to_vec();
+    }
+    let lines = out
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let mut line: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_slice(line).expect("JSON lines");
+            line.retain(|name, _| !name.ends_with("_duration"));
+            serde_json::Value::Object(line).to_string()
+        });
+    lines.collect::<Vec<_>>().join("\n").into_bytes()
+}
+
 /// A provider's stream, whole and in pieces.
 pub(crate) fn stream(data: &[u8]) {
-    let Some((client, to, size, body)) = chosen(data) else { return };
-    let Some((_, translation)) = translate(client, to, smallest(client).as_bytes()) else { return };
+    let Some((client, to, size, body)) = chosen(data) else {
+        return;
+    };
+    let Some((_, translation)) = translate(client, to, smallest(client).as_bytes()) else {
+        return;
+    };
     let run = |size: usize| {
         let mut stream = translation.clone().into_stream();
         let mut out = BytesMut::new();
@@ -117,12 +149,22 @@ pub(crate) fn stream(data: &[u8]) {
         }
         stream.finish(&mut out);
         assert!(stream.is_whole() || stream.error().is_some());
-        (out, stream.is_whole(), stream.has_content())
+        (
+            without_durations(client, &out),
+            stream.is_whole(),
+            stream.has_content(),
+        )
     };
     let whole = run(body.len().max(1));
     assert_eq!(whole, run(size), "{client} from {}", to.1);
     assert!(whole.0.len() < body.len() * 1_000 + 100_000);
-    let mut tap = StreamTap::new(to.1, TapOptions { keep_text: true, ..TapOptions::default() });
+    let mut tap = StreamTap::new(
+        to.1,
+        TapOptions {
+            keep_text: true,
+            ..TapOptions::default()
+        },
+    );
     for piece in body.chunks(size) {
         tap.feed(&Bytes::copy_from_slice(piece));
     }
@@ -132,7 +174,12 @@ pub(crate) fn stream(data: &[u8]) {
 /// Events of every framing, whole and in pieces; no byte is lost.
 pub(crate) fn wire(data: &[u8]) {
     let [_, _, cut, body @ ..] = data else { return };
-    for framing in [Framing::Sse, Framing::EventStream, Framing::Lines, Framing::JsonArray] {
+    for framing in [
+        Framing::Sse,
+        Framing::EventStream,
+        Framing::Lines,
+        Framing::JsonArray,
+    ] {
         let run = |size: usize| {
             let mut splitter = EventSplitter::new(framing);
             let mut frames = Vec::new();
@@ -143,7 +190,12 @@ pub(crate) fn wire(data: &[u8]) {
                     frames.extend_from_slice(event.frame());
                 }
             }
-            frames.extend(splitter.finish().into_iter().flat_map(|event| event.frame().to_vec()));
+            frames.extend(
+                splitter
+                    .finish()
+                    .into_iter()
+                    .flat_map(|event| event.frame().to_vec()),
+            );
             frames
         };
         let whole = run(body.len().max(1));
@@ -162,7 +214,7 @@ pub(crate) fn view(data: &[u8]) {
         for path in ["/v1/messages", "/v1/responses", "/model/m/converse", "/x"] {
             let _ = Protocol::detect(path, &view).map(|protocol| protocol.wants_stream(&view));
         }
-        let _ = sluice_llm::has_images(Protocol::OpenAiChat, body);
+        let _ = sluice_llm::has_images(body);
     }
 }
 
@@ -170,10 +222,18 @@ pub(crate) fn view(data: &[u8]) {
 pub(crate) fn texts(data: &[u8]) {
     let body = data.get(3..).unwrap_or_default();
     for protocol in Protocol::ALL {
-        let prompts = prompt_messages(protocol, body).into_iter().flat_map(|message| message.spans);
-        for span in prompts.chain(answer_texts(protocol, body)).chain(event_texts(protocol, body)) {
+        let prompts = prompt_messages(protocol, body)
+            .into_iter()
+            .flat_map(|message| message.spans);
+        for span in prompts
+            .chain(answer_texts(protocol, body))
+            .chain(event_texts(protocol, body))
+        {
             let raw = body.get(span.range.clone()).unwrap_or_default();
-            assert_eq!(serde_json::from_slice::<String>(raw).ok().as_deref(), Some(&*span.text));
+            assert_eq!(
+                serde_json::from_slice::<String>(raw).ok().as_deref(),
+                Some(&*span.text)
+            );
             let other = replace_texts(body, [(span.range, "x")]);
             assert!(is_json(&other));
         }

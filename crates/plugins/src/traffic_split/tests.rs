@@ -34,7 +34,12 @@ async fn where_to(fixture: &Fixture, plugin: &dyn Plugin, uri: &str) -> String {
 }
 
 fn port_of(upstream: &Upstream) -> String {
-    upstream.configured.nodes[0].address.rsplit(':').next().unwrap().to_owned()
+    upstream.configured.nodes[0]
+        .address
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .to_owned()
 }
 
 async fn walk(plugin: &dyn Plugin, fixture: &Fixture, times: usize) -> Vec<String> {
