@@ -62,7 +62,13 @@ impl<'a> Reader<'a> {
                 self.arguments(arguments, &mut message);
             }
         }
-        for (name, kind) in [("thinking", TextKind::Reasoning), ("tool_plan", TextKind::Said)] {
+        for (name, kind) in [
+            ("thinking", TextKind::Reasoning),
+            ("reasoning_content", TextKind::Reasoning),
+            ("reasoning", TextKind::Reasoning),
+            ("tool_plan", TextKind::Said),
+            ("refusal", TextKind::Said),
+        ] {
             let text = turn.get(name);
             message
                 .spans
@@ -207,6 +213,7 @@ impl<'a> Reader<'a> {
             Some("tool_result") => self.result(part.get("content"), message),
             _ => {
                 message.has_others = true;
+                self.document(part, TextKind::Said, message);
                 if let Some(call) = part.get("toolUse").and_then(|call| members(call)) {
                     self.strings(call.get("input"), TextKind::ToolArguments, message);
                 }
@@ -220,6 +227,41 @@ impl<'a> Reader<'a> {
                 if let Some(result) = part.get("toolResult").and_then(|result| members(result)) {
                     self.result(result.get("content"), message);
                 }
+            }
+        }
+    }
+
+    /// What stands in a document (Anthropic, Bedrock, Cohere), in results of a search, or in a refusal.
+    fn document(&self, part: &Members<'a>, kind: TextKind, message: &mut PromptMessage<'a>) {
+        for name in ["title", "context", "refusal"] {
+            let text = part.get(name);
+            message
+                .spans
+                .extend(text.and_then(|text| self.body.span(text, kind)));
+        }
+        match part.get("document").map(|document| (document, members(document))) {
+            Some((_, Some(document))) if document.contains_key("source") => {
+                self.source(&document, kind, message)
+            }
+            Some((document, _)) => self.body.strings(document, kind, &mut message.spans),
+            None => self.source(part, kind, message),
+        }
+        let cited = part.get("citationsContent").and_then(|cited| members(cited));
+        let cited = cited.and_then(|cited| cited.get("content").copied());
+        for content in part.get("content").copied().into_iter().chain(cited) {
+            self.body.strings(content, kind, &mut message.spans);
+        }
+    }
+
+    /// The text of a source, which may as well be an address or bytes.
+    fn source(&self, part: &Members<'a>, kind: TextKind, message: &mut PromptMessage<'a>) {
+        let Some(source) = part.get("source").and_then(|source| members(source)) else {
+            return;
+        };
+        let is_text = string(&source, "type").is_some_and(|kind| kind == "text");
+        for name in ["text", "content"].into_iter().chain(is_text.then_some("data")) {
+            if let Some(text) = source.get(name) {
+                self.body.strings(text, kind, &mut message.spans);
             }
         }
     }
@@ -242,6 +284,7 @@ impl<'a> Reader<'a> {
             return;
         };
         for block in blocks.into_iter().filter_map(members) {
+            self.document(&block, TextKind::ToolResult, message);
             for name in ["text", "json"] {
                 if let Some(value) = block.get(name) {
                     self.body.strings(value, TextKind::ToolResult, &mut message.spans);
@@ -288,6 +331,15 @@ impl<'a> Reader<'a> {
                     self.content(output, &mut message);
                 }
                 message.has_others = true;
+                message
+            }
+            Some("reasoning") => {
+                let mut message = empty(Cow::Borrowed("assistant"));
+                message.has_others = true;
+                let texts = ["summary", "content"].map(|name| objects(item.get(name)));
+                for text in texts.iter().flatten().filter_map(|text| text.get("text")) {
+                    message.spans.extend(self.body.span(text, TextKind::Reasoning));
+                }
                 message
             }
             _ => self.message(item),

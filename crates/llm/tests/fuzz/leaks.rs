@@ -28,10 +28,9 @@ const NAMES: [&str; 13] = [
     "thinking",
 ];
 
-fn values() -> [Value; 4] {
+fn values() -> [Value; 3] {
     [
         json!(SECRET),
-        json!([SECRET]),
         json!([{"role":"user","content":SECRET,"type":"message"}]),
         json!([{"role":"user","parts":[{"text":SECRET}]}]),
     ]
@@ -112,5 +111,80 @@ fn members_of_other_protocols_bring_no_text_past_the_guards() {
         }
     }
     assert!(translated > 1_000, "{translated}");
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// Members that are what is said, in some protocol.
+const SAID: [&str; 11] = [
+    "text",
+    "content",
+    "thinking",
+    "reasoning_content",
+    "refusal",
+    "tool_plan",
+    "title",
+    "context",
+    "output",
+    "code",
+    "a",
+];
+
+/// Places of the strings in what is said.
+fn strings(value: &Value, at: &str, is_said: bool, found: &mut Vec<String>) {
+    match value {
+        Value::String(_) if is_said => found.push(at.to_owned()),
+        Value::Object(members) => {
+            for (name, child) in members.iter().filter(|(name, _)| *name != "tools") {
+                let is_text = name == "data" && members.get("type").is_some_and(|kind| kind == "text");
+                strings(
+                    child,
+                    &format!("{at}/{name}"),
+                    is_text || SAID.contains(&&**name),
+                    found,
+                );
+            }
+        }
+        Value::Array(items) => {
+            for (index, child) in items.iter().enumerate() {
+                strings(child, &format!("{at}/{index}"), is_said, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn guards_see_every_text_that_reaches_a_provider() {
+    let mut failures = BTreeSet::new();
+    let mut reached = 0;
+    for client in clients() {
+        for seed in seeds::REQUESTS.iter().chain(&seeds::DOCUMENTS) {
+            let seed: Value = serde_json::from_str(seed).unwrap();
+            let mut found = Vec::new();
+            strings(&seed, "", false, &mut found);
+            for place in &found {
+                let mut body = seed.clone();
+                *body.pointer_mut(place).unwrap() = json!(SECRET);
+                let body = body.to_string();
+                let seen = prompt_messages(client, body.as_bytes());
+                let is_seen = seen
+                    .iter()
+                    .flat_map(|it| &it.spans)
+                    .any(|span| span.text.contains(SECRET));
+                for to in providers(client) {
+                    let Some((written, _)) = translate(client, to, body.as_bytes()) else {
+                        continue;
+                    };
+                    if String::from_utf8_lossy(&written).contains(SECRET) {
+                        reached += 1;
+                        if !is_seen {
+                            failures.insert(format!("{client}{place} -> {}", to.1));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(reached > 500, "{reached}");
     assert!(failures.is_empty(), "{failures:#?}");
 }

@@ -30,3 +30,14 @@ pub(crate) const STREAMS: [&str; 6] = [
     "{\"message\":{\"content\":\"a\",\"thinking\":\"t\"},\"response\":\"r\"}\n{\"message\":{\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]},\"done\":true}\n",
     "data: {\"type\":\"message-start\",\"id\":\"i\",\"delta\":{\"message\":{\"role\":\"assistant\"}}}\n\ndata: {\"type\":\"content-start\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"type\":\"text\",\"text\":\"\"}}}}\n\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"text\":\"a\"}}}}\n\ndata: {\"type\":\"content-end\",\"index\":0}\n\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\"usage\":{\"tokens\":{\"input_tokens\":1,\"output_tokens\":1}}}}\n\n",
 ];
+
+/// Texts in rarer places.
+pub(crate) const DOCUMENTS: [&str; 7] = [
+    r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document","title":"t","context":"c","source":{"type":"text","media_type":"text/plain","data":"d"}},{"type":"search_result","source":"https://x","title":"t","content":[{"type":"text","text":"a"}]},{"type":"text","text":"a"}]}]}"#,
+    r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"}]}}]},{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"d"}}]}]}]}"#,
+    r#"{"messages":[{"role":"user","content":[{"text":"a"},{"document":{"name":"n","format":"txt","source":{"text":"d"}}},{"guardContent":{"text":{"text":"g"}}}]},{"role":"assistant","content":[{"citationsContent":{"content":[{"text":"a"}]}}]}]}"#,
+    r#"{"model":"m","messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"refusal","refusal":"r"}]},{"role":"assistant","content":"a","refusal":"r","reasoning_content":"t"},{"role":"user","content":[{"type":"document","document":{"data":"x","title":"t"}}]}]}"#,
+    r#"{"model":"m","input":[{"role":"user","content":"a"},{"type":"reasoning","id":"rs","summary":[{"type":"summary_text","text":"t"}],"content":[{"type":"reasoning_text","text":"t"}]},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"a"},{"type":"refusal","refusal":"r"}]}]}"#,
+    r#"{"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"executableCode":{"language":"PYTHON","code":"c"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"o"}}]}]}"#,
+    r#"{"model":"m","documents":[{"id":"1","data":{"text":"a","title":"t"}}],"messages":[{"role":"user","content":"a"}]}"#,
+];
