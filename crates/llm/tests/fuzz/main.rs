@@ -61,8 +61,18 @@ fn input(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(head, seed, edits)| [&head[..], &mutate(seed, &edits)].concat())
 }
 
+/// `PROPTEST_CASES` makes a run longer.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: default.cases * 8,
+        failure_persistence: None,
+        ..default
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1500) })]
+    #![proptest_config(config())]
 
     #[test]
     fn requests_are_read_or_refused(data in input(&seeds::REQUESTS)) {

@@ -11,6 +11,9 @@ use sluice_llm::{
 
 use crate::json::{has_repeated_names, is_json};
 
+/// A provider, and the protocol in which it is called.
+pub(crate) type Target = (&'static Provider, Protocol);
+
 /// Remembers nothing.
 struct NoMemory;
 
@@ -26,7 +29,7 @@ impl Memory for NoMemory {
 }
 
 /// Every provider that a client of that protocol reaches by translation, with the protocol in which it is called.
-pub(crate) fn providers(client: Protocol) -> Vec<(&'static Provider, Protocol)> {
+pub(crate) fn providers(client: Protocol) -> Vec<Target> {
     let target = |provider: &'static Provider| match provider.native_carriage(client) {
         Ok(Carriage::Translated(endpoint)) => Some((provider, endpoint.protocol())),
         _ => None,
@@ -36,7 +39,7 @@ pub(crate) fn providers(client: Protocol) -> Vec<(&'static Provider, Protocol)> 
 
 pub(crate) fn translate(
     client: Protocol,
-    (provider, protocol): (&'static Provider, Protocol),
+    (provider, protocol): Target,
     body: &[u8],
 ) -> Option<(Bytes, ChatTranslation)> {
     let memory: Arc<dyn Memory> = Arc::new(NoMemory);
@@ -71,7 +74,7 @@ pub(crate) fn clients() -> impl Iterator<Item = Protocol> {
     Protocol::ALL.into_iter().filter(|protocol| protocol.is_chat())
 }
 
-fn chosen(data: &[u8]) -> Option<(Protocol, (&'static Provider, Protocol), usize, &[u8])> {
+fn chosen(data: &[u8]) -> Option<(Protocol, Target, usize, &[u8])> {
     let [client, provider, cut, rest @ ..] = data else {
         return None;
     };
@@ -125,8 +128,9 @@ fn without_durations(client: Protocol, out: &[u8]) -> Vec<u8> {
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
         .map(|line| {
+            assert!(is_json(line), "{}", String::from_utf8_lossy(line));
             let mut line: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_slice(line).expect("JSON lines");
+                serde_json::from_slice(line).unwrap_or_default();
             line.retain(|name, _| !name.ends_with("_duration"));
             serde_json::Value::Object(line).to_string()
         });
