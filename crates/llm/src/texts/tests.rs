@@ -201,3 +201,19 @@ fn texts_are_replaced_where_they_stand() {
         r#"{"n": 1.50, "messages":[{"role":"user","content":"x\n"},{"role":"user","content":"x\n"}]}"#
     );
 }
+
+#[test]
+fn gemini_instructions_are_seen_in_every_spelling() {
+    let body =
+        br#"{"systemInstruction":{"parts":[{"text":"a"}]},"system_instruction":"b","contents":[{"parts":[
+        {"functionCall":{"args":{"x":"c"}},"function_call":{"args":{"x":"d"}}}]}]}"#;
+    let messages = prompt_messages(Protocol::GeminiGenerate, body);
+    let texts: Vec<_> = messages
+        .iter()
+        .flat_map(|message| message.spans.iter().map(|span| (&*message.role, &*span.text)))
+        .collect();
+    assert_eq!(
+        texts,
+        [("system", "a"), ("system", "b"), ("user", "c"), ("user", "d")]
+    );
+}
