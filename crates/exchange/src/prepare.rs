@@ -52,10 +52,13 @@ pub async fn prepare(cx: &mut Context, max_body: u64) -> Result<Prepared, Failur
         let message = "could not get body: request body is empty";
         return Err(bad_request("empty_body", message).apisix_json(json!({ "message": message })));
     }
-    let request = RequestView::parse(body).map_err(|error| {
-        let message = format!("could not parse JSON request body: {error}");
-        bad_request("invalid_json", &message).apisix_json(json!({ "message": message }))
-    })?;
+    let scanned = cx.request.body.scanned_json().cloned().map(RequestView::from);
+    let request = scanned
+        .map_or_else(|| RequestView::parse(body), Ok)
+        .map_err(|error| {
+            let message = format!("could not parse JSON request body: {error}");
+            bad_request("invalid_json", &message).apisix_json(json!({ "message": message }))
+        })?;
     let protocol = protocol_of(cx, &request).ok_or_else(|| {
         let message = "no matching AI protocol for the request";
         bad_request("unknown_protocol", message).apisix_text(message)

@@ -32,6 +32,13 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
+impl From<JsonView> for RequestView {
+    /// A body that has been scanned already.
+    fn from(json: JsonView) -> Self {
+        Self { json }
+    }
+}
+
 impl RequestView {
     /// Reads a body.
     ///

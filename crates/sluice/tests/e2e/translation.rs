@@ -95,7 +95,7 @@ async fn a_chat_client_on_anthropic() {
     assert_eq!(message["reasoning_content"], "Let me see.");
     assert_eq!(
         message["tool_calls"][0]["function"]["arguments"],
-        "{\"city\": \"Paris\"}"
+        r#"{"city":"Paris"}"#
     );
     assert_eq!(whole["choices"][0]["finish_reason"], "tool_calls");
     assert_eq!(whole["usage"]["prompt_tokens"], 110);
