@@ -151,7 +151,7 @@ fn base64_is_little_endian_floats() {
     let asked = json!({ "model": "x", "input": ["a"], "encoding_format": "base64" });
     let (sent, translation) =
         translate(Protocol::OpenAiEmbeddings, Protocol::GeminiBatchEmbed, &asked).unwrap();
-    assert_eq!(sent.to_string().contains("base64"), false);
+    assert!(!sent.to_string().contains("base64"));
     let got = answered(&translation, ANSWERS[1].1);
     assert_eq!(got["data"][0]["embedding"], "AAAAPwAAgL8=");
     assert_eq!(got["usage"]["prompt_tokens"], 1, "estimated");

@@ -22,14 +22,11 @@ pub(super) fn messages(protocol: Protocol, body: &[u8]) -> Option<Vec<PromptMess
         },
         Protocol::GeminiEmbed => reader.gemini_inputs(&[request]),
         Protocol::GeminiBatchEmbed => reader.gemini_inputs(&objects(request.get("requests"))),
-        Protocol::CohereEmbed => reader.prompts(&request, &[("texts", "user")]),
-        Protocol::OllamaEmbed => reader.prompts(&request, &[("input", "user")]),
-        Protocol::OllamaEmbeddings => reader.prompts(&request, &[("prompt", "user")]),
-        Protocol::CohereRerank | Protocol::JinaRerank => reader.ranked(&request),
-        Protocol::OpenAiMedia => reader.prompts(
-            &request,
-            &[("prompt", "user"), ("input", "user"), ("instructions", "user")],
-        ),
+        Protocol::CohereEmbed => reader.together(&request, &["texts"]),
+        Protocol::OllamaEmbed => reader.together(&request, &["input"]),
+        Protocol::OllamaEmbeddings => reader.together(&request, &["prompt"]),
+        Protocol::CohereRerank | Protocol::JinaRerank => reader.together(&request, &["query", "documents"]),
+        Protocol::OpenAiMedia => reader.together(&request, &["prompt", "input", "instructions"]),
         Protocol::OllamaGenerate => reader.prompts(
             &request,
             &[("system", "system"), ("prompt", "user"), ("suffix", "user")],
@@ -195,23 +192,27 @@ impl<'a> Reader<'a> {
         messages
     }
 
-    /// The contents of requests for embeddings.
+    /// The contents of requests for embeddings, as one message: none of them is older than another.
     fn gemini_inputs(&self, requests: &[Members<'a>]) -> Vec<PromptMessage<'a>> {
-        let contents = requests
+        let mut whole = empty(Cow::Borrowed("user"));
+        for content in requests
             .iter()
-            .filter_map(|request| members(request.get("content")?));
-        contents.map(|content| self.gemini_content(&content)).collect()
+            .filter_map(|request| members(request.get("content")?))
+        {
+            let message = self.gemini_content(&content);
+            whole.spans.extend(message.spans);
+            whole.has_others |= message.has_others;
+        }
+        vec![whole]
     }
 
-    /// The query and the documents, which are texts or objects with texts.
-    fn ranked(&self, request: &Members<'a>) -> Vec<PromptMessage<'a>> {
-        let mut messages = self.prompts(request, &[("query", "user")]);
-        if let Some(documents) = request.get("documents") {
-            let mut message = empty(Cow::Borrowed("user"));
-            self.body.strings(documents, TextKind::Said, &mut message.spans);
-            messages.push(message);
+    /// All strings within these members, as one message: none of them is older than another.
+    fn together(&self, request: &Members<'a>, names: &[&str]) -> Vec<PromptMessage<'a>> {
+        let mut message = empty(Cow::Borrowed("user"));
+        for value in names.iter().filter_map(|name| request.get(*name)) {
+            self.body.strings(value, TextKind::Said, &mut message.spans);
         }
-        messages
+        vec![message]
     }
 
     /// A string, or a list of parts (OpenAI) or blocks (Anthropic, Bedrock).
