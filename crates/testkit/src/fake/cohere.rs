@@ -66,11 +66,19 @@ fn stream(ask: &Ask<'_>, completion: &Completion) -> Contracted {
                 ));
             }
             Block::Thinking { pieces, .. } => {
-                content_events(&mut events, contents, "thinking", pieces);
+                content_events(&mut events, contents, "thinking", pieces, &[]);
                 contents += 1;
             }
             Block::Text { pieces, .. } => {
-                content_events(&mut events, contents, "text", pieces);
+                let probable: Vec<_> = if ask.body["logprobs"] == json!(true) {
+                    let count = pieces.len();
+                    (0..count)
+                        .map(|piece| completion.logprobs_of(piece, count))
+                        .collect()
+                } else {
+                    Vec::new()
+                };
+                content_events(&mut events, contents, "text", pieces, &probable);
                 contents += 1;
             }
             Block::ToolCall(call) => {
@@ -103,12 +111,27 @@ fn stream(ask: &Ask<'_>, completion: &Completion) -> Contracted {
     Contracted::events(events.iter().map(named).collect(), completion.cut_after)
 }
 
-fn content_events(events: &mut Vec<Value>, index: usize, kind: &str, pieces: &[String]) {
+/// The events of one block; `probable` are the probabilities of each piece, where they are asked for.
+fn content_events(
+    events: &mut Vec<Value>,
+    index: usize,
+    kind: &str,
+    pieces: &[String],
+    probable: &[&[(String, f64)]],
+) {
     let message = |content: Value| json!({"message": {"content": content}});
     let opened = message(json!({"type": kind, kind: ""}));
     events.push(json!({"type": "content-start", "index": index, "delta": opened}));
-    for piece in pieces {
-        events.push(json!({"type": "content-delta", "index": index, "delta": message(json!({kind: piece}))}));
+    for (number, piece) in pieces.iter().enumerate() {
+        let mut event =
+            json!({"type": "content-delta", "index": index, "delta": message(json!({kind: piece}))});
+        if let Some(first) = probable
+            .get(number)
+            .and_then(|of_piece| logprobs(of_piece).get(0).cloned())
+        {
+            event["logprobs"] = first;
+        }
+        events.push(event);
     }
     events.push(json!({"type": "content-end", "index": index}));
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::completion::{Block, Completion, Stop};
 use super::contract::{Ask, Contracted};
+use super::openai::logprob_items;
 
 const CREATED: &str = "2026-11-01T00:00:00.000000Z";
 const MODELS: [&str; 2] = ["llama3.2:latest", "qwen3:8b"];
@@ -69,10 +70,22 @@ pub(super) fn generate(ask: &Ask<'_>, completion: &Completion) -> Contracted {
 fn deliver(
     ask: &Ask<'_>,
     completion: &Completion,
-    whole: Value,
-    pieces: Vec<Value>,
+    mut whole: Value,
+    mut pieces: Vec<Value>,
     last: Value,
 ) -> Contracted {
+    if ask.body["logprobs"] == json!(true) {
+        whole["logprobs"] = logprob_items(&completion.logprobs).into();
+        let is_said = |piece: &&mut Value| {
+            let said = [&piece["response"], &piece["message"]["content"]];
+            said.into_iter()
+                .any(|text| text.as_str().is_some_and(|text| !text.is_empty()))
+        };
+        let count = completion.text_pieces().len();
+        for (index, piece) in pieces.iter_mut().filter(is_said).enumerate() {
+            piece["logprobs"] = logprob_items(completion.logprobs_of(index, count)).into();
+        }
+    }
     if ask.body["stream"] == json!(false) {
         return Contracted::json(200, &line(ask, whole, Some(completion))).with_cut(completion);
     }

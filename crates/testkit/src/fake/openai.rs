@@ -183,23 +183,37 @@ impl<'a> ChatStream<'a> {
 }
 
 pub(super) fn completions(ask: &Ask<'_>, completion: &Completion) -> Contracted {
-    let chunk = |text: &str, finish: Value| {
+    let wants_logprobs = ask.body["logprobs"].is_u64();
+    let chunk = |text: &str, probable: &[(String, f64)], finish: Value| {
+        let probable = if wants_logprobs {
+            lists(probable)
+        } else {
+            Value::Null
+        };
         json!({
             "id": format!("cmpl-{}", ask.number),
             "object": "text_completion",
             "created": CREATED,
             "model": model(ask),
-            "choices": [{"index": 0, "text": text, "logprobs": null, "finish_reason": finish}],
+            "choices": [{"index": 0, "text": text, "logprobs": probable, "finish_reason": finish}],
         })
     };
     if !ask.streams() {
-        let mut body = chunk(&completion.whole_text(), finish(completion).into());
+        let mut body = chunk(
+            &completion.whole_text(),
+            &completion.logprobs,
+            finish(completion).into(),
+        );
         body["usage"] = usage(completion.usage);
         return with_request_id(ask, Contracted::json(200, &body).with_cut(completion));
     }
-    let pieces = completion.text_pieces().into_iter();
-    let mut frames: Vec<_> = pieces.map(|piece| data(&chunk(piece, Value::Null))).collect();
-    let mut last = chunk("", finish(completion).into());
+    let pieces = completion.text_pieces();
+    let frame = |(index, piece): (usize, &&str)| {
+        let probable = completion.logprobs_of(index, pieces.len());
+        data(&chunk(piece, probable, Value::Null))
+    };
+    let mut frames: Vec<_> = pieces.iter().enumerate().map(frame).collect();
+    let mut last = chunk("", &[], finish(completion).into());
     if wants_usage(ask) {
         last["usage"] = usage(completion.usage);
     }
@@ -264,6 +278,15 @@ fn logprobs(logprobs: &[(String, f64)]) -> Value {
         return Value::Null;
     }
     json!({"content": logprob_items(logprobs), "refusal": null})
+}
+
+/// As legacy completions write them.
+fn lists(logprobs: &[(String, f64)]) -> Value {
+    if logprobs.is_empty() {
+        return Value::Null;
+    }
+    let (tokens, values): (Vec<_>, Vec<_>) = logprobs.iter().cloned().unzip();
+    json!({"tokens": tokens, "token_logprobs": values, "top_logprobs": null, "text_offset": vec![0; tokens.len()]})
 }
 
 pub(super) fn logprob_items(logprobs: &[(String, f64)]) -> Vec<Value> {

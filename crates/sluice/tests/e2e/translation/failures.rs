@@ -1,0 +1,122 @@
+//! Providers that fail, seen by each client: in its own dialect, and never as an answer that is whole.
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use sluice_testkit::{Completion, FakeProvider, Gateway, Reply};
+
+use super::clients::{CLIENTS, Client, call};
+use super::neutral::{Ask, Piece};
+use super::providers::{PROVIDERS, Provider};
+use crate::support::gateway;
+
+fn body(client: &dyn Client, streams: bool) -> Value {
+    let ask = Ask {
+        streams,
+        ..Ask::of(&[Piece::Text("Weather?")])
+    };
+    client.body(&ask).unwrap()
+}
+
+/// Every client on every provider, providers at once.
+async fn everywhere(check: impl AsyncFn(&Gateway, &Provider, &FakeProvider, &dyn Client) -> Vec<String>) {
+    let gateway = gateway().await;
+    let of_provider = async |provider: &Provider| {
+        let fake = provider.serve(&gateway).await;
+        let mut faults = Vec::new();
+        for client in CLIENTS {
+            let found = check(&gateway, provider, &fake, client).await;
+            let place = |fault| format!("{} on {}: {fault}", client.name(), provider.name);
+            faults.extend(found.into_iter().map(place));
+        }
+        faults
+    };
+    let faults = join_all(PROVIDERS.iter().map(of_provider)).await.concat();
+    assert!(
+        faults.is_empty(),
+        "{} faults:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
+}
+
+#[tokio::test]
+async fn errors_of_the_provider_reach_the_client_in_its_dialect() {
+    everywhere(async |gateway, provider, fake, client| {
+        let mut faults = Vec::new();
+        for streams in [false, true] {
+            for (status, expected) in [
+                (400, 400),
+                (401, 502),
+                (404, 404),
+                (429, 429),
+                (500, 500),
+                (529, 529),
+            ] {
+                let said = format!("said the provider with {status}");
+                fake.always(Reply::error(status, &said).header("retry-after", "7"));
+                let call = call(gateway, client, &provider.key(), streams, &body(client, streams));
+                let answer = call.send().await;
+                let (got, headers) = (answer.status.as_u16(), answer.headers.clone());
+                let bytes = answer.bytes().await;
+                let read = serde_json::from_slice(&bytes)
+                    .ok()
+                    .and_then(|body| client.error(&body));
+                let is_told = read
+                    .as_deref()
+                    .is_some_and(|message| message.contains(&said) == (status != 401));
+                let has_retry = headers.get("retry-after").is_some() || status == 401;
+                // Overload has a status of its own with few.
+                let is_status = got == expected || (status == 529 && got == 503);
+                if !(is_status && is_told && has_retry) {
+                    let shown = String::from_utf8_lossy(&bytes);
+                    faults.push(format!("{status}, streams {streams}: {got} {headers:?} {shown}"));
+                }
+            }
+        }
+        faults
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn streams_that_break_end_with_an_error() {
+    let answer = || {
+        Completion::new()
+            .text("Paris is warm.")
+            .in_pieces(["Paris ", "is ", "warm", "."])
+    };
+    let replies = [
+        (
+            "an error within",
+            Reply::completion(answer()).error_after(4, 529, "overloaded, it says"),
+        ),
+        ("cut", Reply::completion(answer()).cut_after(4)),
+        ("cut within an event", Reply::completion(answer()).cut_within(4)),
+        (
+            "ended within an event",
+            Reply::completion(answer()).truncate_after(4),
+        ),
+    ];
+    everywhere(async |gateway, provider, fake, client| {
+        let mut faults = Vec::new();
+        for (what, reply) in &replies {
+            fake.always(reply.clone());
+            let call = call(gateway, client, &provider.key(), true, &body(client, true));
+            let answer = call.send().await;
+            if answer.status != 200 {
+                faults.push(format!("{what}: {}", answer.status));
+                continue;
+            }
+            let Ok(bytes) = answer.try_bytes().await else {
+                continue;
+            };
+            let seen = client.stream(&bytes);
+            let shown = String::from_utf8_lossy(&bytes);
+            if seen.error.is_none() || !"Paris is warm.".starts_with(&seen.text) || seen.text.is_empty() {
+                faults.push(format!("{what}: {seen:?} of {shown}"));
+            }
+        }
+        faults
+    })
+    .await;
+}
