@@ -140,9 +140,15 @@ fn what_is_embedded_or_ranked_is_one_message() {
             Protocol::GeminiBatchEmbed,
             r#"{"requests":[{"content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]}}]}"#,
         ),
-        (Protocol::JinaRerank, r#"{"query":"a","documents":[{"text":"b"}]}"#),
+        (
+            Protocol::JinaRerank,
+            r#"{"query":"a","documents":[{"text":"b"}]}"#,
+        ),
         (Protocol::CohereRerank, r#"{"query":"a","documents":["b"]}"#),
-        (Protocol::OpenAiMedia, r#"{"input":"a","instructions":"b","voice":"x"}"#),
+        (
+            Protocol::OpenAiMedia,
+            r#"{"input":"a","instructions":"b","voice":"x"}"#,
+        ),
     ] {
         assert_eq!(said(protocol, body), ab, "{protocol}");
     }
