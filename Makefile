@@ -29,6 +29,7 @@ fmt: ## Format the tree
 
 docs: ## Write the pages that are made from the code
 	UPDATE_DOCS=1 $(CARGO) nextest run -p sluice --test docs the_page_is_what_the_registry_says
+	UPDATE_DOCS=1 $(CARGO) nextest run -p sluice --test e2e the_translation_page_is_what_is_seen
 
 bench: ## Measure the gateway beside nginx
 	bench/run

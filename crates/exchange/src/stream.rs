@@ -2,6 +2,7 @@
 
 mod body;
 mod filtered;
+mod tail;
 
 use std::time::{Duration, Instant};
 

@@ -19,6 +19,7 @@ use sluice_record::Ended;
 use sluice_wire::{SsePart, SseSplitter};
 use tokio::time::Sleep;
 
+use super::tail::Tail;
 use crate::estimate;
 
 /// What happens to events on their way.
@@ -136,6 +137,8 @@ pub(super) struct StreamBody {
     failed: Option<BodyError>,
     deadline: Option<Pin<Box<Sleep>>>,
     received: u64,
+    /// How what passed as it came ends.
+    tail: Tail,
     /// The limit that ended the stream.
     limit: Option<Limit>,
     /// Whether the client's head still waits, so that a failure can have a status.
@@ -154,6 +157,7 @@ impl StreamBody {
             failed: None,
             deadline,
             received: 0,
+            tail: Tail::default(),
             limit: None,
             beginning: false,
             open: true,
@@ -195,6 +199,7 @@ impl StreamBody {
         match &mut self.parts.manner {
             Manner::Verbatim => {
                 tap.feed(&data);
+                self.tail.note(&data);
                 ready.push_back(data);
             }
             Manner::Unread => ready.push_back(data),
@@ -202,7 +207,9 @@ impl StreamBody {
                 splitter.push(data);
                 while let Some(part) = splitter.next_part() {
                     if !matches!(&part, SsePart::Frame(frame) if tap.observe(frame) == FrameKind::UsageOnly) {
-                        ready.push_back(part.into_bytes());
+                        let part = part.into_bytes();
+                        self.tail.note(&part);
+                        ready.push_back(part);
                     }
                 }
             }
@@ -292,6 +299,7 @@ impl StreamBody {
                 if let Some(part) = splitter.finish() {
                     let part = part.into_bytes();
                     self.parts.tap.observe(&part);
+                    self.tail.note(&part);
                     self.ready.push_back(part);
                 }
             }
@@ -326,6 +334,7 @@ impl StreamBody {
             self.ready.push_back(out.freeze());
             return;
         }
+        self.ready.push_back(self.tail.gap(dialect));
         self.ready
             .push_back(error.event(dialect, None, self.parts.tap.content_frames()));
     }

@@ -30,7 +30,7 @@ pub(crate) fn target(name: &str, provider: &FakeProvider) -> Value {
             } });
             conf["provider_conf"] = json!({ "region": "eu-central-1" });
         }
-        "vertex-anthropic" => {
+        "vertex-anthropic" | "vertex-ai" => {
             conf["auth"] = json!({ "header": { "authorization": "Bearer ya29.fake-1" } });
             conf["provider_conf"] = json!({ "project_id": "p", "region": "europe-west4" });
         }

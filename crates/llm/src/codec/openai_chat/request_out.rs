@@ -193,6 +193,8 @@ fn encode_reasoning(reasoning: &ReasoningRequest, request: &ChatRequest, body: &
         }
         EffortMember::ReasoningEffort => {
             let Some(effort) = reasoning.as_effort() else {
+                let is_asked = reasoning.adaptive || reasoning.show == Some(true);
+                body.drops.note_if(is_asked && !is_own, "reasoning_effort");
                 return;
             };
             if is_own {

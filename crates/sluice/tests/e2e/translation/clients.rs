@@ -47,6 +47,9 @@ pub(super) trait Client: Sync {
     }
 }
 
+/// What a client says of a stream that cannot be read to its end.
+const UNREADABLE: &str = "unreadable";
+
 /// All of them.
 pub(super) const CLIENTS: [&dyn Client; 10] = [
     &chat::Chat,
@@ -86,20 +89,21 @@ fn events(bytes: &Bytes) -> Vec<(String, String)> {
     events
 }
 
-/// The data of events that are JSON, and whether `[DONE]` came last.
+/// The data of events that are JSON, and whether `[DONE]` came last. Half an event is passed over.
 fn json_events(bytes: &Bytes) -> (Vec<Value>, bool) {
     let events = events(bytes);
     let done = events.last().is_some_and(|(_, data)| data == "[DONE]");
-    let json = events.iter().filter(|(_, data)| data != "[DONE]");
-    let json = json.map(|(_, data)| serde_json::from_str(data).unwrap_or_else(|_| panic!("{data}")));
+    let json = events
+        .iter()
+        .filter_map(|(_, data)| serde_json::from_str(data).ok());
     (json.collect(), done)
 }
 
-/// Lines of JSON.
+/// Lines of JSON. Half a line is passed over.
 fn lines(bytes: &Bytes) -> Vec<Value> {
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let lines = text.lines().filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// Names and payloads of the events of a binary stream; exceptions have names that end in `Exception`.
@@ -114,6 +118,8 @@ fn binary_events(bytes: &Bytes) -> Vec<(String, Value)> {
         let payload = serde_json::from_slice(message.payload()).unwrap();
         events.push((name.unwrap_or_default().to_owned(), payload));
     }
-    assert!(splitter.take_rest().is_empty(), "bytes beside the events");
+    if !splitter.take_rest().is_empty() {
+        events.push((UNREADABLE.to_owned(), Value::from(UNREADABLE)));
+    }
     events
 }

@@ -99,7 +99,9 @@ impl Client for Anthropic {
         let mut answer = json!({ "content": [] });
         let (mut error, mut is_ended, mut open) = (None, false, None);
         for (name, data) in events(bytes) {
-            let event: Value = serde_json::from_str(&data).unwrap();
+            let Ok(event) = serde_json::from_str::<Value>(&data) else {
+                continue;
+            };
             assert_eq!(event["type"], *name);
             assert!(!is_ended, "an event behind the last");
             match &*name {

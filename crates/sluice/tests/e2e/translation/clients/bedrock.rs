@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::neutral::{
     Ask, Call, PDF, PNG, Piece, Say, Seen, Stopped, Tokens, append, items, number, text,
 };
-use super::{Client, binary_events};
+use super::{Client, UNREADABLE, binary_events};
 
 pub(super) struct Bedrock;
 
@@ -147,6 +147,7 @@ impl Client for Bedrock {
                     is_ended = true;
                 }
                 "metadata" => answer["usage"] = event["usage"].clone(),
+                UNREADABLE => error = Some(UNREADABLE.to_owned()),
                 name if name.ends_with("Exception") => error = event["message"].as_str().map(str::to_owned),
                 _ => {}
             }

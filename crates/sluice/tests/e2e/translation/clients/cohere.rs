@@ -107,7 +107,9 @@ impl Client for Cohere {
         let mut answer = json!({});
         let (mut error, mut is_ended) = (None, false);
         for (name, data) in events(bytes) {
-            let event: Value = serde_json::from_str(&data).unwrap();
+            let Ok(event) = serde_json::from_str::<Value>(&data) else {
+                continue;
+            };
             if !name.is_empty() {
                 assert_eq!(event["type"], *name);
             }

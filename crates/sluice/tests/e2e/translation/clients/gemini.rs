@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::neutral::{
     Ask, Call, PDF, PICTURE, PNG, Piece, Say, Seen, Stopped, Tokens, WAV, items, number, text,
 };
-use super::{Client, json_events};
+use super::{Client, UNREADABLE, json_events};
 
 pub(super) struct Gemini {
     pub(super) sse: bool,
@@ -104,8 +104,12 @@ impl Client for Gemini {
         let chunks = if self.sse {
             json_events(bytes).0
         } else {
-            let array: Value = serde_json::from_slice(bytes)
-                .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)));
+            let Ok(array) = serde_json::from_slice::<Value>(bytes) else {
+                return Seen {
+                    error: Some(UNREADABLE.to_owned()),
+                    ..Seen::default()
+                };
+            };
             items(&array).to_vec()
         };
         let mut parts = Vec::new();

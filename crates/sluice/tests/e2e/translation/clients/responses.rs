@@ -112,9 +112,13 @@ impl Client for Responses {
     fn stream(&self, bytes: &Bytes) -> Seen {
         let (mut said, mut error, mut last) = (String::new(), None, Value::Null);
         for (number, (name, data)) in events(bytes).into_iter().enumerate() {
-            let event: Value = serde_json::from_str(&data).unwrap();
+            let Ok(event) = serde_json::from_str::<Value>(&data) else {
+                continue;
+            };
             assert_eq!(event["type"], *name);
-            assert_eq!(event["sequence_number"], number, "{event}");
+            if name != "error" && name != "response.failed" {
+                assert_eq!(event["sequence_number"], number, "{event}");
+            }
             match &*name {
                 "response.output_text.delta" => said.push_str(text(&event["delta"])),
                 "error" => error = event["message"].as_str().map(str::to_owned),
