@@ -4,7 +4,7 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt docs bench build tools redis python
+.PHONY: help run test lint fmt docs bench fuzz build tools redis python
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,14 @@ docs: ## Write the pages that are made from the code
 
 bench: ## Measure the gateway beside nginx
 	bench/run
+
+# Tests run the same checks on bounded input. The stable compiler takes what libFuzzer needs by RUSTC_BOOTSTRAP.
+FUZZ_SECONDS ?= 30
+fuzz: ## Run every fuzz target for FUZZ_SECONDS (30)
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install cargo-fuzz --locked
+	@for target in request answer stream wire view texts; do \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 || exit 1; done
 
 # nextest is a test runner from crates.io; a machine may have it already.
 tools: redis

@@ -10,6 +10,7 @@ use sluice_llm::{Price, Protocol, Provenance, ReportedCounts, RequestView, Usage
 use sluice_observe::LlmActiveGuard;
 use sluice_record::{Ended, GuardHit, Text};
 use sluice_upstream::TargetGuard;
+use sluice_wire::FormView;
 
 use crate::models::Model;
 use crate::placeholders::Placeholders;
@@ -24,6 +25,8 @@ pub struct AiCall {
     pub model_asked: Text,
     /// The client's body; absent when the request has none.
     pub request: Option<RequestView>,
+    /// The client's body where that is a form.
+    pub form: Option<FormView>,
     /// Length of `tools`.
     pub tool_count: u32,
     /// The end user that it named.

@@ -75,7 +75,7 @@ pub struct Context {
     /// How answers are shaped.
     pub profile: Profile,
     /// The model that a plugin put in the place of the one asked for, before there is an AI call.
-    pub renamed_model: Option<RenamedModel>,
+    pub renamed_model: Option<Box<RenamedModel>>,
     /// The AI call, if it is one.
     pub ai: Option<Box<AiCall>>,
     /// What a cache of answers does for the request, once one has seen it.

@@ -36,5 +36,7 @@ const ENDS: [&str; 27] = [
 pub fn is_llm_path(path: &str) -> bool {
     ENDS.iter().any(|end| path.ends_with(end))
         || path.starts_with("/v1beta/")
-        || path.starts_with("/v1/models/")
+        || ["/v1/models/", "/v1/files/", "/v1/batches/", "/v1/responses/"]
+            .iter()
+            .any(|root| path.starts_with(root))
 }

@@ -258,8 +258,15 @@ impl RequestBody {
         }
     }
 
+    /// The body as JSON, if it has been scanned as such before.
+    #[must_use]
+    pub fn scanned_json(&self) -> Option<&JsonView> {
+        self.json.get()?.as_deref()
+    }
+
     /// The body as JSON, if it has been read and is JSON. Scanned once, whoever asks.
-    pub(crate) fn json(&self) -> Option<&JsonView> {
+    #[must_use]
+    pub fn json(&self) -> Option<&JsonView> {
         let bytes = self.bytes()?;
         self.json
             .get_or_init(|| JsonView::parse(bytes.clone()).ok().map(Box::new))

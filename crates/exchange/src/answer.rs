@@ -11,7 +11,7 @@ use sluice_wire::ObjectView;
 
 use crate::config::CallConfig;
 use crate::estimate;
-use crate::perform::{Attempt, Provided, network_error, timed_out, upstream_reply};
+use crate::perform::{Attempt, Provided, network_error, spoken, timed_out, upstream_reply};
 
 /// Largest answer that is held in memory when the configuration sets no limit.
 const ANSWER_MAX: u64 = 256 << 20;
@@ -40,7 +40,7 @@ pub(crate) async fn relay(
     if provided.conversion.is_some() && cx.profile == Profile::Native {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    measure(cx, provided.carriage.target(), status, &bytes, &out);
+    measure(cx, spoken(cx, provided.carriage), status, &bytes, &out);
     let shown = filter(cx, status, headers, out).await;
     let (status, headers) = (shown.status, shown.headers);
     let body = Body::from(shown.body);
@@ -106,7 +106,7 @@ fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &By
         true => None,
         false => AnswerFacts::read(ai.protocol, client, false).and_then(|facts| facts.usage),
     };
-    let estimated = (facts.usage.is_none() && status.is_success() && estimate::generates(spoken))
+    let estimated = (facts.usage.is_none() && status.is_success() && estimate::costs(spoken))
         .then(|| estimate::whole(cx, spoken, upstream))
         .flatten();
     let raw_usage = if ai.keeps_raw_usage {

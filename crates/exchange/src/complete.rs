@@ -75,6 +75,7 @@ pub async fn complete(
                 path: "/",
                 query: None,
                 models: None,
+                resource: None,
             };
             let address = Addressed {
                 carriage: &carriage,

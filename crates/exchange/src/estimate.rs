@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use sluice_core::Context;
-use sluice_llm::{AnswerFacts, Protocol, RequestView, TokenCounter, Usage};
+use sluice_llm::{AnswerFacts, Operation, Protocol, RequestView, TokenCounter, Usage};
 
 /// The input side of an estimate, taken when the call is made and computed only if it is needed.
 pub(crate) struct Input {
     request: Option<RequestView>,
-    generates: bool,
+    costs: bool,
 }
 
 impl Input {
@@ -15,13 +15,13 @@ impl Input {
         let ai = cx.ai.as_deref();
         Self {
             request: ai.and_then(|ai| ai.request.clone()),
-            generates: ai.is_some_and(|ai| generates(ai.protocol)),
+            costs: ai.is_some_and(|ai| costs(ai.protocol)),
         }
     }
 
-    /// The usage of a call that generated so many tokens; `None` for calls that no model answers.
+    /// The usage of a call that generated so many tokens; `None` for calls that cost none.
     pub(crate) fn with_output(&self, output: u64) -> Option<Usage> {
-        self.generates.then(|| Usage {
+        self.costs.then(|| Usage {
             input: self.tokens(),
             output,
             ..Usage::default()
@@ -41,6 +41,9 @@ impl Input {
             "contents",
             "systemInstruction",
             "prompt",
+            "texts",
+            "content",
+            "requests",
         ]
         .iter()
         .filter_map(|name| object.get(name))
@@ -53,6 +56,11 @@ impl Input {
 /// Whether answers in a protocol are generated text, which costs tokens and, as a stream, has an event that ends it.
 pub(crate) fn generates(protocol: Protocol) -> bool {
     protocol.is_chat()
+}
+
+/// Whether calls in a protocol cost tokens.
+pub(crate) fn costs(protocol: Protocol) -> bool {
+    matches!(protocol.operation(), Operation::Chat | Operation::Embed)
 }
 
 /// The usage of a whole answer that reports none.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sluice_core::{Context, Profile};
-use sluice_llm::{AnthropicToChat, Carriage};
+use sluice_llm::{AnthropicToChat, Carriage, Operation};
 
 use crate::target::Target;
 
@@ -60,10 +60,23 @@ pub(crate) fn for_provider(cx: &Context, target: &Target, carriage: &Carriage) -
     for (name, value) in auth {
         headers.insert(name, value.clone());
     }
-    if *carriage != Carriage::Passthrough || cx.request.body.bytes().is_some() {
+    let body = cx.request.body.bytes();
+    if is_relayed(cx) {
+        let content_type = client.get(header::CONTENT_TYPE);
+        if let Some(content_type) = content_type.filter(|_| body.is_some_and(|body| !body.is_empty())) {
+            headers.insert(header::CONTENT_TYPE, content_type.clone());
+        }
+    } else if *carriage != Carriage::Passthrough || body.is_some() {
         headers.insert(header::CONTENT_TYPE, JSON);
     }
     headers
+}
+
+/// Whether the body goes out as the client's media type says.
+fn is_relayed(cx: &Context) -> bool {
+    let ai = cx.ai.as_deref();
+    cx.profile == Profile::Native
+        && ai.is_some_and(|ai| ai.request.is_none() && ai.protocol.operation() == Operation::Relay)
 }
 
 /// What the gateway tells about the client's connection.

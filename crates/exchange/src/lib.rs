@@ -6,15 +6,18 @@
 mod answer;
 mod complete;
 mod config;
+mod counted;
 mod credential;
 mod estimate;
 mod headers;
 mod local;
 mod memory;
+mod payload;
 mod perform;
 mod prepare;
 mod probe;
 mod provider;
+mod relayed;
 mod stream;
 mod target;
 

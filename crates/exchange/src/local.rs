@@ -32,7 +32,7 @@ pub(crate) async fn answer(
         return refused("no AI call was prepared".to_owned()).into();
     };
     if ai.request.is_none() {
-        return models(cx, target);
+        return without_request(cx, target);
     }
     let id = format!("{:032x}", cx.id.0);
     let created = SystemTime::now()
@@ -61,11 +61,16 @@ pub(crate) async fn answer(
     }
 }
 
-/// `GET …/models`.
-fn models(cx: &Context, target: &Target) -> Attempt {
+/// `GET …/models`; nothing else that has no JSON is answered here.
+fn without_request(cx: &Context, target: &Target) -> Attempt {
     let path = &*cx.request.path;
     if !path.ends_with("/models") {
-        return refused(format!("{} does not answer GET {path}", target.provider.name())).into();
+        return refused(format!(
+            "{} does not answer {} {path}",
+            target.provider.name(),
+            cx.request.method
+        ))
+        .into();
     }
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, JSON);

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Trial, UpstreamCall};
-use sluice_llm::{Carriage, ChatTranslation, Conversion, ErrorKind, Protocol, RequestView, TranslationFor};
+use sluice_llm::{
+    Carriage, ChatTranslation, Conversion, EmbedTranslation, ErrorKind, Operation, Protocol, RequestView,
+    RerankTranslation, TranslationFor, Unsayable, with_gemini_model,
+};
 use sluice_net::{Body, SendError, SendErrorKind};
 use sluice_observe::ActiveLabels;
 use sluice_record::{ResponseSource, Text};
@@ -13,9 +16,10 @@ use sluice_record::{ResponseSource, Text};
 use crate::config::CallConfig;
 use crate::credential::Unsigned;
 use crate::headers;
+use crate::payload::Payload;
 use crate::prepare::client_call;
 use crate::target::{Addressed, ClientTarget, Place, Target};
-use crate::{answer, local, memory, stream};
+use crate::{answer, counted, local, memory, relayed, stream};
 
 /// What one attempt at a target came to.
 pub enum Attempt {
@@ -52,7 +56,7 @@ impl From<Reply> for Attempt {
 struct Outbound {
     carriage: Carriage,
     conversion: Option<Conversion>,
-    body: Bytes,
+    body: Payload,
     uri: Uri,
 }
 
@@ -63,6 +67,7 @@ pub async fn perform(cx: &mut Context, target: &Target, call: &CallConfig) -> At
     count_active(cx);
     match encoded {
         Err(failure) => (*failure).into(),
+        Ok(Encoded::Counted) => counted::answer(cx).await,
         Ok(Encoded::Local { provided, body }) => local::answer(cx, target, call, provided, body).await,
         Ok(Encoded::Remote(outbound)) => send(cx, target, call, outbound).await,
     }
@@ -106,6 +111,7 @@ fn shown<'a>(prefers_name: bool, name: Option<&'a Text>, id: &'a str) -> &'a str
 }
 
 enum Encoded {
+    Counted,
     Local { provided: Provided, body: Bytes },
     Remote(Outbound),
 }
@@ -132,7 +138,16 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
         .clone()
         .or_else(|| (!ai.model.is_empty()).then(|| ai.model.clone()));
     ai.model_sent = Some(model.clone().unwrap_or_else(|| Text::from("")));
+    if carriage == Carriage::Counted {
+        return Ok(Encoded::Counted);
+    }
     let (stream, protocol) = (ai.stream, ai.protocol);
+    if profile == Profile::Native
+        && protocol == Protocol::OpenAiObjects
+        && let Some(failure) = relayed::refusal(cx, target)
+    {
+        return Err(Box::new(failure));
+    }
     let Written {
         body,
         conversion,
@@ -144,7 +159,7 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     if let Place::BuiltIn = target.place {
         return Ok(Encoded::Local {
             provided: Provided { carriage, conversion },
-            body,
+            body: body.signed().clone(),
         });
     }
     let address = Addressed {
@@ -170,9 +185,8 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
 }
 
 /// A request as it goes to the provider.
-#[derive(Default)]
 struct Written {
-    body: Bytes,
+    body: Payload,
     /// What turns the answer back.
     conversion: Option<Conversion>,
     /// Length of `tools`, where it may differ from the client's.
@@ -187,12 +201,20 @@ fn written(
     is_retry: bool,
 ) -> Result<Written, Box<Failure>> {
     let Some(request) = cx.ai.as_deref().and_then(|ai| ai.request.as_ref()) else {
-        return Ok(Written::default());
+        return Ok(Written {
+            body: relayed::payload(cx, model),
+            conversion: None,
+            tool_count: None,
+        });
     };
     let converted = convert(cx, target, carriage, request, model)?;
     let (view, conversion) = converted.map_or((None, None), |(view, made)| (Some(view), Some(made)));
     let view = view.as_ref().unwrap_or(request);
-    let plan = target.plan(carriage.target(), cx.profile);
+    let spoken = spoken(cx, carriage);
+    let plan = target.plan(spoken, cx.profile);
+    // Of these, only moderations have a model.
+    let names_none = spoken == Protocol::OpenAiObjects && request.model().is_none();
+    let plan = plan.filter(|_| !names_none);
     let body = match plan {
         Some(plan) => plan.apply(view.json()).map_err(|error| {
             let text = format!("could not parse JSON request body: {error}");
@@ -206,6 +228,7 @@ fn written(
         })?,
         None => view.bytes().clone(),
     };
+    let body = with_gemini_model(spoken, body, model.unwrap_or_default());
     let sets_tools = plan.is_some_and(|plan| plan.sets("tools"));
     let counts_again = sets_tools || conversion.is_some() || is_retry;
     let tool_count = counts_again.then(|| {
@@ -215,7 +238,7 @@ fn written(
         tool_count(sent.as_ref().unwrap_or(view))
     });
     Ok(Written {
-        body,
+        body: Payload::Whole(body),
         conversion,
         tool_count,
     })
@@ -240,7 +263,7 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
     let unsigned = Unsigned {
         method: &method,
         uri: &uri,
-        body: &body,
+        body: body.signed(),
         origin,
     };
     let own_headers = || headers::for_provider(cx_ref, target, &carriage);
@@ -250,7 +273,7 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
         Err(failure) => return (*failure).into(),
     };
     let make = || {
-        let mut request = Request::new(Body::from(body.clone()));
+        let mut request = Request::new(body.body());
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = signed.clone().unwrap_or_else(own_headers);
@@ -330,7 +353,7 @@ fn convert(
     Ok(Some((view, conversion)))
 }
 
-/// A conversation in the provider's protocol.
+/// A request in the provider's protocol.
 fn translate(
     cx: &Context,
     target: &Target,
@@ -348,22 +371,41 @@ fn translate(
         created: u64::try_from(cx.started_us / 1_000_000).unwrap_or_default(),
         memory: &memory::of_caller(cx),
     };
-    let (body, translation) = ChatTranslation::request(request.bytes(), to).map_err(|error| {
-        let failure = Failure::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            "not_translatable",
-            match &error.param {
-                Some(param) => format!("{param}: {}", error.message),
-                None => error.message.clone(),
-            },
-        );
-        match error.param {
-            Some(param) => failure.about(param),
-            None => failure,
-        }
-    })?;
-    Ok((body, Conversion::Chat(Box::new(translation))))
+    let body = request.bytes();
+    let translated = match protocol.operation() {
+        Operation::Embed => EmbedTranslation::request(body, to)
+            .map(|(body, translation)| (body, Conversion::Embed(Box::new(translation)))),
+        Operation::Rerank => RerankTranslation::request(body, to)
+            .map(|(body, translation)| (body, Conversion::Rerank(Box::new(translation)))),
+        _ => ChatTranslation::request(body, to)
+            .map(|(body, translation)| (body, Conversion::Chat(Box::new(translation)))),
+    };
+    translated.map_err(|error| Box::new(not_translatable(&error)))
+}
+
+/// A request that is not what its protocol says, or says what the provider's cannot.
+pub(crate) fn not_translatable(error: &Unsayable) -> Failure {
+    let failure = Failure::new(
+        StatusCode::BAD_REQUEST,
+        ErrorKind::InvalidRequest,
+        "not_translatable",
+        match &error.param {
+            Some(param) => format!("{param}: {}", error.message),
+            None => error.message.clone(),
+        },
+    );
+    match &error.param {
+        Some(param) => failure.about(param.clone()),
+        None => failure,
+    }
+}
+
+/// What is spoken with the provider. What is relayed stays what it is.
+pub(crate) fn spoken(cx: &Context, carriage: Carriage) -> Protocol {
+    match (carriage, cx.ai.as_deref()) {
+        (Carriage::Passthrough, Some(ai)) => ai.protocol,
+        _ => carriage.target(),
+    }
 }
 
 /// Which way an answer goes: verbatim, as a stream, or whole.
@@ -395,7 +437,22 @@ async fn receive(
     if stream::is_stream(&head.headers) || streams_anyhow(cx, &provided, head.status) {
         return stream::relay(cx, call, provided, head.status, headers, body).await;
     }
+    if is_binary(cx, &provided, head.status, &head.headers) {
+        return stream::relay_binary(cx, call, head.status, headers, body).await;
+    }
     answer::relay(cx, call, &provided, head.status, headers, body).await
+}
+
+/// Sound, pictures, contents of files: nothing in them is looked at, and they are not held.
+fn is_binary(cx: &Context, provided: &Provided, status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_json = || {
+        let kind = headers.get(http::header::CONTENT_TYPE);
+        kind.is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"))
+    };
+    cx.profile == Profile::Native
+        && status.is_success()
+        && spoken(cx, provided.carriage).operation() == Operation::Relay
+        && !is_json()
 }
 
 /// Streams whose media type does not tell: Ollama's lines, Gemini's array. A client that asked for a stream gets one of

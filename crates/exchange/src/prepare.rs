@@ -8,13 +8,18 @@ use serde_json::json;
 use sluice_core::{
     AiCall, AiLogging, Context, Failure, Picked, Profile, Progress, ReadBodyError, is_llm_path,
 };
-use sluice_llm::{ClientCall, ErrorKind, Framing, Protocol, RequestView};
+use sluice_llm::{ClientCall, ErrorKind, Framing, Operation, Protocol, RequestView};
 use sluice_record::Text;
+use sluice_wire::FormView;
+
+use crate::relayed;
 
 /// A request that an AI plugin may pick a target for.
 pub struct Prepared {
-    protocol: Protocol,
-    request: Option<RequestView>,
+    pub(crate) protocol: Protocol,
+    pub(crate) request: Option<RequestView>,
+    /// The body where that is a form.
+    pub(crate) form: Option<FormView>,
 }
 
 /// Checks content type, size and syntax of the body and detects the protocol (compat §4.2, §5.1).
@@ -22,11 +27,18 @@ pub struct Prepared {
 /// # Errors
 /// What the client gets to see, as the error table of compat §4.2 says.
 pub async fn prepare(cx: &mut Context, max_body: u64) -> Result<Prepared, Failure> {
-    if cx.profile == Profile::Native && cx.request.method == Method::GET {
-        return Ok(Prepared {
-            protocol: Protocol::Passthrough,
-            request: None,
-        });
+    if cx.profile == Profile::Native {
+        let protocol = ClientCall::of(&cx.request.path, None).protocol;
+        if protocol.operation() == Operation::Relay {
+            return relayed::prepare(cx, max_body, protocol).await;
+        }
+        if cx.request.method == Method::GET {
+            return Ok(Prepared {
+                protocol: Protocol::Passthrough,
+                request: None,
+                form: None,
+            });
+        }
     }
     if let Some(content_type) = cx.request.headers.get(header::CONTENT_TYPE)
         && !content_type.as_bytes().starts_with(b"application/json")
@@ -40,10 +52,13 @@ pub async fn prepare(cx: &mut Context, max_body: u64) -> Result<Prepared, Failur
         let message = "could not get body: request body is empty";
         return Err(bad_request("empty_body", message).apisix_json(json!({ "message": message })));
     }
-    let request = RequestView::parse(body).map_err(|error| {
-        let message = format!("could not parse JSON request body: {error}");
-        bad_request("invalid_json", &message).apisix_json(json!({ "message": message }))
-    })?;
+    let scanned = cx.request.body.scanned_json().cloned().map(RequestView::from);
+    let request = scanned
+        .map_or_else(|| RequestView::parse(body), Ok)
+        .map_err(|error| {
+            let message = format!("could not parse JSON request body: {error}");
+            bad_request("invalid_json", &message).apisix_json(json!({ "message": message }))
+        })?;
     let protocol = protocol_of(cx, &request).ok_or_else(|| {
         let message = "no matching AI protocol for the request";
         bad_request("unknown_protocol", message).apisix_text(message)
@@ -51,6 +66,7 @@ pub async fn prepare(cx: &mut Context, max_body: u64) -> Result<Prepared, Failur
     Ok(Prepared {
         protocol,
         request: Some(request),
+        form: None,
     })
 }
 
@@ -100,7 +116,12 @@ impl Prepared {
         let renamed = cx.renamed_model.as_ref();
         cx.ai = Some(Box::new(AiCall {
             protocol: self.protocol,
-            stream: streams_by_path || request.is_some_and(|r| self.protocol.wants_stream(r)),
+            stream: streams_by_path
+                || request.is_some_and(|r| self.protocol.wants_stream(r))
+                || self
+                    .form
+                    .as_ref()
+                    .is_some_and(|form| form.text("stream") == Some("true")),
             model_asked: renamed.map_or_else(|| model.clone(), |renamed| renamed.asked.clone()),
             model,
             routing: None,
@@ -116,6 +137,7 @@ impl Prepared {
             progress: Arc::new(Progress::default()),
             placeholders: None,
             request: self.request,
+            form: self.form,
         }));
     }
 
@@ -129,9 +151,16 @@ impl Prepared {
         // Where the path names the model, a body has none.
         let by_path = client_call(cx, self.protocol).model;
         let named = self.request.as_ref().and_then(RequestView::model);
-        named
-            .or(by_path)
-            .map_or_else(|| Text::from(""), |model| Text::from(&*model))
+        if let Some(model) = named.or(by_path) {
+            return Text::from(&*model);
+        }
+        if let Some(model) = self.form.as_ref().and_then(|form| form.text("model")) {
+            return Text::from(model);
+        }
+        let beside = (self.protocol.operation() == Operation::Relay)
+            .then(|| relayed::model_beside(cx))
+            .flatten();
+        beside.unwrap_or_else(|| Text::from(""))
     }
 
     /// What the client speaks.
@@ -147,7 +176,7 @@ impl Prepared {
     }
 }
 
-fn unreadable(error: ReadBodyError) -> Failure {
+pub(crate) fn unreadable(error: ReadBodyError) -> Failure {
     let message = format!("could not get body: {error}");
     let (status, kind) = match error {
         ReadBodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::RequestTooLarge),
@@ -156,7 +185,7 @@ fn unreadable(error: ReadBodyError) -> Failure {
     Failure::new(status, kind, "unreadable_body", message.clone()).apisix_json(json!({ "message": message }))
 }
 
-fn bad_request(code: &'static str, message: &str) -> Failure {
+pub(crate) fn bad_request(code: &'static str, message: &str) -> Failure {
     Failure::new(
         StatusCode::BAD_REQUEST,
         ErrorKind::InvalidRequest,

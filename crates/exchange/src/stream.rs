@@ -18,7 +18,7 @@ use sluice_net::{Body, BodyError};
 use self::body::{Begun, KeepAlive, Limit, Manner, StreamBody, StreamParts};
 use crate::config::CallConfig;
 use crate::estimate;
-use crate::perform::{Attempt, Provided, deadline, network_error, timed_out, upstream_reply};
+use crate::perform::{Attempt, Provided, deadline, network_error, spoken, timed_out, upstream_reply};
 use crate::prepare::client_framing;
 
 /// How often a native client hears of a model that thinks.
@@ -35,6 +35,44 @@ pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
             .any(|window| window.eq_ignore_ascii_case(needle))
     };
     has(b"text/event-stream") || has(b"application/vnd.amazon.eventstream")
+}
+
+/// Relays an answer that is neither JSON nor a stream of events, as it comes.
+pub(crate) async fn relay_binary(
+    cx: &mut Context,
+    call: &CallConfig,
+    status: StatusCode,
+    headers: HeaderMap,
+    mut body: Body,
+) -> Attempt {
+    let ends = deadline(call).map(|limit| Instant::now() + limit);
+    let first = match first_data(&mut body, None, ends).await {
+        First::Data(data) => data,
+        First::End | First::Nothing => Bytes::new(),
+        First::Broken(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
+        First::Broken(error) => return network_error(cx.profile).caused_by(error).into(),
+        First::TooLong => return over_limit(Limit::Duration).into(),
+    };
+    let Some(ai) = cx.ai.as_deref() else {
+        return network_error(cx.profile).into();
+    };
+    let mut stream = StreamBody::new(StreamParts {
+        upstream: body,
+        tap: StreamTap::new(Protocol::Passthrough, TapOptions::default()),
+        manner: Manner::Unread,
+        progress: ai.progress.clone(),
+        max_bytes: call.max_response_bytes,
+        ends,
+        keep_alive: None,
+        breaks_in_band: None,
+        has_end: false,
+        input: estimate::Input::of(cx),
+    });
+    match stream.begin(first).await {
+        Ok(Begun::Stopped(limit)) => over_limit(limit).into(),
+        Ok(_) => upstream_reply(status, headers, Body::boxed(stream)).into(),
+        Err(error) => network_error(cx.profile).caused_by(error).into(),
+    }
 }
 
 /// What came first.
@@ -79,7 +117,7 @@ pub(crate) async fn relay(
             .request
             .as_ref()
             .is_some_and(|request| !request.asks_for_usage());
-    let spoken = provided.carriage.target();
+    let spoken = spoken(cx, provided.carriage);
     if native && let Some(conversion) = &provided.conversion {
         // Elsewhere the provider's stays in place (compat §4.2).
         let media_type = HeaderValue::from_static(conversion.stream_media_type());

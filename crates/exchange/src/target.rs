@@ -6,12 +6,15 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sluice_core::{Context, Picked, Profile, Services};
-use sluice_llm::{BodyEdits, BodyPlan, Carriage, KeyHeader, Protocol, Provider, ProviderConf, StreamUsage};
+use sluice_llm::{
+    BodyEdits, BodyPlan, Carriage, KeyHeader, Protocol, Provider, ProviderConf, StreamUsage, openai_resource,
+};
 use sluice_net::{Origin, OriginConfig, PoolSettings, Protocol as HttpVersions, Replay, Scheme};
 use sluice_record::Text;
 
 use crate::config::{CallConfig, TargetConfig};
 use crate::credential::Credential;
+use crate::relayed::MODEL_ARGUMENT;
 
 /// What may not stand unescaped in a query value (RFC 3986 §3.4).
 const QUERY: &AsciiSet = &CONTROLS
@@ -202,6 +205,7 @@ impl Target {
             path: "/",
             query: None,
             models: None,
+            resource: None,
         };
         for index in 0..self.ways.len() {
             let protocol = self.ways[index].protocol;
@@ -270,6 +274,32 @@ impl Target {
         Some(models_beside(&self.based(&chat)) + after)
     }
 
+    /// The path of one of OpenAI's other endpoints: beside the provider's chat, as OpenAI has it.
+    fn resource_path(
+        &self,
+        configured: Option<&str>,
+        client: ClientTarget<'_>,
+        model: Option<&str>,
+    ) -> Option<String> {
+        let resource = client.resource?;
+        let base = match configured {
+            Some(path) if path.ends_with(resource) => return Some(path.to_owned()),
+            Some(path) => beside(path).to_owned(),
+            None => {
+                let chat = self.provider.native_endpoint(Protocol::OpenAiChat)?;
+                let chat = chat.path(&self.conf, model.or(Some("any")), false)?;
+                beside(&self.based(&chat)).to_owned()
+            }
+        };
+        // What belongs to no model does not stand below one either.
+        let is_models_own = resource.starts_with("/images/") || resource.starts_with("/audio/");
+        let base = match is_models_own {
+            true => &base,
+            false => without_deployment(&base),
+        };
+        Some(format!("{base}{resource}"))
+    }
+
     /// A path of the provider where its API stands.
     fn based(&self, path: &str) -> String {
         match &self.place {
@@ -292,6 +322,7 @@ impl Target {
         };
         let mut out = match (path, carriage.endpoint()) {
             _ if client.models.is_some() => self.models_path(path.as_deref(), client)?,
+            _ if client.resource.is_some() => self.resource_path(path.as_deref(), client, model)?,
             (Some(path), _) => path.clone(),
             (None, Some(endpoint)) => self.based(&endpoint.path(&self.conf, model, stream)?),
             (None, None) => self.based(client.path),
@@ -315,6 +346,10 @@ impl Target {
             .filter(|pair| !pair.is_empty())
         {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // This one chose the provider.
+            if client.resource.is_some() && name == MODEL_ARGUMENT {
+                continue;
+            }
             if !self.auth_query.iter().any(|(known, _)| known == name) {
                 put(&mut pairs, name, value.to_owned());
             }
@@ -350,6 +385,8 @@ pub(crate) struct ClientTarget<'a> {
     pub(crate) query: Option<&'a str>,
     /// What follows `/models` when the client asks which models there are, and that means the provider's own list.
     pub(crate) models: Option<&'a str>,
+    /// What the path names of OpenAI's endpoints that providers have beside their chat.
+    pub(crate) resource: Option<&'a str>,
 }
 
 impl<'a> ClientTarget<'a> {
@@ -366,6 +403,9 @@ impl<'a> ClientTarget<'a> {
             path,
             query: cx.request.query.as_deref(),
             models: after,
+            resource: (cx.profile == Profile::Native)
+                .then(|| openai_resource(path))
+                .flatten(),
         }
     }
 }
@@ -378,6 +418,19 @@ fn asks_for_events(carriage: &Carriage, client: ClientTarget<'_>) -> bool {
 
 /// Where an API has its list of models, going by one of its endpoints. A path that is none is the API's base.
 fn models_beside(endpoint: &str) -> String {
+    format!("{}/models", without_deployment(beside(endpoint)))
+}
+
+/// Azure's deployments serve one model each; what belongs to none stands beside them.
+fn without_deployment(base: &str) -> &str {
+    match base.rsplit_once("/deployments/") {
+        Some((before, deployment)) if !deployment.contains('/') => before,
+        _ => base,
+    }
+}
+
+/// The base of an API, going by one of its endpoints. A path that is none is the base.
+fn beside(endpoint: &str) -> &str {
     const ENDPOINTS: [&str; 6] = [
         "/chat/completions",
         "/completions",
@@ -387,16 +440,10 @@ fn models_beside(endpoint: &str) -> String {
         "/models",
     ];
     let path = endpoint.strip_suffix('/').unwrap_or(endpoint);
-    let base = ENDPOINTS
+    ENDPOINTS
         .iter()
         .find_map(|end| path.strip_suffix(end))
-        .unwrap_or(path);
-    // Azure's deployments serve one model each; the list stands beside them.
-    let base = match base.rsplit_once("/deployments/") {
-        Some((before, deployment)) if !deployment.contains('/') => before,
-        _ => base,
-    };
-    format!("{base}/models")
+        .unwrap_or(path)
 }
 
 /// A path below a base. A version that the base ends with is not said twice.

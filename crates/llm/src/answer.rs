@@ -10,6 +10,7 @@ use crate::lenient::{NonEmpty, Text};
 use crate::protocol::Protocol;
 use crate::tap::tally_of;
 use crate::usage::{AnthropicUsage, BedrockUsage, ChatUsage, Metered, ResponsesUsage, Tally};
+use crate::{embed, media, rerank};
 
 /// What is known of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,11 +53,33 @@ impl AnswerFacts {
             | Protocol::OllamaChat
             | Protocol::OllamaGenerate
             | Protocol::OpenAiCompletions => decoded(protocol, body, keep_text),
-            Protocol::Passthrough => serde_json::from_slice::<Bare<'_>>(body)
-                .ok()
-                .map(|_| Self::default()),
+            Protocol::CohereEmbed
+            | Protocol::GeminiBatchEmbed
+            | Protocol::GeminiEmbed
+            | Protocol::OllamaEmbed
+            | Protocol::OllamaEmbeddings => is_object(body).then(|| Self {
+                usage: embed::metered(protocol, body),
+                ..Self::default()
+            }),
+            Protocol::CohereRerank | Protocol::JinaRerank => is_object(body).then(|| Self {
+                usage: rerank::metered(body),
+                ..Self::default()
+            }),
+            Protocol::OpenAiMedia => is_object(body).then(|| Self {
+                usage: media::metered(body),
+                ..Self::default()
+            }),
+            Protocol::AnthropicCountTokens
+            | Protocol::GeminiCountTokens
+            | Protocol::OpenAiInputTokens
+            | Protocol::OpenAiObjects
+            | Protocol::Passthrough => is_object(body).then(Self::default),
         }
     }
+}
+
+fn is_object(body: &[u8]) -> bool {
+    serde_json::from_slice::<Bare<'_>>(body).is_ok()
 }
 
 /// Reads an answer through the codec of its protocol.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::protocol::Protocol;
+use crate::protocol::{Operation, Protocol};
 
 /// What path and query of a request say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct ClientCall<'a> {
 }
 
 /// Ends of paths whose protocol they name (llm-protocols §1).
-const ENDS: [(&str, Protocol); 9] = [
+const ENDS: [(&str, Protocol); 24] = [
     ("/chat/completions", Protocol::OpenAiChat),
     ("/v1/completions", Protocol::OpenAiCompletions),
     ("/v1/responses", Protocol::OpenAiResponses),
@@ -27,7 +27,22 @@ const ENDS: [(&str, Protocol); 9] = [
     ("/v2/chat", Protocol::CohereChat),
     ("/api/chat", Protocol::OllamaChat),
     ("/api/generate", Protocol::OllamaGenerate),
-    ("/openai/v1/responses", Protocol::OpenAiResponses),
+    ("/v1/messages/count_tokens", Protocol::AnthropicCountTokens),
+    ("/v1/responses/input_tokens", Protocol::OpenAiInputTokens),
+    ("/v2/embed", Protocol::CohereEmbed),
+    ("/v2/rerank", Protocol::CohereRerank),
+    ("/v1/rerank", Protocol::JinaRerank),
+    ("/api/embed", Protocol::OllamaEmbed),
+    ("/api/embeddings", Protocol::OllamaEmbeddings),
+    ("/v1/images/generations", Protocol::OpenAiMedia),
+    ("/v1/images/edits", Protocol::OpenAiMedia),
+    ("/v1/images/variations", Protocol::OpenAiMedia),
+    ("/v1/audio/speech", Protocol::OpenAiMedia),
+    ("/v1/audio/transcriptions", Protocol::OpenAiMedia),
+    ("/v1/audio/translations", Protocol::OpenAiMedia),
+    ("/v1/moderations", Protocol::OpenAiObjects),
+    ("/v1/files", Protocol::OpenAiObjects),
+    ("/v1/batches", Protocol::OpenAiObjects),
 ];
 
 impl<'a> ClientCall<'a> {
@@ -49,7 +64,9 @@ impl<'a> ClientCall<'a> {
         let protocol = ENDS
             .iter()
             .find(|(end, _)| path.ends_with(end))
-            .map_or(Protocol::Passthrough, |(_, protocol)| *protocol);
+            .map(|(_, protocol)| *protocol)
+            .or_else(|| is_openai_object(path).then_some(Protocol::OpenAiObjects))
+            .unwrap_or(Protocol::Passthrough);
         Self {
             protocol,
             model: None,
@@ -70,17 +87,50 @@ impl<'a> ClientCall<'a> {
     }
 }
 
+/// What follows `/v1` in the path of one of OpenAI's endpoints that are relayed: providers have it beside their chat.
+#[must_use]
+pub fn openai_resource(path: &str) -> Option<&str> {
+    let call = ClientCall::of(path, None);
+    if call.protocol.operation() != Operation::Relay {
+        return None;
+    }
+    OPENAI_ROOTS
+        .iter()
+        .find_map(|root| path.rfind(root))
+        .and_then(|at| path.get(at + "/v1".len()..))
+}
+
+/// Where the paths of OpenAI's relayed endpoints begin.
+const OPENAI_ROOTS: [&str; 6] = [
+    "/v1/images/",
+    "/v1/audio/",
+    "/v1/moderations",
+    "/v1/files",
+    "/v1/batches",
+    "/v1/responses/",
+];
+
+/// A file, a batch or a stored response, or something of one.
+fn is_openai_object(path: &str) -> bool {
+    ["/v1/files/", "/v1/batches/", "/v1/responses/"]
+        .iter()
+        .any(|root| path.split_once(root).is_some_and(|(_, id)| !id.is_empty()))
+}
+
 /// `/v1beta/models/{model}:{method}`, the model also as `tunedModels/…` or behind publishers of Vertex.
 fn gemini<'a>(path: &'a str, query: Option<&str>) -> Option<ClientCall<'a>> {
     let (before, method) = path.rsplit_once(':')?;
     let (_, model) = before.rsplit_once("/models/")?;
-    let stream = match method {
-        "generateContent" => false,
-        "streamGenerateContent" => true,
+    let (protocol, stream) = match method {
+        "generateContent" => (Protocol::GeminiGenerate, false),
+        "streamGenerateContent" => (Protocol::GeminiGenerate, true),
+        "countTokens" => (Protocol::GeminiCountTokens, false),
+        "embedContent" => (Protocol::GeminiEmbed, false),
+        "batchEmbedContents" => (Protocol::GeminiBatchEmbed, false),
         _ => return None,
     };
     Some(ClientCall {
-        protocol: Protocol::GeminiGenerate,
+        protocol,
         model: Some(Cow::Borrowed(model)),
         stream: Some(stream),
         is_sse: query
@@ -137,7 +187,29 @@ mod tests {
             (Protocol::GeminiGenerate, named("gemini-2.5-pro"), Some(false))
         );
         assert_eq!(read("/api/chat", None), (Protocol::OllamaChat, None, None));
-        assert_eq!(read("/v1/moderations", None), (Protocol::Passthrough, None, None));
+        assert_eq!(read("/v1/unknown", None), (Protocol::Passthrough, None, None));
+        assert_eq!(
+            read("/v1beta/models/e:batchEmbedContents", None),
+            (Protocol::GeminiBatchEmbed, named("e"), Some(false))
+        );
         assert!(!ClientCall::of("/v1beta/models/g:streamGenerateContent", Some("key=alt=sse")).is_sse);
+    }
+
+    #[test]
+    fn what_providers_have_beside_their_chat() {
+        for (path, expected) in [
+            ("/v1/images/edits", Some("/images/edits")),
+            ("/team/v1/audio/speech", Some("/audio/speech")),
+            ("/v1/files", Some("/files")),
+            ("/v1/files/file-1/content", Some("/files/file-1/content")),
+            ("/v1/batches/batch_1/cancel", Some("/batches/batch_1/cancel")),
+            ("/v1/responses/resp_1", Some("/responses/resp_1")),
+            ("/v1/responses", None),
+            ("/v1/responses/input_tokens", None),
+            ("/v1/chat/completions", None),
+            ("/v1/files/", None),
+        ] {
+            assert_eq!(openai_resource(path), expected, "{path}");
+        }
     }
 }

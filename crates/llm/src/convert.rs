@@ -10,8 +10,10 @@ use thiserror::Error;
 pub use self::anthropic_openai::{AnthropicStream, AnthropicToChat, StreamOutcome};
 pub use self::embeddings_predict::EmbeddingsToPredict;
 pub(crate) use self::embeddings_predict::Prediction;
+use crate::embed::EmbedTranslation;
 use crate::provider::Carriage;
 use crate::request::RequestView;
+use crate::rerank::RerankTranslation;
 use crate::translate::{ChatStream, ChatTranslation};
 
 /// Why a request is not converted. Shown to the client as `error_msg` with status 400. Indexes count from 1.
@@ -63,6 +65,10 @@ pub enum Conversion {
     EmbeddingsToPredict(EmbeddingsToPredict),
     /// A conversation, through the canonical model.
     Chat(Box<ChatTranslation>),
+    /// Embeddings, through their canonical form.
+    Embed(Box<EmbedTranslation>),
+    /// A ranking.
+    Rerank(Box<RerankTranslation>),
 }
 
 /// The conversion of an answer that is a stream.
@@ -82,7 +88,7 @@ impl Conversion {
     /// [`ConversionRefused`].
     pub fn of(carriage: Carriage, request: &RequestView) -> Result<Option<(Bytes, Self)>, ConversionRefused> {
         Ok(match carriage {
-            Carriage::Same(_) | Carriage::Translated(_) | Carriage::Passthrough => None,
+            Carriage::Same(_) | Carriage::Translated(_) | Carriage::Counted | Carriage::Passthrough => None,
             Carriage::AnthropicToChat(_) => {
                 let (body, conversion) = AnthropicToChat::convert(request)?;
                 Some((body, Self::AnthropicToChat(conversion)))
@@ -109,6 +115,8 @@ impl Conversion {
             Self::AnthropicToChat(conversion) => conversion.answer(status, model, body),
             Self::EmbeddingsToPredict(conversion) => conversion.answer(status, body),
             Self::Chat(translation) => translation.answer(body),
+            Self::Embed(translation) => translation.answer(body),
+            Self::Rerank(translation) => translation.answer(body),
         }
     }
 
@@ -119,7 +127,7 @@ impl Conversion {
             Self::AnthropicToChat(conversion) => {
                 Some(StreamConversion::Anthropic(Box::new(conversion.into_stream())))
             }
-            Self::EmbeddingsToPredict(_) => None,
+            Self::EmbeddingsToPredict(_) | Self::Embed(_) | Self::Rerank(_) => None,
             Self::Chat(translation) => Some(StreamConversion::Chat(Box::new(translation.into_stream()))),
         }
     }
@@ -129,7 +137,7 @@ impl Conversion {
     pub fn stream_media_type(&self) -> &'static str {
         match self {
             Self::Chat(translation) => translation.stream_media_type(),
-            Self::AnthropicToChat(_) | Self::EmbeddingsToPredict(_) => "text/event-stream",
+            _ => "text/event-stream",
         }
     }
 
@@ -138,6 +146,8 @@ impl Conversion {
     pub fn dropped(&self) -> &[std::borrow::Cow<'static, str>] {
         match self {
             Self::Chat(translation) => translation.dropped(),
+            Self::Embed(translation) => translation.dropped(),
+            Self::Rerank(translation) => translation.dropped(),
             Self::AnthropicToChat(_) | Self::EmbeddingsToPredict(_) => &[],
         }
     }

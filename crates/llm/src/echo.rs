@@ -78,14 +78,7 @@ pub fn echo(
         Protocol::OpenAiResponses => responses::answer(body, stamp, count),
         Protocol::OpenAiEmbeddings => embeddings::answer(body, count),
         Protocol::AnthropicMessages => messages::answer(body, stamp, count),
-        Protocol::BedrockConverse
-        | Protocol::CohereChat
-        | Protocol::GeminiGenerate
-        | Protocol::OllamaChat
-        | Protocol::OllamaGenerate
-        | Protocol::OpenAiCompletions
-        | Protocol::Passthrough
-        | Protocol::VertexPredict => Err(EchoError::Protocol(protocol)),
+        _ => Err(EchoError::Protocol(protocol)),
     }
 }
 

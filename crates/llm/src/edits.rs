@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use sluice_wire::{JsonError, JsonView, Kind, ObjectView, Overlay, Splice};
 
-use crate::protocol::Protocol;
+use crate::protocol::{Operation, Protocol};
 use crate::provider::{MaxTokens, Provider, StreamUsageAsk};
 
 /// What a target's configuration says about bodies of one protocol.
@@ -82,7 +82,15 @@ impl BodyPlan {
             Protocol::BedrockConverse => steps.push(Step::Remove("stream".into())),
             _ => {}
         }
-        for (name, value) in edits.options.into_iter().flatten() {
+        // Where nothing is generated, dials of generation are refused.
+        let takes_model_only = matches!(target.operation(), Operation::CountTokens | Operation::Relay);
+        let taken = |name: &str| !takes_model_only || name == "model";
+        for (name, value) in edits
+            .options
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| taken(name))
+        {
             steps.push(Step::Set(name.as_str().into(), value.to_string().into()));
         }
         if let (Some(limit), Some(endpoint)) = (edits.max_tokens, provider.endpoint(target)) {

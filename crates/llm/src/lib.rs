@@ -29,17 +29,22 @@ mod chat;
 mod client_call;
 mod codec;
 mod convert;
+mod count;
 mod echo;
 mod edits;
+mod embed;
 mod error;
+mod gemini_models;
 mod images;
 mod lenient;
+mod media;
 mod prices;
 mod prompt_edits;
 mod protocol;
 mod provider;
 mod refusal;
 mod request;
+mod rerank;
 mod response_id;
 mod stream_event;
 mod tap;
@@ -50,24 +55,28 @@ mod usage;
 
 pub use self::answer::AnswerFacts;
 pub use self::chat::Unsayable;
-pub use self::client_call::ClientCall;
+pub use self::client_call::{ClientCall, openai_resource};
 pub use self::convert::{
     AnswerError, AnthropicStream, AnthropicToChat, Conversion, ConversionRefused, EmbeddingsToPredict,
     StreamConversion, StreamOutcome,
 };
+pub use self::count::TokenQuestion;
 pub use self::echo::{EchoError, EchoReply, EchoStamp, echo, echo_models};
 pub use self::edits::{BodyEdits, BodyPlan, StreamUsage};
+pub use self::embed::EmbedTranslation;
 pub use self::error::{Dialect, ErrorClass, ErrorKind, ProviderMessage, PublicError};
+pub use self::gemini_models::with_gemini_model;
 pub use self::images::has_images;
 pub use self::prices::{LongContextConfig, Price, PriceConfig, PriceTable, PriceTableError, RatesConfig};
 pub use self::prompt_edits::{PromptEdits, TextMessage};
-pub use self::protocol::Protocol;
+pub use self::protocol::{Operation, Protocol};
 pub use self::provider::{
     CallIds, Carriage, EffortMember, Endpoint, KeyHeader, Provider, ProviderConf, ProviderError, Quirks,
     ReasoningBack, StreamUsageAsk,
 };
 pub use self::refusal::Refusal;
 pub use self::request::RequestView;
+pub use self::rerank::RerankTranslation;
 pub use self::response_id::{answer_id, stream_id};
 pub use self::stream_event::{EventSplitter, Framing, StreamEvent};
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};

@@ -73,7 +73,7 @@ impl PromptEdits {
             Some(Protocol::OpenAiCompletions) => {
                 edit_text(object, "prompt", &self.prepend, &self.append, &mut splice);
             }
-            Some(Protocol::OpenAiEmbeddings | Protocol::Passthrough | Protocol::VertexPredict) => {}
+            Some(_) => {}
         }
         splice.finish()
     }

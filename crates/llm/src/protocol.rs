@@ -10,16 +10,34 @@ use crate::stream_event::Framing;
 /// A wire protocol of an LLM API. The names of the first are APISIX's (compat §4.1.2); it does not know the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
+    /// Anthropic's counting of a request's tokens.
+    AnthropicCountTokens,
     /// Anthropic Messages.
     AnthropicMessages,
     /// AWS Bedrock Converse.
     BedrockConverse,
     /// Cohere v2 chat.
     CohereChat,
+    /// Cohere v2 embeddings.
+    CohereEmbed,
+    /// Cohere v2 rerank.
+    CohereRerank,
+    /// Gemini `batchEmbedContents`.
+    GeminiBatchEmbed,
+    /// Gemini `countTokens`.
+    GeminiCountTokens,
+    /// Gemini `embedContent`.
+    GeminiEmbed,
     /// Gemini `generateContent` and `streamGenerateContent`.
     GeminiGenerate,
+    /// Rerank as Jina, vLLM and others have it.
+    JinaRerank,
     /// Ollama `/api/chat`.
     OllamaChat,
+    /// Ollama `/api/embed`.
+    OllamaEmbed,
+    /// Ollama's older `/api/embeddings`, one text at a time.
+    OllamaEmbeddings,
     /// Ollama `/api/generate`.
     OllamaGenerate,
     /// OpenAI Chat Completions.
@@ -28,6 +46,12 @@ pub enum Protocol {
     OpenAiCompletions,
     /// OpenAI Embeddings.
     OpenAiEmbeddings,
+    /// OpenAI's counting of the tokens of a request to Responses.
+    OpenAiInputTokens,
+    /// OpenAI's images and audio: relayed, their usage read.
+    OpenAiMedia,
+    /// OpenAI's files, batches, stored responses and moderations: relayed.
+    OpenAiObjects,
     /// OpenAI Responses.
     OpenAiResponses,
     /// Any other JSON body: relayed, not understood.
@@ -36,18 +60,47 @@ pub enum Protocol {
     VertexPredict,
 }
 
+/// What a call asks for. A call goes to any provider that does the same, in whichever protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// The next turn of a conversation.
+    Chat,
+    /// Vectors for texts.
+    Embed,
+    /// The order of documents by how well they answer a query.
+    Rerank,
+    /// How many tokens a conversation has.
+    CountTokens,
+    /// One of OpenAI's other endpoints: relayed to where the provider has it.
+    Relay,
+    /// Not known: relayed as it is.
+    Unknown,
+}
+
 impl Protocol {
     /// All protocols, ordered by name.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 24] = [
+        Self::AnthropicCountTokens,
         Self::AnthropicMessages,
         Self::BedrockConverse,
         Self::CohereChat,
+        Self::CohereEmbed,
+        Self::CohereRerank,
+        Self::GeminiBatchEmbed,
+        Self::GeminiCountTokens,
+        Self::GeminiEmbed,
         Self::GeminiGenerate,
+        Self::JinaRerank,
         Self::OllamaChat,
+        Self::OllamaEmbed,
+        Self::OllamaEmbeddings,
         Self::OllamaGenerate,
         Self::OpenAiChat,
         Self::OpenAiCompletions,
         Self::OpenAiEmbeddings,
+        Self::OpenAiInputTokens,
+        Self::OpenAiMedia,
+        Self::OpenAiObjects,
         Self::OpenAiResponses,
         Self::Passthrough,
         Self::VertexPredict,
@@ -57,15 +110,27 @@ impl Protocol {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::AnthropicCountTokens => "anthropic-count-tokens",
             Self::AnthropicMessages => "anthropic-messages",
             Self::BedrockConverse => "bedrock-converse",
             Self::CohereChat => "cohere-chat",
+            Self::CohereEmbed => "cohere-embed",
+            Self::CohereRerank => "cohere-rerank",
+            Self::GeminiBatchEmbed => "gemini-batch-embed",
+            Self::GeminiCountTokens => "gemini-count-tokens",
+            Self::GeminiEmbed => "gemini-embed",
             Self::GeminiGenerate => "gemini-generate",
+            Self::JinaRerank => "jina-rerank",
             Self::OllamaChat => "ollama-chat",
+            Self::OllamaEmbed => "ollama-embed",
+            Self::OllamaEmbeddings => "ollama-embeddings",
             Self::OllamaGenerate => "ollama-generate",
             Self::OpenAiChat => "openai-chat",
             Self::OpenAiCompletions => "openai-completions",
             Self::OpenAiEmbeddings => "openai-embeddings",
+            Self::OpenAiInputTokens => "openai-input-tokens",
+            Self::OpenAiMedia => "openai-media",
+            Self::OpenAiObjects => "openai-objects",
             Self::OpenAiResponses => "openai-responses",
             Self::Passthrough => "passthrough",
             Self::VertexPredict => "vertex-predict",
@@ -107,6 +172,12 @@ impl Protocol {
     /// Whether it is a conversation with a model, which can be translated to any other such protocol.
     #[must_use]
     pub const fn is_chat(self) -> bool {
+        matches!(self.operation(), Operation::Chat)
+    }
+
+    /// What is asked of a provider.
+    #[must_use]
+    pub const fn operation(self) -> Operation {
         match self {
             Self::AnthropicMessages
             | Self::BedrockConverse
@@ -116,8 +187,20 @@ impl Protocol {
             | Self::OllamaGenerate
             | Self::OpenAiChat
             | Self::OpenAiCompletions
-            | Self::OpenAiResponses => true,
-            Self::OpenAiEmbeddings | Self::Passthrough | Self::VertexPredict => false,
+            | Self::OpenAiResponses => Operation::Chat,
+            Self::CohereEmbed
+            | Self::GeminiBatchEmbed
+            | Self::GeminiEmbed
+            | Self::OllamaEmbed
+            | Self::OllamaEmbeddings
+            | Self::OpenAiEmbeddings
+            | Self::VertexPredict => Operation::Embed,
+            Self::CohereRerank | Self::JinaRerank => Operation::Rerank,
+            Self::AnthropicCountTokens | Self::GeminiCountTokens | Self::OpenAiInputTokens => {
+                Operation::CountTokens
+            }
+            Self::OpenAiMedia | Self::OpenAiObjects => Operation::Relay,
+            Self::Passthrough => Operation::Unknown,
         }
     }
 
@@ -135,7 +218,13 @@ impl Protocol {
     #[must_use]
     pub fn wants_stream(self, request: &RequestView) -> bool {
         match self {
-            Self::OpenAiEmbeddings => false,
+            _ if matches!(
+                self.operation(),
+                Operation::Embed | Operation::Rerank | Operation::CountTokens
+            ) =>
+            {
+                false
+            }
             // The one family where a stream is what a client gets that says nothing (llm-protocols §1).
             Self::OllamaChat | Self::OllamaGenerate => request.stream_or(true),
             _ => request.stream(),

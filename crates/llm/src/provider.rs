@@ -12,7 +12,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use self::quirks::{CallIds, EffortMember, Quirks, ReasoningBack, StreamUsageAsk};
-use crate::protocol::Protocol;
+use crate::protocol::{Operation, Protocol};
 
 /// Bytes of a path segment that stay as they are (RFC 3986, unreserved).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -133,7 +133,9 @@ pub enum Carriage {
     EmbeddingsToPredict(&'static Endpoint),
     /// The conversation is translated through the canonical model.
     Translated(&'static Endpoint),
-    /// Relayed to the client's own path.
+    /// The gateway counts the tokens of the client's conversation itself.
+    Counted,
+    /// Relayed: to the client's own path, or to where the provider has the same of OpenAI's endpoints.
     Passthrough,
 }
 
@@ -204,7 +206,15 @@ impl Provider {
     /// Whether `model` is removed from bodies of a protocol, because the path names it.
     #[must_use]
     pub fn drops_model(&self, target: Protocol) -> bool {
-        self.drops_model || matches!(target, Protocol::VertexPredict | Protocol::GeminiGenerate)
+        self.drops_model
+            || matches!(
+                target,
+                Protocol::VertexPredict
+                    | Protocol::GeminiBatchEmbed
+                    | Protocol::GeminiCountTokens
+                    | Protocol::GeminiEmbed
+                    | Protocol::GeminiGenerate
+            )
     }
 
     /// Default host, to be called over HTTPS on port 443 unless there is a [local port](Self::local_port). `None` if an endpoint must be configured, or if the host
@@ -278,36 +288,43 @@ impl Provider {
     }
 
     /// How a client that speaks `protocol` is carried to this provider in the native profile: as it is where the
-    /// provider speaks the same, translated where both are conversations.
+    /// provider speaks the same, translated where it does the same in another protocol.
     ///
     /// # Errors
     ///
     /// [`ProviderError::Protocol`] if it cannot be.
     pub fn native_carriage(&self, protocol: Protocol) -> Result<Carriage, ProviderError> {
-        if protocol == Protocol::Passthrough {
-            return Ok(Carriage::Passthrough);
+        let offered = self.offered();
+        let speaks = |protocol| offered.iter().find(|endpoint| endpoint.protocol == protocol);
+        if let Some(endpoint) = speaks(protocol) {
+            return Ok(Carriage::Same(endpoint));
         }
-        let offered = if self.native.is_empty() {
+        let operation = protocol.operation();
+        let carriage = match operation {
+            Operation::Unknown => Some(Carriage::Passthrough),
+            Operation::Relay => speaks(Protocol::OpenAiChat).map(|_| Carriage::Passthrough),
+            Operation::CountTokens => Some(Carriage::Counted),
+            Operation::Chat | Operation::Embed | Operation::Rerank => offered
+                .iter()
+                .find(|endpoint| endpoint.protocol.operation() == operation)
+                .map(Carriage::Translated),
+        };
+        carriage.ok_or_else(|| unsupported(self.name, offered, protocol))
+    }
+
+    /// What it offers in the native profile for a protocol.
+    #[must_use]
+    pub fn native_endpoint(&self, protocol: Protocol) -> Option<&'static Endpoint> {
+        let mut offered = self.offered().iter();
+        offered.find(|endpoint| endpoint.protocol == protocol)
+    }
+
+    fn offered(&self) -> &'static [Endpoint] {
+        if self.native.is_empty() {
             self.endpoints
         } else {
             self.native
-        };
-        if let Some(endpoint) = offered.iter().find(|endpoint| endpoint.protocol == protocol) {
-            return Ok(Carriage::Same(endpoint));
         }
-        if protocol.is_chat()
-            && let Some(endpoint) = offered.iter().find(|endpoint| endpoint.protocol.is_chat())
-        {
-            return Ok(Carriage::Translated(endpoint));
-        }
-        if protocol == Protocol::OpenAiEmbeddings
-            && let Some(endpoint) = offered
-                .iter()
-                .find(|endpoint| endpoint.protocol == Protocol::VertexPredict)
-        {
-            return Ok(Carriage::EmbeddingsToPredict(endpoint));
-        }
-        Err(self.unsupported(protocol))
     }
 
     /// How a client that speaks `protocol` is carried to this provider in the profile of APISIX.
@@ -332,15 +349,7 @@ impl Provider {
             Protocol::OpenAiEmbeddings => offered(Protocol::VertexPredict).map(Carriage::EmbeddingsToPredict),
             _ => None,
         };
-        converted.ok_or_else(|| self.unsupported(protocol))
-    }
-
-    fn unsupported(&self, protocol: Protocol) -> ProviderError {
-        ProviderError::Protocol {
-            provider: self.name,
-            protocol,
-            supported: self.supported(),
-        }
+        converted.ok_or_else(|| unsupported(self.name, self.endpoints, protocol))
     }
 
     /// The header that carries the API key.
@@ -365,16 +374,6 @@ impl Provider {
     #[must_use]
     pub fn returns_header(&self, name: &str) -> bool {
         matches_any(table::RETURNED_BY_ALL, name) || matches_any(self.headers.to_client, name)
-    }
-
-    fn supported(&self) -> String {
-        let mut names: Vec<_> = self
-            .endpoints
-            .iter()
-            .map(|endpoint| endpoint.protocol.name())
-            .collect();
-        names.sort_unstable();
-        names.join(", ")
     }
 }
 
@@ -411,7 +410,7 @@ impl Carriage {
             | Self::Translated(endpoint)
             | Self::AnthropicToChat(endpoint)
             | Self::EmbeddingsToPredict(endpoint) => endpoint.protocol,
-            Self::Passthrough => Protocol::Passthrough,
+            Self::Counted | Self::Passthrough => Protocol::Passthrough,
         }
     }
 
@@ -423,8 +422,18 @@ impl Carriage {
             | Self::Translated(endpoint)
             | Self::AnthropicToChat(endpoint)
             | Self::EmbeddingsToPredict(endpoint) => Some(endpoint),
-            Self::Passthrough => None,
+            Self::Counted | Self::Passthrough => None,
         }
+    }
+}
+
+fn unsupported(provider: &'static str, offered: &[Endpoint], protocol: Protocol) -> ProviderError {
+    let mut names: Vec<_> = offered.iter().map(|endpoint| endpoint.protocol.name()).collect();
+    names.sort_unstable();
+    ProviderError::Protocol {
+        provider,
+        protocol,
+        supported: names.join(", "),
     }
 }
 

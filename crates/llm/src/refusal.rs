@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
+use crate::error::{Dialect, ErrorKind, PublicError};
 use crate::protocol::Protocol;
 use crate::stream_event::StreamEvent;
 
@@ -37,7 +38,7 @@ impl Refusal<'_> {
             | Protocol::OllamaGenerate
             | Protocol::OpenAiCompletions
             | Protocol::OpenAiEmbeddings => self.object("chat.completion").to_string().into(),
-            Protocol::Passthrough | Protocol::VertexPredict => Bytes::new(),
+            other => self.error(other),
         }
     }
 
@@ -86,8 +87,26 @@ impl Refusal<'_> {
                 let done = StreamEvent::new(Bytes::from_static(b"data: [DONE]\n\n"));
                 vec![StreamEvent::sse(None, &self.body()), done]
             }
-            Protocol::OpenAiEmbeddings | Protocol::Passthrough | Protocol::VertexPredict => Vec::new(),
+            _ => Vec::new(),
         }
+    }
+
+    /// Where nothing is said that a text could stand in for, a refusal is an error. Nothing in protocols that no client
+    /// speaks.
+    fn error(&self, protocol: Protocol) -> Bytes {
+        let dialect = match protocol {
+            Protocol::AnthropicCountTokens => Dialect::Anthropic,
+            Protocol::CohereEmbed | Protocol::CohereRerank => Dialect::Cohere,
+            Protocol::GeminiBatchEmbed | Protocol::GeminiCountTokens | Protocol::GeminiEmbed => {
+                Dialect::Gemini
+            }
+            Protocol::OllamaEmbed | Protocol::OllamaEmbeddings => Dialect::Ollama,
+            Protocol::Passthrough | Protocol::VertexPredict => return Bytes::new(),
+            _ => Dialect::OpenAi,
+        };
+        PublicError::new(ErrorKind::InvalidRequest, self.text.to_owned())
+            .with_code("content_policy_violation")
+            .body(dialect, None)
     }
 
     fn object(&self, chat_object: &str) -> Value {
@@ -145,7 +164,7 @@ impl Refusal<'_> {
                 "model": self.model, "response": text,
                 "done": true, "done_reason": "stop", "prompt_eval_count": 0, "eval_count": 0,
             }),
-            Protocol::Passthrough | Protocol::VertexPredict => Value::Null,
+            _ => Value::Null,
         }
     }
 

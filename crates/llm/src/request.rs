@@ -32,6 +32,13 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
+impl From<JsonView> for RequestView {
+    /// A body that has been scanned already.
+    fn from(json: JsonView) -> Self {
+        Self { json }
+    }
+}
+
 impl RequestView {
     /// Reads a body.
     ///
@@ -127,17 +134,12 @@ impl RequestView {
             Protocol::OpenAiChat
             | Protocol::OpenAiCompletions
             | Protocol::OpenAiEmbeddings
+            | Protocol::OpenAiMedia
             | Protocol::OpenAiResponses => self
                 .member("safety_identifier")
                 .and_then(|user| user.as_str())
                 .or_else(|| self.member("user").and_then(|user| user.as_str())),
-            Protocol::BedrockConverse
-            | Protocol::CohereChat
-            | Protocol::GeminiGenerate
-            | Protocol::OllamaChat
-            | Protocol::OllamaGenerate
-            | Protocol::Passthrough
-            | Protocol::VertexPredict => None,
+            _ => None,
         }
     }
 

@@ -20,8 +20,12 @@ use self::chat::ChatNeedles;
 use self::decoded::Decoded;
 pub(crate) use self::decoded::tally_of;
 use crate::lenient::Text;
+use crate::media;
 use crate::protocol::Protocol;
 use crate::usage::{Metered, Tally};
+
+/// Longest event with an image or with sound that is looked into: the last one has the usage beside them.
+const MAX_MEDIA_FRAME: usize = 16 << 20;
 
 /// Counts the tokens of a piece of text.
 pub type CountTokens = Arc<dyn Fn(&str) -> u64 + Send + Sync>;
@@ -108,7 +112,10 @@ impl StreamTap {
         Self {
             protocol,
             options,
-            splitter: SseSplitter::new(),
+            splitter: match protocol {
+                Protocol::OpenAiMedia => SseSplitter::with_limit(MAX_MEDIA_FRAME),
+                _ => SseSplitter::new(),
+            },
             messages: EventStreamSplitter::new(),
             stopped: false,
             needles: ChatNeedles::new(),
@@ -171,14 +178,13 @@ impl StreamTap {
             Protocol::AnthropicMessages => self.observe_anthropic(frame),
             Protocol::BedrockConverse => self.observe_bedrock(frame),
             _ if self.decoded.is_some() => self.observe_decoded(&Bytes::copy_from_slice(frame)),
-            Protocol::OpenAiCompletions
-            | Protocol::OpenAiEmbeddings
-            | Protocol::CohereChat
-            | Protocol::GeminiGenerate
-            | Protocol::OllamaChat
-            | Protocol::OllamaGenerate
-            | Protocol::VertexPredict
-            | Protocol::Passthrough => self.content(),
+            Protocol::OpenAiMedia => {
+                if let Some(tally) = media::tally(&data(frame)) {
+                    self.report(&tally, false);
+                }
+                self.content()
+            }
+            _ => self.content(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use sluice_core::{
     Verdict,
 };
 use sluice_exchange::prepare;
-use sluice_llm::{ErrorKind, RequestView};
+use sluice_llm::{ErrorKind, openai_resource};
 use sluice_record::Text;
 use sluice_resource::{CheckScope, Glob, PluginInfo, SchemaCompileError};
 use sluice_wire::Splice;
@@ -157,6 +158,10 @@ impl AiModels {
     }
 
     async fn apply(&self, cx: &mut Context) -> Verdict {
+        // Scanned here, so that whoever calls the model need not do it again. What cannot be read is told below.
+        if cx.request.body.read(self.max_body).await.is_ok() {
+            let _ = cx.request.body.json();
+        }
         let prepared = match prepare(cx, self.max_body).await {
             Ok(prepared) => prepared,
             Err(failure) => return failure.into(),
@@ -175,12 +180,10 @@ impl AiModels {
         if meant == asked {
             return Verdict::Continue;
         }
-        if let Some(body) = prepared.body().cloned()
-            && let Err(verdict) = rename(cx, body, &meant, &asked)
-        {
-            return verdict;
+        if let Some(body) = renamed(cx, &meant, &asked) {
+            cx.request.body.replace(body);
         }
-        cx.renamed_model = Some(RenamedModel { asked, to: meant });
+        cx.renamed_model = Some(Box::new(RenamedModel { asked, to: meant }));
         Verdict::Continue
     }
 
@@ -199,29 +202,15 @@ impl AiModels {
     }
 }
 
-/// Puts the model into the body, where bodies have one: where the path names it, it stays out.
-fn rename(cx: &mut Context, body: bytes::Bytes, meant: &Text, asked: &Text) -> Result<(), Verdict> {
-    let view = RequestView::parse(body).map_err(|error| {
-        let message = format!("could not parse JSON request body: {error}");
-        Verdict::from(failure(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            "invalid_json",
-            message,
-        ))
-    })?;
-    let Some(object) = view.object() else {
-        return Ok(());
-    };
-    let named_by_path = object.get("model").is_none() && !asked.is_empty();
-    if named_by_path {
-        return Ok(());
+/// The body with another model. `None` where the path names the model: there it stays out of the body.
+fn renamed(cx: &Context, meant: &Text, asked: &Text) -> Option<Bytes> {
+    let object = cx.request.body.json()?.as_object()?;
+    if object.get("model").is_none() && !asked.is_empty() {
+        return None;
     }
     let mut splice = Splice::new(object);
     splice.set("model", Value::from(&**meant).to_string().into());
-    let spliced = splice.finish();
-    cx.request.body.replace(spliced);
-    Ok(())
+    Some(splice.finish())
 }
 
 impl Plugin for AiModels {
@@ -232,7 +221,8 @@ impl Plugin for AiModels {
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
         let plugins = cx.pipeline.plugins();
         let calls_a_model = CALLERS.iter().any(|name| plugins.get(name).is_some());
-        if cx.ai.is_some() || !calls_a_model || cx.request.method == Method::GET {
+        let asks_for_lists = cx.request.method == Method::GET && openai_resource(&cx.request.path).is_none();
+        if cx.ai.is_some() || !calls_a_model || asks_for_lists {
             return Step::CONTINUE;
         }
         Step::wait(self.apply(cx))

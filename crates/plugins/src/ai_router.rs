@@ -24,6 +24,7 @@ use sluice_core::{
     Profile, Routing, Step, Verdict,
 };
 use sluice_exchange::prepare;
+use sluice_llm::openai_resource;
 use sluice_record::Text;
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
@@ -151,7 +152,8 @@ impl Plugin for AiRouter {
         if cx.snapshot.models.is_empty() {
             return Step::CONTINUE;
         }
-        if cx.request.method == Method::GET {
+        // Files, batches and stored responses are read where a model's provider has them.
+        if cx.request.method == Method::GET && openai_resource(&cx.request.path).is_none() {
             return lists::answer(cx);
         }
         Step::wait(self.route(cx))

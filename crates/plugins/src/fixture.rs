@@ -159,6 +159,7 @@ pub(crate) fn route(service: Option<&str>) -> MatchedRoute {
 /// A chat call with this body, before anything was sent.
 pub(crate) fn chat(body: &'static str, logging: AiLogging) -> Box<AiCall> {
     Box::new(AiCall {
+        form: None,
         protocol: Protocol::OpenAiChat,
         stream: false,
         model_asked: Text::from("gpt"),

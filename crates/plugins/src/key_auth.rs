@@ -201,6 +201,22 @@ fn llm_endpoint(cx: &Context) -> bool {
         || is_llm_path(&cx.request.path)
 }
 
+/// The key of an `Authorization` header: a bearer token, or the access key id of an AWS signature, where Bedrock's
+/// clients put the gateway's key. The signature proves nothing beside it: the gateway knows no secret of the caller's.
+fn authorization_key(value: &str) -> Option<&str> {
+    let (scheme, rest) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim());
+    }
+    if scheme != "AWS4-HMAC-SHA256" {
+        return None;
+    }
+    let credential = rest
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("Credential="))?;
+    credential.split('/').next()
+}
+
 /// Keys where LLM dialects put them (DESIGN §4, "Caller's key").
 fn dialect_places(cx: &Context) -> Vec<(String, Place)> {
     let mut found = Vec::new();
@@ -214,10 +230,7 @@ fn dialect_places(cx: &Context) -> Vec<(String, Place)> {
             continue;
         };
         let key = match name == header::AUTHORIZATION {
-            true => value
-                .split_once(' ')
-                .filter(|(s, _)| s.eq_ignore_ascii_case("bearer"))
-                .map(|(_, key)| key.trim()),
+            true => authorization_key(value),
             false => Some(value),
         };
         if let Some(key) = key {

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use sluice_core::{
     AiCall, AnswerFilter, CompileError, Context, Failure, Phase, Phases, Plugin, Step, Verdict,
 };
-use sluice_llm::{ErrorKind, Protocol};
+use sluice_llm::{ErrorKind, Operation, Protocol};
 use sluice_net::Pool;
 
 use self::filter::ModerationFilter;
@@ -194,7 +194,7 @@ impl<C: Classifier> Moderation<C> {
         if !shared.settings.check_request {
             return Verdict::Continue;
         }
-        if ai.protocol == Protocol::OpenAiEmbeddings && !shared.roles.has("user") {
+        if ai.protocol.operation() == Operation::Embed && !shared.roles.has("user") {
             let protocol = ai.protocol;
             let reason = format!("protocol {protocol} cannot moderate the configured request_check_roles");
             return self.unjudged(&reason);
@@ -269,7 +269,10 @@ impl<C> Shared<C> {
 
 /// Whether there is a way to say no in a protocol.
 pub(crate) fn is_moderated(protocol: Protocol) -> bool {
-    protocol.is_chat() || protocol == Protocol::OpenAiEmbeddings
+    matches!(
+        protocol.operation(),
+        Operation::Chat | Operation::Embed | Operation::Rerank
+    )
 }
 
 /// 500 with the service's error, as APISIX answers.

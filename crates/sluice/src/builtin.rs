@@ -6,7 +6,7 @@ use sluice_core::BuiltinRoute;
 use crate::config::BuiltinRoutesConfig;
 
 /// Name, path patterns and methods of each.
-const ENDPOINTS: [(&str, &[&str], &[&str]); 14] = [
+const ENDPOINTS: [(&str, &[&str], &[&str]); 22] = [
     ("chat_completions", &["/v1/chat/completions"], &["POST"]),
     ("completions", &["/v1/completions"], &["POST"]),
     ("responses", &["/v1/responses"], &["POST"]),
@@ -20,7 +20,35 @@ const ENDPOINTS: [(&str, &[&str], &[&str]); 14] = [
     ("gemini", &["/v1beta/models/*", "/v1/models/*"], &["POST"]),
     ("bedrock", &["/model/*"], &["POST"]),
     ("cohere_chat", &["/v2/chat"], &["POST"]),
+    ("cohere_embed", &["/v2/embed"], &["POST"]),
+    ("rerank", &["/v1/rerank", "/v2/rerank"], &["POST"]),
     ("ollama", &["/api/chat", "/api/generate"], &["POST"]),
+    ("ollama_embed", &["/api/embed", "/api/embeddings"], &["POST"]),
+    (
+        "stored_responses",
+        &["/v1/responses/*"],
+        &["GET", "POST", "DELETE"],
+    ),
+    (
+        "images",
+        &[
+            "/v1/images/generations",
+            "/v1/images/edits",
+            "/v1/images/variations",
+        ],
+        &["POST"],
+    ),
+    (
+        "audio",
+        &[
+            "/v1/audio/speech",
+            "/v1/audio/transcriptions",
+            "/v1/audio/translations",
+        ],
+        &["POST"],
+    ),
+    ("files", &["/v1/files", "/v1/files/*"], &["GET", "POST", "DELETE"]),
+    ("batches", &["/v1/batches", "/v1/batches/*"], &["GET", "POST"]),
 ];
 
 /// The built-in routes that the configuration leaves on. Names in `disabled` that no route has come back as the error.

@@ -22,6 +22,7 @@
 mod array;
 mod digest;
 mod event_stream;
+mod form;
 mod html;
 mod json;
 mod lines;
@@ -30,6 +31,7 @@ mod sse;
 pub use self::array::ArraySplitter;
 pub use self::digest::{KeyDigest, KeyHasher, crc32, hex, hmac_sha256, sha256_hex};
 pub use self::event_stream::{EventMessage, EventStreamSplitter, MAX_MESSAGE, write_event_message};
+pub use self::form::{FormError, FormView};
 pub use self::html::html_page;
 pub use self::json::{
     JsonError, JsonView, Kind, MAX_DEPTH, MAX_MEMBERS, Member, ObjectView, Overlay, Splice,

@@ -62,7 +62,7 @@ async fn before_the_first_configuration() {
         (None, None)
     );
     let versions = empty.json();
-    assert_eq!(versions.as_object().unwrap().len(), 13, "{versions}");
+    assert_eq!(versions.as_object().unwrap().len(), 15, "{versions}");
     for kind in [
         "routes",
         "services",
@@ -77,6 +77,8 @@ async fn before_the_first_configuration() {
         "consumer_groups",
         "secrets",
         "plugins",
+        "providers",
+        "models",
     ] {
         assert_eq!(versions[format!("{kind}_conf_version")], 0, "{kind}");
     }

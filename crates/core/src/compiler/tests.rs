@@ -5,6 +5,7 @@ mod certificates;
 mod global_rules;
 mod merging;
 mod metadata;
+mod models;
 mod problems;
 mod references;
 mod secrets;

@@ -14,6 +14,7 @@ use super::Fixture;
 use crate::compiler::{Change, Compiler, CompilerOptions};
 use crate::consumer::Caller;
 use crate::context::Context;
+use crate::models::{ModelRoute, ModelsDef};
 use crate::pipeline::PluginEntry;
 use crate::plugin::{CompileEnv, CompileError, Phase, Phases, Plugin, PluginDef, Step};
 use crate::registry::Registry;
@@ -142,6 +143,15 @@ impl Gateway {
         }
     }
 
+    /// The providers that a model knew of when it was compiled.
+    pub(crate) fn providers_of(&self, model: &str) -> String {
+        let mut cx = self.context("GET", "/");
+        let model = cx.snapshot.models.find(model).unwrap().clone();
+        drop(model.route.pick(&mut cx));
+        let providers = cx.response_headers.remove(TAG).unwrap();
+        providers.to_str().unwrap().to_owned()
+    }
+
     /// What a probe's hook of the access phase says, for each of the steps: `name=tag`.
     pub(crate) fn tags(&self, steps: &[Arc<PluginEntry>]) -> Vec<String> {
         let mut cx = self.context("GET", "/");
@@ -258,5 +268,33 @@ fn registry() -> Registry {
         info,
         compile: Probe::compile,
     };
-    Registry::new(plugins.into_iter().map(definition).collect(), None)
+    let registry = Registry::new(plugins.into_iter().map(definition).collect(), None);
+    registry.with_models(ModelsDef {
+        check: |_, resource| match resource.get("fault") {
+            Some(fault) => Err(fault.to_string()),
+            None => Ok(()),
+        },
+        compile_provider: |_, _| Ok(()),
+        compile_model: |_, providers, _| {
+            let ids = providers.keys().map(ToString::to_string);
+            Ok(Arc::new(ModelProbe(ids.collect())))
+        },
+    })
+}
+
+/// A model that knows which providers there were when it was compiled.
+struct ModelProbe(Vec<String>);
+
+impl ModelRoute for ModelProbe {
+    fn pick<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        cx.response_headers
+            .insert(TAG, HeaderValue::from_str(&self.0.join(",")).unwrap());
+        Step::CONTINUE
+    }
+
+    fn call<'a>(&'a self, _: &'a mut Context) -> Step<'a> {
+        Step::CONTINUE
+    }
+
+    fn settle(&self, _: &mut Context) {}
 }

@@ -255,6 +255,7 @@ const LLM_DEFAULTS: [(&str, Option<&str>); 17] = [
 
 fn call() -> Box<AiCall> {
     Box::new(AiCall {
+        form: None,
         protocol: Protocol::OpenAiChat,
         stream: true,
         model_asked: Text::from("gpt"),

@@ -26,6 +26,8 @@ use crate::estimate;
 pub(super) enum Manner {
     /// Bytes pass as they come.
     Verbatim,
+    /// The same, and nothing in them is looked at.
+    Unread,
     /// Frames pass one by one, without the usage that the client did not ask for.
     WithoutUsage(SseSplitter),
     /// Events become those of another protocol, as APISIX converts them.
@@ -200,6 +202,7 @@ impl StreamBody {
                 self.tail.note(&data);
                 ready.push_back(data);
             }
+            Manner::Unread => ready.push_back(data),
             Manner::WithoutUsage(splitter) => {
                 splitter.push(data);
                 while let Some(part) = splitter.next_part() {
@@ -277,7 +280,7 @@ impl StreamBody {
         let mut converted_nothing = false;
         let mut is_told = false;
         match &mut self.parts.manner {
-            Manner::Verbatim => self.parts.tap.finish(),
+            Manner::Verbatim | Manner::Unread => self.parts.tap.finish(),
             Manner::Translate(stream) => {
                 self.parts.tap.finish();
                 let mut out = BytesMut::new();

@@ -210,6 +210,17 @@ impl<'a> Fields<'a> {
         Extension::with(protocol, members.collect())
     }
 
+    /// What has not been taken.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.members.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// Names of what has not been taken, `null`s left out.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let given = self.members.iter().filter(|(_, value)| value.get() != "null");
+        given.map(|(name, _)| name.as_str())
+    }
+
     /// Whether everything has been taken.
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()

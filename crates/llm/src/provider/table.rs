@@ -31,6 +31,14 @@ const OPENAI_PATHS: &[Endpoint] = &[
     endpoint(Protocol::OpenAiEmbeddings, "/v1/embeddings", MaxTokens::Unmapped),
 ];
 
+/// The same, with the rerank endpoint that servers of one's own have beside them.
+const SERVER_PATHS: &[Endpoint] = &[
+    endpoint(Protocol::OpenAiChat, "/v1/chat/completions", MAX_TOKENS),
+    endpoint(Protocol::OpenAiCompletions, "/v1/completions", MAX_TOKENS),
+    endpoint(Protocol::OpenAiEmbeddings, "/v1/embeddings", MaxTokens::Unmapped),
+    endpoint(Protocol::JinaRerank, "/v1/rerank", MaxTokens::Unmapped),
+];
+
 /// Headers of an answer that any provider may send and any client may see.
 pub(super) const RETURNED_BY_ALL: &[&str] = &[
     "request-id",
@@ -67,6 +75,11 @@ pub(super) const PROVIDERS: &[Provider] = &[
             endpoint(Protocol::OpenAiResponses, "/v1/responses", MAX_OUTPUT_TOKENS),
             endpoint(Protocol::OpenAiCompletions, "/v1/completions", MAX_TOKENS),
             endpoint(Protocol::OpenAiEmbeddings, "/v1/embeddings", MaxTokens::Unmapped),
+            endpoint(
+                Protocol::OpenAiInputTokens,
+                "/v1/responses/input_tokens",
+                MaxTokens::Unmapped,
+            ),
         ],
         quirks: Quirks::NONE,
         headers: Headers {
@@ -82,7 +95,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
             endpoint(Protocol::OpenAiResponses, "/v1/responses", MAX_OUTPUT_TOKENS),
             endpoint(Protocol::OpenAiEmbeddings, "/v1/embeddings", MaxTokens::Unmapped),
         ],
-        native: OPENAI_PATHS,
+        native: SERVER_PATHS,
         ..compatible("openai-compatible", Location::Configured)
     },
     Provider {
@@ -119,7 +132,14 @@ pub(super) const PROVIDERS: &[Provider] = &[
             endpoint(Protocol::OpenAiChat, "/v1/chat/completions", MAX_TOKENS),
             endpoint(Protocol::AnthropicMessages, "/v1/messages", MAX_TOKENS),
         ],
-        native: &[endpoint(Protocol::AnthropicMessages, "/v1/messages", MAX_TOKENS)],
+        native: &[
+            endpoint(Protocol::AnthropicMessages, "/v1/messages", MAX_TOKENS),
+            endpoint(
+                Protocol::AnthropicCountTokens,
+                "/v1/messages/count_tokens",
+                MaxTokens::Unmapped,
+            ),
+        ],
         headers: Headers {
             key: KeyHeader::Named("x-api-key"),
             fixed: &[("anthropic-version", "2023-06-01")],
@@ -187,8 +207,18 @@ pub(super) const PROVIDERS: &[Provider] = &[
                 max_tokens: MaxTokens::GenerationConfig,
             },
             endpoint(
-                Protocol::OpenAiEmbeddings,
-                "/v1beta/openai/embeddings",
+                Protocol::GeminiBatchEmbed,
+                "/v1beta/models/{model}:batchEmbedContents",
+                MaxTokens::Unmapped,
+            ),
+            endpoint(
+                Protocol::GeminiEmbed,
+                "/v1beta/models/{model}:embedContent",
+                MaxTokens::Unmapped,
+            ),
+            endpoint(
+                Protocol::GeminiCountTokens,
+                "/v1beta/models/{model}:countTokens",
                 MaxTokens::Unmapped,
             ),
         ],
@@ -223,6 +253,11 @@ pub(super) const PROVIDERS: &[Provider] = &[
             endpoint(
                 Protocol::VertexPredict,
                 "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:predict",
+                MaxTokens::Unmapped,
+            ),
+            endpoint(
+                Protocol::GeminiCountTokens,
+                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:countTokens",
                 MaxTokens::Unmapped,
             ),
         ],
@@ -274,11 +309,8 @@ pub(super) const PROVIDERS: &[Provider] = &[
         )],
         native: &[
             endpoint(Protocol::CohereChat, "/v2/chat", MAX_TOKENS),
-            endpoint(
-                Protocol::OpenAiEmbeddings,
-                "/compatibility/v1/embeddings",
-                MaxTokens::Unmapped,
-            ),
+            endpoint(Protocol::CohereEmbed, "/v2/embed", MaxTokens::Unmapped),
+            endpoint(Protocol::CohereRerank, "/v2/rerank", MaxTokens::Unmapped),
         ],
         ..compatible("cohere", Location::Host("api.cohere.com"))
     },
@@ -287,6 +319,8 @@ pub(super) const PROVIDERS: &[Provider] = &[
         native: &[
             endpoint(Protocol::OllamaChat, "/api/chat", MaxTokens::Options),
             endpoint(Protocol::OllamaGenerate, "/api/generate", MaxTokens::Options),
+            endpoint(Protocol::OllamaEmbed, "/api/embed", MaxTokens::Unmapped),
+            endpoint(Protocol::OllamaEmbeddings, "/api/embeddings", MaxTokens::Unmapped),
             endpoint(Protocol::OpenAiChat, "/v1/chat/completions", MAX_TOKENS),
             endpoint(Protocol::OpenAiCompletions, "/v1/completions", MAX_TOKENS),
             endpoint(Protocol::OpenAiEmbeddings, "/v1/embeddings", MaxTokens::Unmapped),
@@ -361,6 +395,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
     },
     Provider {
         endpoints: OPENAI_PATHS,
+        native: SERVER_PATHS,
         quirks: Quirks {
             required: None,
             ..Quirks::COMPATIBLE
@@ -495,6 +530,18 @@ pub(super) const PROVIDERS: &[Provider] = &[
         },
         ..compatible("github", Location::Host("models.github.ai"))
     },
+    Provider {
+        endpoints: &[endpoint(
+            Protocol::OpenAiEmbeddings,
+            "/v1/embeddings",
+            MaxTokens::Unmapped,
+        )],
+        native: &[
+            endpoint(Protocol::OpenAiEmbeddings, "/v1/embeddings", MaxTokens::Unmapped),
+            endpoint(Protocol::JinaRerank, "/v1/rerank", MaxTokens::Unmapped),
+        ],
+        ..compatible("jina", Location::Host("api.jina.ai"))
+    },
     local("vllm", 8000),
     local("sglang", 30000),
     local("llama.cpp", 8080),
@@ -515,6 +562,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
                 MaxTokens::Unmapped,
             ),
         ],
+        native: &[],
         ..local("lemonade", 8000)
     },
     local("localai", 8080),
@@ -549,6 +597,7 @@ const fn compatible(name: &'static str, location: Location) -> Provider {
 const fn local(name: &'static str, port: u16) -> Provider {
     Provider {
         endpoints: OPENAI_PATHS,
+        native: SERVER_PATHS,
         quirks: LOCAL_QUIRKS,
         ..compatible(name, Location::Local(port))
     }

@@ -16,14 +16,27 @@ pub(super) fn messages(protocol: Protocol, body: &[u8]) -> Option<Vec<PromptMess
         Protocol::OpenAiChat | Protocol::OllamaChat => reader.turns(&request, None),
         Protocol::CohereChat => reader.cohere(&request),
         Protocol::GeminiGenerate => reader.gemini(&request),
+        Protocol::GeminiCountTokens => match request.get("generateContentRequest").and_then(|r| members(r)) {
+            Some(request) => reader.gemini(&request),
+            None => reader.gemini(&request),
+        },
+        Protocol::GeminiEmbed => reader.gemini_inputs(&[request]),
+        Protocol::GeminiBatchEmbed => reader.gemini_inputs(&objects(request.get("requests"))),
+        Protocol::CohereEmbed => reader.together(&request, &["texts"]),
+        Protocol::OllamaEmbed => reader.together(&request, &["input"]),
+        Protocol::OllamaEmbeddings => reader.together(&request, &["prompt"]),
+        Protocol::CohereRerank | Protocol::JinaRerank => reader.together(&request, &["query", "documents"]),
+        Protocol::OpenAiMedia => reader.together(&request, &["prompt", "input", "instructions"]),
         Protocol::OllamaGenerate => reader.prompts(
             &request,
             &[("system", "system"), ("prompt", "user"), ("suffix", "user")],
         ),
         Protocol::OpenAiCompletions => reader.prompts(&request, &[("prompt", "user"), ("suffix", "user")]),
-        Protocol::AnthropicMessages | Protocol::BedrockConverse => reader.turns(&request, Some("system")),
-        Protocol::OpenAiResponses => reader.responses(&request),
-        Protocol::OpenAiEmbeddings => reader.inputs(&request),
+        Protocol::AnthropicMessages | Protocol::AnthropicCountTokens | Protocol::BedrockConverse => {
+            reader.turns(&request, Some("system"))
+        }
+        Protocol::OpenAiResponses | Protocol::OpenAiInputTokens => reader.responses(&request),
+        Protocol::OpenAiEmbeddings | Protocol::OpenAiObjects => reader.inputs(&request),
         _ => Vec::new(),
     })
 }
@@ -62,7 +75,13 @@ impl<'a> Reader<'a> {
                 self.arguments(arguments, &mut message);
             }
         }
-        for (name, kind) in [("thinking", TextKind::Reasoning), ("tool_plan", TextKind::Said)] {
+        for (name, kind) in [
+            ("thinking", TextKind::Reasoning),
+            ("reasoning_content", TextKind::Reasoning),
+            ("reasoning", TextKind::Reasoning),
+            ("tool_plan", TextKind::Said),
+            ("refusal", TextKind::Said),
+        ] {
             let text = turn.get(name);
             message
                 .spans
@@ -91,25 +110,34 @@ impl<'a> Reader<'a> {
         documents.into_iter().chain(self.turns(request, None)).collect()
     }
 
-    /// `contents` after `systemInstruction`. Names may be written with underscores, too.
+    /// `contents` after `systemInstruction`. Names may be written with underscores, too; where both stand, both are seen,
+    /// whichever the reader takes.
     fn gemini(&self, request: &Members<'a>) -> Vec<PromptMessage<'a>> {
-        let system = request
-            .get("systemInstruction")
-            .or_else(|| request.get("system_instruction"));
-        let system = system.and_then(|content| members(content)).map(|content| {
-            let message = self.gemini_content(&content);
-            PromptMessage {
-                role: Cow::Borrowed("system"),
-                ..message
-            }
-        });
+        let spellings = ["systemInstruction", "system_instruction"];
+        let system = spellings
+            .iter()
+            .filter_map(|name| request.get(*name))
+            .map(|content| {
+                let message = match members(content) {
+                    Some(content) => self.gemini_content(&content),
+                    None => {
+                        let mut message = empty(Cow::Borrowed("system"));
+                        message.spans.extend(self.body.span(content, TextKind::Said));
+                        message
+                    }
+                };
+                PromptMessage {
+                    role: Cow::Borrowed("system"),
+                    ..message
+                }
+            });
         let contents = request.get("contents");
         let contents = match contents.and_then(|contents| members(contents)) {
             Some(one) => vec![one],
             None => objects(contents),
         };
         let turns = contents.iter().map(|content| self.gemini_content(content));
-        system.into_iter().chain(turns).collect()
+        system.chain(turns).collect()
     }
 
     fn gemini_content(&self, content: &Members<'a>) -> PromptMessage<'a> {
@@ -138,8 +166,8 @@ impl<'a> Reader<'a> {
                     TextKind::ToolResult,
                 ),
             ] {
-                let found = names.iter().find_map(|name| members(part.get(*name)?));
-                if let Some(value) = found.as_ref().and_then(|found| found.get(member)) {
+                let found = names.iter().filter_map(|name| members(part.get(*name)?));
+                for value in found.filter_map(|found| found.get(member).copied()) {
                     self.body.strings(value, kind, &mut message.spans);
                 }
             }
@@ -162,6 +190,29 @@ impl<'a> Reader<'a> {
             }));
         }
         messages
+    }
+
+    /// The contents of requests for embeddings, as one message: none of them is older than another.
+    fn gemini_inputs(&self, requests: &[Members<'a>]) -> Vec<PromptMessage<'a>> {
+        let mut whole = empty(Cow::Borrowed("user"));
+        for content in requests
+            .iter()
+            .filter_map(|request| members(request.get("content")?))
+        {
+            let message = self.gemini_content(&content);
+            whole.spans.extend(message.spans);
+            whole.has_others |= message.has_others;
+        }
+        vec![whole]
+    }
+
+    /// All strings within these members, as one message: none of them is older than another.
+    fn together(&self, request: &Members<'a>, names: &[&str]) -> Vec<PromptMessage<'a>> {
+        let mut message = empty(Cow::Borrowed("user"));
+        for value in names.iter().filter_map(|name| request.get(*name)) {
+            self.body.strings(value, TextKind::Said, &mut message.spans);
+        }
+        vec![message]
     }
 
     /// A string, or a list of parts (OpenAI) or blocks (Anthropic, Bedrock).
@@ -198,6 +249,7 @@ impl<'a> Reader<'a> {
             Some("tool_result") => self.result(part.get("content"), message),
             _ => {
                 message.has_others = true;
+                self.document(part, TextKind::Said, message);
                 if let Some(call) = part.get("toolUse").and_then(|call| members(call)) {
                     self.strings(call.get("input"), TextKind::ToolArguments, message);
                 }
@@ -211,6 +263,41 @@ impl<'a> Reader<'a> {
                 if let Some(result) = part.get("toolResult").and_then(|result| members(result)) {
                     self.result(result.get("content"), message);
                 }
+            }
+        }
+    }
+
+    /// What stands in a document (Anthropic, Bedrock, Cohere), in results of a search, or in a refusal.
+    fn document(&self, part: &Members<'a>, kind: TextKind, message: &mut PromptMessage<'a>) {
+        for name in ["title", "context", "refusal"] {
+            let text = part.get(name);
+            message
+                .spans
+                .extend(text.and_then(|text| self.body.span(text, kind)));
+        }
+        match part.get("document").map(|document| (document, members(document))) {
+            Some((_, Some(document))) if document.contains_key("source") => {
+                self.source(&document, kind, message)
+            }
+            Some((document, _)) => self.body.strings(document, kind, &mut message.spans),
+            None => self.source(part, kind, message),
+        }
+        let cited = part.get("citationsContent").and_then(|cited| members(cited));
+        let cited = cited.and_then(|cited| cited.get("content").copied());
+        for content in part.get("content").copied().into_iter().chain(cited) {
+            self.body.strings(content, kind, &mut message.spans);
+        }
+    }
+
+    /// The text of a source, which may as well be an address or bytes.
+    fn source(&self, part: &Members<'a>, kind: TextKind, message: &mut PromptMessage<'a>) {
+        let Some(source) = part.get("source").and_then(|source| members(source)) else {
+            return;
+        };
+        let is_text = string(&source, "type").is_some_and(|kind| kind == "text");
+        for name in ["text", "content"].into_iter().chain(is_text.then_some("data")) {
+            if let Some(text) = source.get(name) {
+                self.body.strings(text, kind, &mut message.spans);
             }
         }
     }
@@ -233,6 +320,7 @@ impl<'a> Reader<'a> {
             return;
         };
         for block in blocks.into_iter().filter_map(members) {
+            self.document(&block, TextKind::ToolResult, message);
             for name in ["text", "json"] {
                 if let Some(value) = block.get(name) {
                     self.body.strings(value, TextKind::ToolResult, &mut message.spans);
@@ -279,6 +367,15 @@ impl<'a> Reader<'a> {
                     self.content(output, &mut message);
                 }
                 message.has_others = true;
+                message
+            }
+            Some("reasoning") => {
+                let mut message = empty(Cow::Borrowed("assistant"));
+                message.has_others = true;
+                let texts = ["summary", "content"].map(|name| objects(item.get(name)));
+                for text in texts.iter().flatten().filter_map(|text| text.get("text")) {
+                    message.spans.extend(self.body.span(text, TextKind::Reasoning));
+                }
                 message
             }
             _ => self.message(item),

@@ -126,6 +126,37 @@ fn bedrock_and_embeddings_and_the_unknown() {
 }
 
 #[test]
+fn what_is_embedded_or_ranked_is_one_message() {
+    let ab = [row("user", "a b", false)];
+    for (protocol, body) in [
+        (Protocol::CohereEmbed, r#"{"texts":["a","b"],"input_type":"x"}"#),
+        (Protocol::OllamaEmbed, r#"{"input":["a","b"]}"#),
+        (Protocol::OllamaEmbeddings, r#"{"prompt":"a b"}"#),
+        (
+            Protocol::GeminiEmbed,
+            r#"{"content":{"parts":[{"text":"a"},{"text":"b"}]},"taskType":"x"}"#,
+        ),
+        (
+            Protocol::GeminiBatchEmbed,
+            r#"{"requests":[{"content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]}}]}"#,
+        ),
+        (
+            Protocol::JinaRerank,
+            r#"{"query":"a","documents":[{"text":"b"}]}"#,
+        ),
+        (Protocol::CohereRerank, r#"{"query":"a","documents":["b"]}"#),
+        (
+            Protocol::OpenAiMedia,
+            r#"{"input":"a","instructions":"b","voice":"x"}"#,
+        ),
+    ] {
+        assert_eq!(said(protocol, body), ab, "{protocol}");
+    }
+    let nested = r#"{"generateContentRequest":{"contents":[{"role":"user","parts":[{"text":"a b"}]}]}}"#;
+    assert_eq!(said(Protocol::GeminiCountTokens, nested), ab);
+}
+
+#[test]
 fn whole_answers() {
     let chat = br#"{"choices":[{"message":{"content":"a","reasoning_content":"r","tool_calls":[{"function":{"arguments":"{}"}}]}},{"message":{"content":"b"}}]}"#;
     assert_eq!(
@@ -199,5 +230,21 @@ fn texts_are_replaced_where_they_stand() {
     assert_eq!(
         replace_texts(body.as_bytes(), edits),
         r#"{"n": 1.50, "messages":[{"role":"user","content":"x\n"},{"role":"user","content":"x\n"}]}"#
+    );
+}
+
+#[test]
+fn gemini_instructions_are_seen_in_every_spelling() {
+    let body =
+        br#"{"systemInstruction":{"parts":[{"text":"a"}]},"system_instruction":"b","contents":[{"parts":[
+        {"functionCall":{"args":{"x":"c"}},"function_call":{"args":{"x":"d"}}}]}]}"#;
+    let messages = prompt_messages(Protocol::GeminiGenerate, body);
+    let texts: Vec<_> = messages
+        .iter()
+        .flat_map(|message| message.spans.iter().map(|span| (&*message.role, &*span.text)))
+        .collect();
+    assert_eq!(
+        texts,
+        [("system", "a"), ("system", "b"), ("user", "c"), ("user", "d")]
     );
 }

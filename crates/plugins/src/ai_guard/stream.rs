@@ -165,25 +165,7 @@ pub(super) fn delta_event(
     text: &str,
 ) -> Option<StreamEvent> {
     match protocol {
-        Protocol::OpenAiChat => {
-            let mut chunk: Value = serde_json::from_slice(&last.data()?).ok()?;
-            let delta = match kind {
-                TextKind::ToolArguments => {
-                    json!({ "tool_calls": [{ "index": part, "function": { "arguments": text } }] })
-                }
-                TextKind::Reasoning if contains(last.frame(), b"\"reasoning_content\"") => {
-                    json!({ "reasoning_content": text })
-                }
-                TextKind::Reasoning => json!({ "reasoning": text }),
-                _ if part == 1 => json!({ "refusal": text }),
-                _ => json!({ "content": text }),
-            };
-            let chunk_members = chunk.as_object_mut()?;
-            chunk_members.remove("usage");
-            let choice = json!({ "index": item, "delta": delta, "finish_reason": null });
-            chunk_members.insert("choices".to_owned(), json!([choice]));
-            Some(last.with_data(chunk.to_string().as_bytes()))
-        }
+        Protocol::OpenAiChat => chat_chunk(last, (kind, (item, part)), text),
         Protocol::AnthropicMessages => {
             let delta = match kind {
                 TextKind::ToolArguments => json!({ "type": "input_json_delta", "partial_json": text }),
@@ -223,22 +205,7 @@ pub(super) fn delta_event(
             members.extend(thinks.then(|| ("thinking", json!(thought))));
             with_members(last, if thinks { &[] } else { &["thinking"] }, members)
         }
-        Protocol::CohereChat => {
-            let (name, message) = match kind {
-                TextKind::ToolArguments => (
-                    "tool-call-delta",
-                    json!({ "tool_calls": { "function": { "arguments": text } } }),
-                ),
-                TextKind::Reasoning => ("content-delta", json!({ "content": { "thinking": text } })),
-                _ if item == u32::MAX => ("tool-plan-delta", json!({ "tool_plan": text })),
-                _ => ("content-delta", json!({ "content": { "text": text } })),
-            };
-            let mut data = json!({ "type": name, "delta": { "message": message } });
-            if item != u32::MAX {
-                data["index"] = json!(item);
-            }
-            Some(StreamEvent::sse(Some(name), data.to_string().as_bytes()))
-        }
+        Protocol::CohereChat => Some(cohere_event(kind, item, text)),
         Protocol::BedrockConverse => {
             let delta = match kind {
                 TextKind::ToolArguments => json!({ "toolUse": { "input": text } }),
@@ -250,6 +217,43 @@ pub(super) fn delta_event(
         }
         _ => with_member(last, "delta", Value::from(text).to_string()),
     }
+}
+
+fn chat_chunk(last: &StreamEvent, (kind, (item, part)): Key, text: &str) -> Option<StreamEvent> {
+    let mut chunk: Value = serde_json::from_slice(&last.data()?).ok()?;
+    let delta = match kind {
+        TextKind::ToolArguments => {
+            json!({ "tool_calls": [{ "index": part, "function": { "arguments": text } }] })
+        }
+        TextKind::Reasoning if contains(last.frame(), b"\"reasoning_content\"") => {
+            json!({ "reasoning_content": text })
+        }
+        TextKind::Reasoning => json!({ "reasoning": text }),
+        _ if part == 1 => json!({ "refusal": text }),
+        _ => json!({ "content": text }),
+    };
+    let chunk_members = chunk.as_object_mut()?;
+    chunk_members.remove("usage");
+    let choice = json!({ "index": item, "delta": delta, "finish_reason": null });
+    chunk_members.insert("choices".to_owned(), json!([choice]));
+    Some(last.with_data(chunk.to_string().as_bytes()))
+}
+
+fn cohere_event(kind: TextKind, item: u32, text: &str) -> StreamEvent {
+    let (name, message) = match kind {
+        TextKind::ToolArguments => (
+            "tool-call-delta",
+            json!({ "tool_calls": { "function": { "arguments": text } } }),
+        ),
+        TextKind::Reasoning => ("content-delta", json!({ "content": { "thinking": text } })),
+        _ if item == u32::MAX => ("tool-plan-delta", json!({ "tool_plan": text })),
+        _ => ("content-delta", json!({ "content": { "text": text } })),
+    };
+    let mut data = json!({ "type": name, "delta": { "message": message } });
+    if item != u32::MAX {
+        data["index"] = json!(item);
+    }
+    StreamEvent::sse(Some(name), data.to_string().as_bytes())
 }
 
 /// The event without some members and with others.

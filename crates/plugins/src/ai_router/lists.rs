@@ -66,7 +66,8 @@ fn asked(path: &str) -> Option<Asked<'_>> {
 }
 
 fn access(cx: &Context) -> Option<&dyn ModelAccess> {
-    let entry = cx.pipeline.plugins().get(crate::ai_models::NAME)?;
+    let own = cx.pipeline.plugins().get(crate::ai_models::NAME);
+    let entry = own.or_else(|| cx.snapshot.global.plugins().get(crate::ai_models::NAME))?;
     entry.plugin.model_access()
 }
 

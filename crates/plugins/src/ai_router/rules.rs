@@ -166,7 +166,16 @@ impl<'a> Features<'a> {
                 .filter(|span| !span.repeats && span.kind != TextKind::Reasoning)
                 .map(|span| TokenCounter::estimate(&span.text))
                 .sum();
-            texts + self.tools().map_or(0, TokenCounter::estimate)
+            let all = texts + self.tools().map_or(0, TokenCounter::estimate);
+            // Where nothing is known of the protocol's texts, the body counts as a whole.
+            let body = || {
+                self.request()
+                    .map(|request| String::from_utf8_lossy(request.bytes()))
+            };
+            match all {
+                0 => body().map_or(0, |body| TokenCounter::estimate(&body)),
+                all => all,
+            }
         })
     }
 

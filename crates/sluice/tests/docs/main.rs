@@ -7,6 +7,7 @@ mod configuration;
 mod fields;
 mod links;
 mod markdown;
+mod models;
 mod operations;
 mod plugins;
 mod providers;

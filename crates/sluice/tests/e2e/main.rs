@@ -28,6 +28,7 @@ mod measuring;
 mod models;
 mod moderation;
 mod native;
+mod operations;
 mod peer;
 mod process;
 mod prompt_plugins;

@@ -16,7 +16,7 @@ use sluice_testkit::{
 use crate::support::{gateway, stream_to_end};
 
 /// The configuration of `ai-proxy` for a provider that the fake plays.
-fn target(name: &str, provider: &FakeProvider) -> Value {
+pub(crate) fn target(name: &str, provider: &FakeProvider) -> Value {
     let mut conf = json!({
         "provider": name,
         "auth": { "header": { "authorization": "Bearer upstream-key" } },
@@ -51,7 +51,7 @@ fn model(provider: &str) -> &'static str {
 }
 
 /// A gateway with a client whose provider is that one.
-async fn client_of(name: &str, provider: &FakeProvider) -> Gateway {
+pub(crate) async fn client_of(name: &str, provider: &FakeProvider) -> Gateway {
     let gateway = gateway().await;
     let consumer = json!({
         "username": "native",

@@ -231,12 +231,24 @@ fn inline_data(mut data: Fields<'_>, fields: Fields<'_>) -> Result<Part, Unsayab
     let media_type = data.take::<String>("mimeType").map_err(within)?;
     let media = Media {
         kind: kind(media_type.as_deref(), ""),
-        source: Source::Base64(data.need("data").map_err(within)?),
+        source: Source::Base64(standard(data.need("data").map_err(within)?)),
         media_type,
         name: data.take("displayName").map_err(within)?,
         detail: None,
     };
     Ok(Part::new(PartKind::Media(media), fields.into_extension(PROTOCOL)))
+}
+
+/// Base64 in the standard alphabet (RFC 4648 §4), padded. Google's SDKs write that of §5, which its APIs take as well and
+/// others refuse.
+fn standard(base64: String) -> String {
+    if !base64.contains(['-', '_']) && base64.len().is_multiple_of(4) {
+        return base64;
+    }
+    let mut text = base64.replace('-', "+").replace('_', "/");
+    let padding = text.len().next_multiple_of(4) - text.len();
+    text.extend(std::iter::repeat_n('=', padding));
+    text
 }
 
 fn file_data(mut data: Fields<'_>, fields: Fields<'_>) -> Result<Part, Unsayable> {

@@ -78,6 +78,8 @@ pub(super) async fn configure(
         ("/routes/tls", route("/tls", json!({}), &no_tls)),
         ("/routes/name", route("/name", json!({}), "http://nobody.invalid")),
         ("/routes/plain", plain),
+        ("/providers/canary", registered(&provider.url(""))),
+        ("/models/canary", json!({ "targets": [{ "provider": "canary" }] })),
     ] {
         let answer = gateway.admin().put(path, value).await.expect_status(201);
         sinks.add(format!("reply to PUT {path}"), answer.body);
@@ -89,6 +91,15 @@ pub(super) async fn configure(
         .put("/secrets/vault/1", vault)
         .await
         .expect_status(201);
+}
+
+/// A provider of the model registry with secrets.
+fn registered(base_url: &str) -> Value {
+    json!({
+        "type": "openai", "base_url": base_url, "timeout": 200,
+        "auth": { "api_key": PROVIDER_HEADER, "query": { "secret": PROVIDER_QUERY } },
+        "headers": { "x-more": PROVIDER_QUERY },
+    })
 }
 
 fn loggers(gateway: &Gateway, collector: &FakeProvider) -> Value {
@@ -132,6 +143,14 @@ pub(super) async fn misconfigure(gateway: &Gateway, sinks: &mut Sinks) {
             )
             .await;
         sinks.add("refusal of a route", answer.expect_status(400).body);
+    }
+    let mut provider = registered("http://127.0.0.1:1");
+    provider["auth"]["api_key"] = json!([PROVIDER_HEADER]);
+    let answer = admin.put("/providers/wrong", provider).await.expect_status(400);
+    sinks.add("refusal of a provider", answer.body);
+    for path in ["/providers/canary/test", "/providers/nobody/test"] {
+        let answer = admin.post(path, json!({ "model": "m" })).await;
+        sinks.add("test of a provider", answer.body);
     }
     let twin = json!({ "username": "twin", "plugins": { "key-auth": { "key": CLIENT } } });
     sinks.add(

@@ -38,7 +38,12 @@ fn with(text: &str, members: Value) -> Value {
 async fn by_length() {
     let long = "conf:hello ".to_owned() + &"word ".repeat(500);
     let (short, long) = (chat_with("m", "conf:hello"), chat_with("m", &long));
-    goes_to_b(json!({ "min_tokens": 200 }), &[long.clone()], &[short.clone()]).await;
+    goes_to_b(
+        json!({ "min_tokens": 200 }),
+        std::slice::from_ref(&long),
+        std::slice::from_ref(&short),
+    )
+    .await;
     goes_to_b(json!({ "max_tokens": 200 }), &[short], &[long]).await;
 }
 
@@ -47,7 +52,12 @@ async fn by_tools_and_images() {
     let tool = json!({ "type": "function", "function": { "name": "get_weather", "parameters": { "type": "object" } } });
     let tools = with("conf:hello", json!({ "tools": [tool] }));
     let plain = with("conf:hello", json!({ "tools": [] }));
-    goes_to_b(json!({ "has_tools": true }), &[tools.clone()], &[plain.clone()]).await;
+    goes_to_b(
+        json!({ "has_tools": true }),
+        std::slice::from_ref(&tools),
+        std::slice::from_ref(&plain),
+    )
+    .await;
     goes_to_b(json!({ "has_tools": false }), &[plain], &[tools]).await;
     let image = json!([
         { "type": "text", "text": "conf:hello" },

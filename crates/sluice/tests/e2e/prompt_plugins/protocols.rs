@@ -55,10 +55,31 @@ fn asked(protocol: Protocol, text: &str) -> Option<Asked> {
             json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }] }),
             "/contents/0/parts/0/text",
         ),
-        Protocol::VertexPredict => return None,
+        Protocol::CohereEmbed => (
+            "/v2/embed",
+            json!({ "texts": [text], "input_type": "search_query" }),
+            "/texts/0",
+        ),
+        Protocol::CohereRerank => (
+            "/v2/rerank",
+            json!({ "query": text, "documents": ["d"] }),
+            "/query",
+        ),
+        Protocol::JinaRerank => (
+            "/v1/rerank",
+            json!({ "query": text, "documents": ["d"] }),
+            "/query",
+        ),
+        Protocol::OllamaEmbed => ("/api/embed", json!({ "input": text }), "/input"),
+        Protocol::GeminiEmbed => (
+            "/v1beta/models/m:embedContent",
+            json!({ "content": { "parts": [{ "text": text }] } }),
+            "/content/parts/0/text",
+        ),
+        _ => return None,
     };
     let mut body = body;
-    if protocol != Protocol::GeminiGenerate {
+    if !matches!(protocol, Protocol::GeminiGenerate | Protocol::GeminiEmbed) {
         body["model"] = json!("m");
     }
     Some(Asked { path, body, text })
@@ -69,7 +90,12 @@ fn is_native(protocol: Protocol) -> bool {
     matches!(
         protocol,
         Protocol::CohereChat
+            | Protocol::CohereEmbed
+            | Protocol::CohereRerank
+            | Protocol::GeminiEmbed
             | Protocol::GeminiGenerate
+            | Protocol::JinaRerank
+            | Protocol::OllamaEmbed
             | Protocol::OllamaChat
             | Protocol::OllamaGenerate
             | Protocol::OpenAiCompletions
@@ -112,9 +138,14 @@ async fn before_provider(
             target["auth"] = json!({ "aws": { "access_key_id": AWS_ACCESS_KEY_ID, "secret_access_key": AWS_SECRET_ACCESS_KEY } });
             target["provider_conf"] = json!({ "region": "eu-central-1" });
         }
-        Protocol::CohereChat => target["provider"] = json!("cohere"),
-        Protocol::GeminiGenerate => target["provider"] = json!("gemini"),
-        Protocol::OllamaChat | Protocol::OllamaGenerate => target["provider"] = json!("ollama"),
+        Protocol::CohereChat | Protocol::CohereEmbed | Protocol::CohereRerank => {
+            target["provider"] = json!("cohere");
+        }
+        Protocol::JinaRerank => target["provider"] = json!("vllm"),
+        Protocol::GeminiGenerate | Protocol::GeminiEmbed => target["provider"] = json!("gemini"),
+        Protocol::OllamaChat | Protocol::OllamaGenerate | Protocol::OllamaEmbed => {
+            target["provider"] = json!("ollama")
+        }
         Protocol::Passthrough => target["override"]["endpoint"] = json!(provider.url("/other")),
         _ => {}
     }
@@ -156,7 +187,7 @@ fn decorated(protocol: Protocol, body: &Value) -> Value {
             contents.push(json!({ "role": "user", "parts": [{ "text": "after" }] }));
             body["systemInstruction"] = json!({ "parts": [{ "text": "before" }] });
         }
-        Protocol::OpenAiEmbeddings | Protocol::Passthrough | Protocol::VertexPredict => {}
+        _ => {}
     }
     body
 }
@@ -404,13 +435,15 @@ fn assert_refused(protocol: Protocol, answer: &Value, text: &str) {
         Protocol::AnthropicMessages => "/content/0/text",
         Protocol::BedrockConverse => "/output/message/content/0/text",
         Protocol::OpenAiResponses => "/output/0/content/0/text",
-        Protocol::OpenAiEmbeddings => "/error/message",
+        Protocol::OpenAiEmbeddings | Protocol::GeminiEmbed | Protocol::JinaRerank => "/error/message",
+        Protocol::CohereEmbed | Protocol::CohereRerank => "/message",
+        Protocol::OllamaEmbed => "/error",
         Protocol::CohereChat => "/message/content/0/text",
         Protocol::GeminiGenerate => "/candidates/0/content/parts/0/text",
         Protocol::OllamaChat => "/message/content",
         Protocol::OllamaGenerate => "/response",
         Protocol::OpenAiCompletions => "/choices/0/text",
-        Protocol::Passthrough | Protocol::VertexPredict => panic!("{protocol} has no refusals"),
+        _ => panic!("{protocol} has no refusals"),
     };
     assert_eq!(answer.pointer(place), Some(&json!(text)), "{protocol}: {answer}");
 }

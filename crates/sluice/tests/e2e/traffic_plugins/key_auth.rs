@@ -208,6 +208,11 @@ fn dialect_calls(gateway: &Gateway, path: &str) -> Vec<Call> {
         ("x-api-key", "key-bob"),
         ("api-key", "key-bob"),
         ("x-goog-api-key", "key-bob"),
+        (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=key-bob/20261201/eu-central-1/bedrock/aws4_request, SignedHeaders=host, \
+             Signature=0",
+        ),
     ];
     let target = format!("{path}?a=1");
     let mut calls: Vec<_> = headers

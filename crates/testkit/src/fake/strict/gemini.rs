@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rules::{Refusal, holds_base64, is_base64, is_name, items, same_roles, text};
+use super::rules::{Refusal, holds, is_name, is_protobuf_base64, items, same_roles, text};
 use super::shape::Shape::{Any, Flag, Integer, List, Map, Number, Object, Text, Union, Word};
 use super::shape::{Member, Shape, opt, req};
 
@@ -180,7 +180,7 @@ pub(super) fn generate(body: &Value, model: &str) -> Refusal {
     if !config["logprobs"].is_null() && config["responseLogprobs"] != Value::Bool(true) {
         return refuse("Logprobs is set but response_logprobs is not enabled.");
     }
-    if !holds_base64(&body["contents"], "inlineData", "data") {
+    if !holds(&body["contents"], "inlineData", "data", is_protobuf_base64) {
         return refuse(
             "Invalid value at 'contents.parts.inline_data.data' (TYPE_BYTES), Base64 decoding failed.",
         );
@@ -319,7 +319,7 @@ fn answers(parts: &[Value], called: &[&str]) -> Refusal {
 /// A signature is base64; whose it is nobody checks here.
 fn signature(part: &Value) -> Refusal {
     let signature = text(&part["thoughtSignature"]);
-    if signature != "skip_thought_signature_validator" && !is_base64(signature) {
+    if signature != "skip_thought_signature_validator" && !is_protobuf_base64(signature) {
         return refuse(
             "Invalid value at 'contents.parts.thought_signature' (TYPE_BYTES), Base64 decoding failed.",
         );

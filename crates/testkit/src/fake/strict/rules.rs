@@ -34,15 +34,28 @@ pub(super) fn is_base64(text: &str) -> bool {
     BASE64_STANDARD.decode(text).is_ok()
 }
 
+/// The same for Protobuf's JSON, which takes the alphabet of URLs as well, with and without padding.
+pub(super) fn is_protobuf_base64(text: &str) -> bool {
+    let text = text.replace('-', "+").replace('_', "/");
+    base64::engine::general_purpose::STANDARD_NO_PAD
+        .decode(text.trim_end_matches('='))
+        .is_ok()
+}
+
 /// Whether everything is base64 that stands as `member` in an object called `holder`, wherever that is; what an object
 /// holds whose type is `text` is text.
 pub(super) fn holds_base64(value: &Value, holder: &str, member: &str) -> bool {
+    holds(value, holder, member, is_base64)
+}
+
+/// Whether `test` holds for all that stands so.
+pub(super) fn holds(value: &Value, holder: &str, member: &str, test: fn(&str) -> bool) -> bool {
     match value {
-        Value::Array(items) => items.iter().all(|item| holds_base64(item, holder, member)),
+        Value::Array(items) => items.iter().all(|item| holds(item, holder, member, test)),
         Value::Object(members) => members.iter().all(|(name, value)| {
             let data = value.get(member).and_then(Value::as_str);
             let is_data = name == holder && value["type"] != "text";
-            data.filter(|_| is_data).is_none_or(is_base64) && holds_base64(value, holder, member)
+            data.filter(|_| is_data).is_none_or(test) && holds(value, holder, member, test)
         }),
         _ => true,
     }

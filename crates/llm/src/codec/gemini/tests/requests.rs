@@ -217,3 +217,23 @@ fn errors_name_the_place() {
         assert_eq!(error.param.as_deref(), Some(param), "{body}");
     }
 }
+
+#[test]
+fn images_in_the_alphabet_of_urls_are_standard_base64_for_others() {
+    let image = |data: &str| {
+        let body = json!({ "contents": [{ "role": "user", "parts": [
+            { "inline_data": { "mime_type": "image/png", "data": data } },
+        ] }] });
+        let request = Gemini
+            .decode_request(body.to_string().as_bytes(), &Ask::default())
+            .unwrap();
+        match &request.turns[0].parts[0].kind {
+            PartKind::Media(media) => media.source.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let held = |data: &str| Source::Base64(data.to_owned());
+    assert_eq!(image("-_8"), held("+/8="));
+    assert_eq!(image("_-_-"), held("/+/+"));
+    assert_eq!(image("+/8="), held("+/8="));
+}

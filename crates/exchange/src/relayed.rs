@@ -1,0 +1,118 @@
+//! OpenAI's endpoints that are relayed (images, audio, files, batches, stored responses): bodies of any type, the model
+//! changed where one is named.
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use sluice_core::{Context, Failure};
+use sluice_llm::{ErrorKind, Protocol, RequestView};
+use sluice_record::Text;
+use sluice_wire::FormView;
+
+use crate::payload::Payload;
+use crate::prepare::{Prepared, bad_request, unreadable};
+use crate::target::Target;
+
+/// Names the model, and so the provider, of a request that has no model of its own.
+const MODEL_HEADER: &str = "x-sluice-model";
+/// The same in the query.
+pub(crate) const MODEL_ARGUMENT: &str = "model";
+
+/// Reads a request to one of these endpoints. Forms must be whole; what is neither JSON nor a form is not looked into.
+pub(crate) async fn prepare(
+    cx: &mut Context,
+    max_body: u64,
+    protocol: Protocol,
+) -> Result<Prepared, Failure> {
+    let body = cx.request.body.read(max_body).await.map_err(unreadable)?;
+    let mut prepared = Prepared {
+        protocol,
+        request: None,
+        form: None,
+    };
+    if body.is_empty() {
+        return Ok(prepared);
+    }
+    let content_type = cx
+        .request
+        .header(header::CONTENT_TYPE.as_str())
+        .unwrap_or_default();
+    let has_prefix = |prefix: &str| {
+        content_type
+            .get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    if has_prefix("multipart/") {
+        let form = FormView::parse(content_type, body)
+            .map_err(|error| bad_request("invalid_form", &format!("could not read the form: {error}")))?;
+        prepared.form = Some(form);
+    } else if content_type.is_empty() || has_prefix("application/json") {
+        let request = RequestView::parse(body).map_err(|error| {
+            bad_request(
+                "invalid_json",
+                &format!("could not parse JSON request body: {error}"),
+            )
+        })?;
+        if request.object().is_none() {
+            return Err(bad_request("invalid_json", "the body must be a JSON object"));
+        }
+        prepared.request = Some(request);
+    }
+    Ok(prepared)
+}
+
+/// The model that query or header name for requests that have none of their own.
+pub(crate) fn model_beside(cx: &Context) -> Option<Text> {
+    let asked = cx.request.query_arg(MODEL_ARGUMENT).map(Text::from);
+    let asked = asked.or_else(|| cx.request.header(MODEL_HEADER).map(Text::from));
+    asked.filter(|model| !model.is_empty())
+}
+
+/// The body of a request that is no JSON, with that model in it.
+pub(crate) fn payload(cx: &Context, model: Option<&str>) -> Payload {
+    let form = cx.ai.as_deref().and_then(|ai| ai.form.as_ref());
+    let is_media = cx
+        .ai
+        .as_deref()
+        .is_some_and(|ai| ai.protocol == Protocol::OpenAiMedia);
+    match (form, model) {
+        // Uploads of files name no model.
+        (Some(form), Some(model)) if is_media && form.text("model") != Some(model) => {
+            Payload::Pieces(form.with_text("model", model))
+        }
+        _ => Payload::Whole(cx.request.body.bytes().cloned().unwrap_or_else(Bytes::new)),
+    }
+}
+
+/// Why a target cannot be asked for what the path names, if it cannot.
+pub(crate) fn refusal(cx: &Context, target: &Target) -> Option<Failure> {
+    let (_, stored) = cx.request.path.split_once("/v1/responses/")?;
+    let (id, rest) = stored.split_once('/').unwrap_or((stored, ""));
+    let is_known = match cx.request.method {
+        Method::GET => matches!(rest, "" | "input_items"),
+        Method::DELETE => rest.is_empty(),
+        Method::POST => rest == "cancel",
+        _ => false,
+    };
+    let is_stored = target
+        .provider
+        .native_endpoint(Protocol::OpenAiResponses)
+        .is_some();
+    if is_known && is_stored {
+        return None;
+    }
+    let shown: String = id.chars().take(128).collect();
+    let message = match is_known {
+        true => format!(
+            "Response with id '{shown}' not found: {} stores no responses. What the gateway remembers of them can be \
+             continued by previous_response_id, and not be read.",
+            target.provider.name()
+        ),
+        false => "there is no such operation on stored responses".to_owned(),
+    };
+    Some(Failure::new(
+        StatusCode::NOT_FOUND,
+        ErrorKind::NotFound,
+        "response_not_found",
+        message,
+    ))
+}

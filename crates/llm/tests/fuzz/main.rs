@@ -1,0 +1,106 @@
+//! The fuzz targets as tests: bounded, seeded with what protocols say, mutated at random.
+//! `make fuzz` runs the same functions under libFuzzer.
+
+mod json;
+mod leaks;
+mod seeds;
+mod targets;
+
+use proptest::prelude::*;
+
+/// What breaks parsers, put into bodies at random.
+const TOKENS: [&str; 16] = [
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    "null",
+    "-1",
+    "1e999",
+    "\\ud800",
+    "\\",
+    "\n\n",
+    "data:",
+    "true",
+    "18446744073709551616",
+];
+
+fn mutate(seed: &str, edits: &[(prop::sample::Index, u8, u8)]) -> Vec<u8> {
+    let mut bytes = seed.as_bytes().to_vec();
+    for (at, kind, value) in edits {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = at.index(bytes.len());
+        match kind % 5 {
+            0 => bytes[at] = *value,
+            1 => {
+                bytes.remove(at);
+            }
+            2 => bytes.truncate(at),
+            3 => {
+                let end = (at + usize::from(*value)).min(bytes.len());
+                let copy = bytes[at..end].to_vec();
+                bytes.splice(at..at, copy);
+            }
+            _ => {
+                let token = TOKENS[usize::from(*value) % TOKENS.len()];
+                bytes.splice(at..at, token.bytes());
+            }
+        }
+    }
+    bytes
+}
+
+fn input(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<u8>()), 0..6);
+    (any::<[u8; 3]>(), prop::sample::select(seeds), edits)
+        .prop_map(|(head, seed, edits)| [&head[..], &mutate(seed, &edits)].concat())
+}
+
+/// `PROPTEST_CASES` makes a run longer.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: default.cases * 8,
+        failure_persistence: None,
+        ..default
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn requests_are_read_or_refused(data in input(&seeds::REQUESTS)) {
+        targets::request(&data);
+    }
+
+    #[test]
+    fn answers_are_read_or_refused(data in input(&seeds::ANSWERS)) {
+        targets::answer(&data);
+    }
+
+    #[test]
+    fn streams_are_the_same_however_they_are_cut(data in input(&seeds::STREAMS)) {
+        targets::stream(&data);
+    }
+
+    #[test]
+    fn framing_is_the_same_however_it_is_cut(data in input(&seeds::STREAMS)) {
+        targets::wire(&data);
+    }
+
+    #[test]
+    fn views_and_splices_keep_json(data in input(&seeds::REQUESTS)) {
+        targets::view(&data);
+    }
+
+    #[test]
+    fn texts_lie_where_they_say(data in input(&seeds::REQUESTS)) {
+        targets::texts(&data);
+    }
+}

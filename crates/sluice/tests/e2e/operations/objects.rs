@@ -1,0 +1,158 @@
+use http::Method;
+use serde_json::json;
+use sluice_testkit::{Call, FakeProvider, Gateway, Reply};
+
+use super::{answered, on_openai, post, refused};
+use crate::support::{gateway, put};
+use crate::translation::client_of;
+
+const TYPE: &str = "multipart/form-data; boundary=x";
+const UPLOAD: &str = "--x\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
+    --x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n{}\n\r\n--x--\r\n";
+
+fn call(gateway: &Gateway, method: Method, path: &str) -> Call {
+    gateway.client().call(method, path).key("sk-native")
+}
+
+#[tokio::test]
+async fn files_and_batches() {
+    let provider = FakeProvider::strict();
+    let gateway = on_openai(&provider).await;
+    let upload = post(&gateway, "/v1/files")
+        .header("content-type", TYPE)
+        .body(UPLOAD);
+    assert_eq!(answered(upload).await["filename"], "a.jsonl");
+    assert_eq!(provider.last_request().body, UPLOAD, "nothing is added");
+    let list = answered(call(&gateway, Method::GET, "/v1/files?limit=2&purpose=batch")).await;
+    assert_eq!(list["object"], "list");
+    assert_eq!(
+        provider.last_request().query.as_deref(),
+        Some("limit=2&purpose=batch")
+    );
+    assert_eq!(
+        answered(call(&gateway, Method::GET, "/v1/files/file-1")).await["id"],
+        "file-1"
+    );
+    let content = call(&gateway, Method::GET, "/v1/files/file-1/content")
+        .send()
+        .await;
+    let content = content.expect_status(200).await;
+    assert_eq!(content.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(content.text().await, "{\"custom_id\":\"1\"}\n");
+    let deleted = answered(call(&gateway, Method::DELETE, "/v1/files/file-1")).await;
+    assert_eq!(deleted["deleted"], true);
+    let batch =
+        json!({ "input_file_id": "file-1", "endpoint": "/v1/chat/completions", "completion_window": "24h" });
+    let made = answered(post(&gateway, "/v1/batches").json(&batch)).await;
+    assert_eq!(made["status"], "validating");
+    assert_eq!(provider.last_request().json(), batch, "no model is put into it");
+    let got = answered(call(&gateway, Method::GET, "/v1/batches/batch_1")).await;
+    assert_eq!(got["id"], "batch_1");
+    let cancelled = answered(post(&gateway, "/v1/batches/batch_1/cancel")).await;
+    assert_eq!(cancelled["status"], "cancelling");
+    answered(call(&gateway, Method::GET, "/v1/batches")).await;
+    assert_eq!(provider.refused(), Vec::<String>::new());
+    provider.next(Reply::error(404, "No such file"));
+    let answer = refused(call(&gateway, Method::GET, "/v1/files/file-9"), 404).await;
+    assert_eq!(answer["error"]["message"], "No such file");
+}
+
+#[tokio::test]
+async fn an_empty_file_is_a_file() {
+    let provider = FakeProvider::strict();
+    let gateway = on_openai(&provider).await;
+    provider.next(Reply::body(200, "application/octet-stream", ""));
+    let content = call(&gateway, Method::GET, "/v1/files/file-1/content")
+        .send()
+        .await;
+    assert_eq!(content.expect_status(200).await.bytes().await, "");
+}
+
+#[tokio::test]
+async fn stored_responses() {
+    let provider = FakeProvider::strict();
+    let gateway = on_openai(&provider).await;
+    for (method, path) in [
+        (Method::GET, "/v1/responses/resp_1"),
+        (Method::DELETE, "/v1/responses/resp_1"),
+        (Method::POST, "/v1/responses/resp_1/cancel"),
+        (Method::GET, "/v1/responses/resp_1/input_items"),
+    ] {
+        provider.next(Reply::json(200, &json!({ "id": "resp_1" })));
+        assert_eq!(
+            answered(call(&gateway, method.clone(), path)).await["id"],
+            "resp_1"
+        );
+        let sent = provider.last_request();
+        assert_eq!((sent.method, &*sent.path), (method, path));
+    }
+    let answer = refused(
+        post(&gateway, "/v1/responses/compact").json(&json!({ "model": "m" })),
+        404,
+    )
+    .await;
+    assert_eq!(answer["error"]["code"], "response_not_found");
+    let gateway = client_of("deepseek", &provider).await;
+    let answer = refused(call(&gateway, Method::GET, "/v1/responses/resp_1"), 404).await;
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("deepseek stores no responses"), "{message}");
+    assert_eq!(provider.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn moderations() {
+    let provider = FakeProvider::strict();
+    let gateway = on_openai(&provider).await;
+    let answer = answered(post(&gateway, "/v1/moderations").json(&json!({ "input": "a" }))).await;
+    assert_eq!(answer["results"][0]["flagged"], false);
+    assert_eq!(provider.last_request().json(), json!({ "input": "a" }));
+}
+
+#[tokio::test]
+async fn the_registry_is_asked_by_query_or_header() {
+    let (a, b) = (FakeProvider::strict(), FakeProvider::strict());
+    let gateway = gateway().await;
+    let key = json!({ "key": "sk-native" });
+    let models = json!({ "allow": ["ma", "mb"] });
+    let plugins = json!({ "key-auth": key, "ai-models": models });
+    put(
+        &gateway,
+        "/consumers",
+        json!({ "username": "native", "plugins": plugins }),
+    )
+    .await;
+    for (id, fake) in [("a", &a), ("b", &b)] {
+        let provider =
+            json!({ "type": "openai", "base_url": fake.url("/v1"), "auth": { "api_key": "sk-upstream" } });
+        put(&gateway, &format!("/providers/{id}"), provider).await;
+        let targets = json!([{ "provider": id, "model": "up" }]);
+        put(&gateway, &format!("/models/m{id}"), json!({ "targets": targets })).await;
+        put(
+            &gateway,
+            &format!("/models/secret-{id}"),
+            json!({ "targets": targets }),
+        )
+        .await;
+    }
+    answered(call(&gateway, Method::GET, "/v1/files?model=ma&limit=2")).await;
+    assert_eq!(a.last_request().query.as_deref(), Some("limit=2"));
+    answered(call(&gateway, Method::GET, "/v1/files/file-1").header("x-sluice-model", "mb")).await;
+    assert_eq!(b.last_request().path, "/v1/files/file-1");
+    assert_eq!(b.last_request().header("x-sluice-model"), None);
+    answered(call(&gateway, Method::DELETE, "/v1/files/file-1?model=mb")).await;
+    assert_eq!(b.last_request().method, Method::DELETE);
+    let answer = refused(call(&gateway, Method::GET, "/v1/files"), 400).await;
+    assert_eq!(answer["error"]["code"], "missing_model");
+    let answer = refused(call(&gateway, Method::GET, "/v1/files?model=nobody"), 403).await;
+    assert_eq!(answer["error"]["code"], "model_not_allowed");
+    let answer = refused(call(&gateway, Method::GET, "/v1/files?model=secret-a"), 403).await;
+    assert_eq!(answer["error"]["code"], "model_not_allowed");
+    // A form names its model itself.
+    let form = "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nmb\r\n\
+        --x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nsound\r\n--x--\r\n";
+    let heard = post(&gateway, "/v1/audio/transcriptions")
+        .header("content-type", TYPE)
+        .body(form);
+    assert_eq!(answered(heard).await["text"], "a.wav: 5 bytes, up");
+    assert_eq!((a.requests().len(), b.requests().len()), (1, 3));
+}
