@@ -9,6 +9,8 @@ use super::neutral::{Ask, Piece};
 use super::providers::{PROVIDERS, Provider};
 use crate::support::gateway;
 
+const TEXT: &str = "Paris is warm and so are Rome and Athens and all the towns by the sea.";
+
 fn body(client: &dyn Client, streams: bool) -> Value {
     let ask = Ask {
         streams,
@@ -80,21 +82,18 @@ async fn errors_of_the_provider_reach_the_client_in_its_dialect() {
 
 #[tokio::test]
 async fn streams_that_break_end_with_an_error() {
-    let answer = || {
-        Completion::new()
-            .text("Paris is warm.")
-            .in_pieces(["Paris ", "is ", "warm", "."])
-    };
+    let pieces = || TEXT.split_inclusive(' ').map(str::to_owned);
+    let answer = || Completion::new().text(TEXT).in_pieces(pieces());
     let replies = [
         (
             "an error within",
-            Reply::completion(answer()).error_after(4, 529, "overloaded, it says"),
+            Reply::completion(answer()).error_after(7, 529, "overloaded, it says"),
         ),
-        ("cut", Reply::completion(answer()).cut_after(4)),
-        ("cut within an event", Reply::completion(answer()).cut_within(4)),
+        ("cut", Reply::completion(answer()).cut_after(7)),
+        ("cut within an event", Reply::completion(answer()).cut_within(7)),
         (
             "ended within an event",
-            Reply::completion(answer()).truncate_after(4),
+            Reply::completion(answer()).truncate_after(7),
         ),
     ];
     everywhere(async |gateway, provider, fake, client| {
@@ -113,7 +112,7 @@ async fn streams_that_break_end_with_an_error() {
             let seen = client.stream(&bytes);
             let shown = String::from_utf8_lossy(&bytes);
             let is_read = seen.error.as_deref() == Some("unreadable") || !seen.text.is_empty();
-            if seen.error.is_none() || !"Paris is warm.".starts_with(&seen.text) || !is_read {
+            if seen.error.is_none() || !TEXT.starts_with(&seen.text) || !is_read {
                 faults.push(format!("{what}: {seen:?} of {shown}"));
             }
         }

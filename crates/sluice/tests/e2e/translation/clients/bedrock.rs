@@ -136,11 +136,9 @@ impl Client for Bedrock {
                         block["reasoningContent"]["redactedContent"] = thought["redactedContent"].clone();
                     }
                 }
-                "contentBlockStop" => {
-                    if blocks[index]["toolUse"].is_object() {
-                        blocks[index]["toolUse"]["input"] =
-                            serde_json::from_str(if input.is_empty() { "{}" } else { &input }).unwrap();
-                    }
+                "contentBlockStop" if blocks[index]["toolUse"].is_object() => {
+                    blocks[index]["toolUse"]["input"] =
+                        serde_json::from_str(if input.is_empty() { "{}" } else { &input }).unwrap();
                 }
                 "messageStop" => {
                     answer["stopReason"] = event["stopReason"].clone();
