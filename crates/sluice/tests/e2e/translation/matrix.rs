@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use sluice_testkit::{FakeProvider, Gateway, Reply};
 
 use super::clients::{CLIENTS, Client, call};
-use super::features::Feature;
+use super::features::{Feature, SIGNATURE};
 use super::page;
 use super::providers::{PROVIDERS, Provider};
 use crate::support::gateway;
@@ -16,6 +16,8 @@ pub(super) enum Cell {
     Supported,
     /// Without members of the request, whose names the client was told.
     Without(String),
+    /// Without the signature of a thought, for which the client's protocol has no place.
+    Unsigned,
     /// With an error, before anything was sent.
     Refused(String),
     /// The client's protocol has no word for it.
@@ -94,6 +96,7 @@ async fn observe(
 ) -> Seen {
     let mut seen = None;
     let mut dropped = Vec::new();
+    let mut unsigned = false;
     for _ in 0..2 {
         let Some(mut exchange) = feature.exchange(provider, seen.as_ref()) else {
             break;
@@ -144,10 +147,11 @@ async fn observe(
         if feature == Feature::Thinking && !asks_thoughts && dropped.is_empty() {
             return Err(format!("no thoughts are asked for in {sent}"));
         }
-        if !lost.is_empty()
-            && dropped.is_empty()
-            && (client.keeps_signatures() || feature != Feature::Thinking)
-        {
+        // A client without a place for signatures cannot send them back; the gateway remembers those of calls.
+        let is_unsigned = lost == [&SIGNATURE];
+        if is_unsigned && !client.keeps_signatures() {
+            unsigned = true;
+        } else if is_unsigned || (!lost.is_empty() && dropped.is_empty()) {
             return Err(format!("{lost:?} is not in {sent}"));
         }
         let got = if streams {
@@ -167,6 +171,9 @@ async fn observe(
         seen = Some(got);
     }
     dropped.dedup();
+    if unsigned {
+        return Ok(Cell::Unsigned);
+    }
     Ok(if dropped.is_empty() {
         Cell::Supported
     } else {

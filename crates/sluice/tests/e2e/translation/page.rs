@@ -24,6 +24,8 @@ docs` writes it, and the test fails where it is not what is seen.
 - **yes**: it reaches the model, and the answer the client.
 - **without** a name: the provider's protocol has no word for it. It is left out, the rest goes on, and the header
   `x-sluice-dropped` of the answer names it.
+- **unsigned**: thoughts reach the client, and the provider does not get their signature back, since the client's
+  protocol has no place for it. What else is left out the header names.
 - **refused**: leaving it out would change the meaning. The client gets 400 in its own dialect, with the message below
   the table, and the provider is not called.
 - **-**: the client's protocol has no word for it.
@@ -66,6 +68,7 @@ fn page(tables: &[Vec<Vec<Cell>>]) -> String {
                 let _ = match cell {
                     Cell::Supported => write!(page, " yes |"),
                     Cell::Without(names) => write!(page, " without `{}` |", names.replace(", ", "`, `")),
+                    Cell::Unsigned => write!(page, " unsigned |"),
                     Cell::Unsaid => write!(page, " - |"),
                     Cell::Refused(message) => {
                         let at = notes.iter().position(|note| note == message).unwrap_or_else(|| {
