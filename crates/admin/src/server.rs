@@ -30,7 +30,7 @@ impl AdminServer {
     }
 
     /// The Admin API, `/status` and `/metrics`, as a router to put more routes into: these are its fallback.
-    /// Requests need [`ConnectInfo<SocketAddr>`](ConnectInfo) as an extension: without it nobody is admitted.
+    /// Requests need [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) as an extension: without it nobody is admitted.
     pub fn admin_router(&self) -> Router {
         self.api.router()
     }

@@ -22,7 +22,7 @@ use crate::services::Services;
 pub struct Upstream {
     /// Key of the resource that it stands in.
     pub key: Text,
-    /// Its nodes as configured. Requests pick from [`Upstream::nodes`].
+    /// Its nodes as configured. Requests pick from [`find_nodes`](Self::find_nodes).
     pub configured: NodeSet,
     /// What a consistent-hash balancer hashes.
     pub hash_key: Option<HashKey>,

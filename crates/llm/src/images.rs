@@ -19,7 +19,7 @@ const DEPTH: usize = 16;
 /// Whether a body has an image in its messages, whatever the protocol. What is no JSON object has none.
 ///
 /// ```
-/// let body = br#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:…"}}]}]}"#;
+/// let body = br#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:,"}}]}]}"#;
 /// assert!(sluice_llm::has_images(body));
 /// assert!(!sluice_llm::has_images(br#"{"messages":[{"role":"user","content":"image_url"}]}"#));
 /// ```
