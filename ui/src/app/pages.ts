@@ -1,0 +1,30 @@
+// The pages: where they are, who may see them, and what loads them. The menu and the search are made from this table.
+import {
+  IconListDetails,
+} from "@tabler/icons-react";
+import { lazy, type ComponentType } from "react";
+
+import type { Role } from "../api/types";
+
+export interface Page {
+  /** Below `/admin`; `/*` at the end where the page has addresses of its own. */
+  path: string;
+  title: string;
+  /** Words that find it in the search. */
+  words?: string;
+  group: "Start" | "Access" | "Models and traffic" | "Observe" | "AI features" | "System" | null;
+  /** The least role that may see it. */
+  role: Role;
+  icon: ComponentType<{ size?: number | string; stroke?: number | string }>;
+  component: ComponentType;
+}
+
+type Loaded = { default: ComponentType };
+
+function page(group: Page["group"], path: string, title: string, role: Role, icon: Page["icon"], load: () => Promise<Loaded>, words?: string): Page {
+  return { group, path, title, role, icon, words, component: lazy(load) };
+}
+
+export const PAGES: Page[] = [
+  page("Observe", "/requests", "Requests", "viewer", IconListDetails, () => import("../pages/requests/RequestsPage"), "log live payload"),
+];
