@@ -133,3 +133,27 @@ export type Live =
 // GET /config → {yaml, revision}; POST /config/validate {yaml} → {ok, changes: Change[], errors: {line?, path, message}[]}; POST /config/apply {yaml, revision} → {revision, changes}; GET /config/history → Page<{revision, at, caller, summary}>; GET /config/history/{revision} → {yaml}; POST /config/history/{revision}/restore {revision}
 export interface Change { kind: string; id: string; action: "create" | "update" | "delete"; diff: { path: string; before?: unknown; after?: unknown }[] }
 // GET /openapi.json (open), GET /docs (Scalar or Swagger page, assets embedded)
+
+export interface CacheReport {
+  enabled_on: string[]; hits: number; misses: number; bypasses: number; semantic_hits: number; hit_rate: number | null; saved_tokens: number; saved_micro_usd: number;
+  entries: number; bytes: number; series: { at: number; hits: number; misses: number }[]; items: CacheEntry[];
+}
+export interface CacheEntry { key: string; layer: "exact" | "semantic"; model: string | null; hits: number; bytes: number; created_at: number; expires_at: number | null }
+export interface AuditEntry { id: string; at: number; caller: string; peer: string | null; action: string; key: string; revision: number | null; changes: { path: string; before?: unknown; after?: unknown }[] }
+export interface SettingItem { key: string; value: unknown; source: "default" | "file" | "environment" | "option" | "apisix"; secret: boolean; help: string }
+export interface Settings {
+  items: SettingItem[]; listeners: { proxy: string[]; admin: string | null; metrics: string | null }; public_url: string;
+  storage: { config_db_bytes: number; ledger_db_bytes: number; ledger_records: number };
+  ledger: { retention_days: number | null; payload_retention_days: number | null; queue: number; spilled: number };
+  health: Record<string, unknown> | string;
+}
+export interface ResourceItem { id: string; value: Record<string, unknown>; version: number; created_at: number; updated_at: number; compile_error?: string }
+export interface Kind { kind: string; title: string; schema: unknown; id_member: string }
+export interface PluginDescription { name: string; priority: number; schema: unknown; consumer_schema?: unknown; metadata_schema?: unknown; docs: string; kinds: string[]; encrypted_fields?: string[]; consumer_encrypted_fields?: string[] | null }
+export interface MatchResult {
+  route: { id: string; name: string | null; built_in: boolean } | null; why: string; tried: { id: string; name: string | null; reason: string }[];
+  plugins: { name: string; priority: number; from: string }[]; would_be: string;
+}
+export interface RawConfig { yaml: string; revision: number }
+export interface ConfigCheck { ok: boolean; changes: Change[]; errors: { line?: number; path: string; message: string }[] }
+export interface Revision { revision: number; at: number; caller: string; summary: string }
