@@ -1,6 +1,6 @@
 // The pages: where they are, who may see them, and what loads them. The menu and the search are made from this table.
 import {
-  IconBolt, IconChartBar, IconFileCode, IconHistory, IconListDetails, IconSettings,
+  IconBolt, IconChartBar, IconFileCode, IconHistory, IconListDetails, IconRoute, IconSettings,
 } from "@tabler/icons-react";
 import { lazy, type ComponentType } from "react";
 
@@ -26,6 +26,7 @@ function page(group: Page["group"], path: string, title: string, role: Role, ico
 }
 
 export const PAGES: Page[] = [
+  page("Models and traffic", "/resources/*", "Routes and plugins", "viewer", IconRoute, () => import("../pages/resources/ResourcesPages"), "services upstreams consumers ssl secrets match tester"),
   page("Observe", "/requests", "Requests", "viewer", IconListDetails, () => import("../pages/requests/RequestsPage"), "log live payload"),
   page("Observe", "/usage", "Usage and cost", "viewer", IconChartBar, () => import("../pages/usage/UsagePage"), "money tokens report csv"),
   page("Observe", "/audit", "Audit", "admin", IconHistory, () => import("../pages/audit/AuditPage"), "who changed what"),
