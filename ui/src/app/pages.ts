@@ -1,6 +1,6 @@
 // The pages: where they are, who may see them, and what loads them. The menu and the search are made from this table.
 import {
-  IconBolt, IconChartBar, IconFileCode, IconHistory, IconListDetails, IconRoute, IconSettings,
+  IconBolt, IconChartBar, IconFileCode, IconHistory, IconListDetails, IconMessageChatbot, IconRoute, IconSettings,
 } from "@tabler/icons-react";
 import { lazy, type ComponentType } from "react";
 
@@ -30,6 +30,7 @@ export const PAGES: Page[] = [
   page("Observe", "/requests", "Requests", "viewer", IconListDetails, () => import("../pages/requests/RequestsPage"), "log live payload"),
   page("Observe", "/usage", "Usage and cost", "viewer", IconChartBar, () => import("../pages/usage/UsagePage"), "money tokens report csv"),
   page("Observe", "/audit", "Audit", "admin", IconHistory, () => import("../pages/audit/AuditPage"), "who changed what"),
+  page("AI features", "/playground", "Playground", "admin", IconMessageChatbot, () => import("../pages/playground/PlaygroundPage"), "chat embeddings try"),
   page("AI features", "/cache", "Cache", "viewer", IconBolt, () => import("../pages/cache/CachePage"), "hit rate saved flush"),
   page("System", "/settings", "Settings", "viewer", IconSettings, () => import("../pages/settings/SettingsPage"), "listeners storage retention backup licences"),
   page("System", "/configuration", "Raw configuration", "admin", IconFileCode, () => import("../pages/configuration/ConfigurationPage"), "yaml diff history rollback"),
