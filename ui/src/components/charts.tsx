@@ -47,7 +47,7 @@ export function TimeChart({ data, series, format, span, kind = "area", stacked =
     xAxisProps: { tickFormatter: (at: number) => (long ? formatDay(at) : formatDateTime(at)), minTickGap: 48 },
     yAxisProps: { tickFormatter: format, width: 64 },
     tooltipAnimationDuration: 0,
-    tooltipProps: { labelFormatter: (at: ReactNode) => formatDateTime(Number(at)), isAnimationActive: false },
+    tooltipProps: { labelFormatter: (at: ReactNode) => (typeof at === "number" ? formatDateTime(at) : at), isAnimationActive: false },
   };
   return (
     <div role="img" aria-label={label}>

@@ -3,7 +3,12 @@ import { Button, Fieldset, Group, Stack, Text } from "@mantine/core";
 import { More } from "../More";
 import { useSchemaForm, type FieldProps } from "./context";
 import { Field } from "./Field";
-import { blank, choiceText, effective, isObject, join, titleOf, type Json, type JsonObject, type Schema } from "./schema";
+import classes from "./form.module.css";
+import { isLong } from "./scalars";
+import { blank, choiceText, effective, isObject, join, kindOf, titleOf, type FieldKind, type Json, type JsonObject, type Schema } from "./schema";
+
+/** Kinds that stand beside others in a row; the rest take the whole width. */
+const NARROW: FieldKind[] = ["text", "enum", "number", "boolean", "tags", "choices"];
 
 interface ObjectFieldsProps {
   path: string;
@@ -28,17 +33,21 @@ export function ObjectFields({ path, schema, value, hidden = [], onChange }: Obj
     const { [name]: _old, ...rest } = object;
     onChange(next === undefined ? rest : { ...object, [name]: next });
   };
-  const field = (name: string, member: Schema) => (
-    <Field
-      key={name}
-      name={name}
-      path={join(path, name)}
-      schema={member}
-      value={object[name]}
-      required={required.has(name)}
-      onChange={(next) => set(name, next)}
-    />
-  );
+  const field = (name: string, member: Schema) => {
+    const kind = kindOf(member, root);
+    return (
+      <div key={name} className={NARROW.includes(kind) && !isLong(name, object[name]) ? (kind === "boolean" ? classes.switch : undefined) : classes.wide}>
+        <Field
+          name={name}
+          path={join(path, name)}
+          schema={member}
+          value={object[name]}
+          required={required.has(name)}
+          onChange={(next) => set(name, next)}
+        />
+      </div>
+    );
+  };
   const own = faults[path];
   return (
     <>
@@ -48,11 +57,13 @@ export function ObjectFields({ path, schema, value, hidden = [], onChange }: Obj
           {own}
         </Text>
       ) : null}
-      {basic.map((name) => field(name, shape.properties?.[name] ?? {}))}
-      {unknown.map((name) => field(name, {}))}
+      <div className={classes.fields}>
+        {basic.map((name) => field(name, shape.properties?.[name] ?? {}))}
+        {unknown.map((name) => field(name, {}))}
+      </div>
       {advanced.length > 0 ? (
         <More label={`${advanced.length} more ${advanced.length === 1 ? "setting" : "settings"}`} open={faulty || basic.length === 0}>
-          {advanced.map((name) => field(name, shape.properties?.[name] ?? {}))}
+          <div className={classes.fields}>{advanced.map((name) => field(name, shape.properties?.[name] ?? {}))}</div>
         </More>
       ) : null}
     </>

@@ -37,12 +37,17 @@ export function useCommon({ name, path, schema, required }: FieldProps) {
 
 const LONG = /content|prompt|cert|certificate|template|script|filter_func|^ca$|body|service_account_json|private_key|public_key/;
 
+/** Whether a text is edited in several lines. */
+export function isLong(name: string, value: Json | undefined): boolean {
+  return LONG.test(name) || (typeof value === "string" && value.includes("\n"));
+}
+
 export function TextField(props: FieldProps) {
   const common = useCommon(props);
   const text = typeof props.value === "string" ? props.value : "";
   const change = (next: string) => props.onChange(next === "" && !props.required ? undefined : next);
   const placeholder = typeof props.schema.default === "string" ? props.schema.default : undefined;
-  if (text.includes("\n") || LONG.test(props.name)) {
+  if (isLong(props.name, text)) {
     return (
       <Textarea
         {...common}

@@ -17,7 +17,7 @@ export function RequestsTable({ rows, fresh, onOpen }: RequestsTableProps) {
   return (
     <>
       <Table.ScrollContainer minWidth={1080} visibleFrom="sm" scrollAreaProps={{ tabIndex: 0 }}>
-        <Table className={classes.table} highlightOnHover verticalSpacing={6} aria-label="Requests">
+        <Table className={classes.table} highlightOnHover verticalSpacing={5} horizontalSpacing={8} fz={13} aria-label="Requests">
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Time</Table.Th>
@@ -39,7 +39,7 @@ export function RequestsTable({ rows, fresh, onOpen }: RequestsTableProps) {
             {rows.map((row) => (
               <Table.Tr key={row.id} className={`${classes.row} ${fresh?.has(row.id) ? classes.fresh : ""}`} onClick={() => onOpen(row.id)}>
                 <Table.Td>
-                  <UnstyledButton fz="sm" onClick={(event) => { event.stopPropagation(); onOpen(row.id); }} aria-label={`Open request of ${formatClock(row.started_at)}`}>
+                  <UnstyledButton fz={13} onClick={(event) => { event.stopPropagation(); onOpen(row.id); }} aria-label={`Open request of ${formatClock(row.started_at)}`}>
                     {formatClock(row.started_at)}
                   </UnstyledButton>
                 </Table.Td>
