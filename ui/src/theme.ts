@@ -5,10 +5,15 @@ const water: MantineColorsTuple = [
   "#e7f6f8", "#cfeaef", "#a2d5df", "#71bfcf", "#48abc0", "#2f9eb6", "#1f8aa3", "#0f7287", "#0b5d6f", "#064857",
 ];
 
+/** Dark surfaces with a trace of the accent's hue. */
+const dark: MantineColorsTuple = [
+  "#dde1e4", "#b4bbc1", "#a6adb4", "#5c676f", "#3a444a", "#2c3439", "#21272b", "#1b2023", "#161a1d", "#111416",
+];
+
 export const theme = createTheme({
   primaryColor: "water",
   primaryShade: 7,
-  colors: { water },
+  colors: { water, dark },
   defaultRadius: "sm",
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',

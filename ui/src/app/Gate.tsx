@@ -1,5 +1,5 @@
-import { Suspense } from "react";
-import { Navigate, Route, Routes } from "react-router";
+import { lazy, Suspense } from "react";
+import { Navigate, Route, Routes, useLocation } from "react-router";
 
 import { useSession } from "../api/session";
 import { ErrorBoundary } from "../components/ErrorBoundary";
@@ -9,9 +9,19 @@ import { RequireRole } from "./RequireRole";
 import { Shell } from "./Shell";
 import { SignInPage } from "./SignInPage";
 
+const SetupPage = lazy(() => import("../pages/setup/SetupPage"));
+
 /** Lets in who is signed in; everybody else gets the sign-in page at whatever address they came to. */
 export function Gate() {
   const session = useSession();
+  const { pathname } = useLocation();
+  if (pathname === "/setup" && session.role !== "holder" && session.role !== "viewer") {
+    return (
+      <Suspense fallback={<LoadingState />}>
+        <SetupPage />
+      </Suspense>
+    );
+  }
   if (session.state !== "signed_in") return <SignInPage />;
   return (
     <Shell>

@@ -58,7 +58,7 @@ function shows(kind: FieldKind, { value, schema }: FieldProps): boolean {
   const type = jsonType(value);
   switch (kind) {
     case "text":
-      return type === "string";
+      return type === "string" || type === "integer";
     case "number":
       return type === "integer" || type === "number" || type === "string";
     case "boolean":

@@ -36,7 +36,7 @@ export function VariantField(props: FieldProps) {
         />
       </Group>
       <Stack gap="xs">
-        <Field key={chosen} {...props} schema={{ ...variant, title, description: variant.description ?? schema.description }} />
+        <Field key={chosen} {...props} schema={{ ...variant, title: variantTitle(variant, chosen), description: variant.description ?? schema.description }} />
       </Stack>
     </div>
   );

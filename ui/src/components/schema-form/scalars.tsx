@@ -35,7 +35,7 @@ export function useCommon({ name, path, schema, required }: FieldProps) {
   };
 }
 
-const LONG = /content|prompt|cert|certificate|template|script|filter_func|^ca$|body|service_account_json|private_key|public_key/;
+const LONG = /content|prompt|cert|certificate|template|^script$|filter_func|^ca$|body|service_account_json|private_key|public_key/;
 
 /** Whether a text is edited in several lines. */
 export function isLong(name: string, value: Json | undefined): boolean {
@@ -44,7 +44,7 @@ export function isLong(name: string, value: Json | undefined): boolean {
 
 export function TextField(props: FieldProps) {
   const common = useCommon(props);
-  const text = typeof props.value === "string" ? props.value : "";
+  const text = typeof props.value === "string" || typeof props.value === "number" ? String(props.value) : "";
   const change = (next: string) => props.onChange(next === "" && !props.required ? undefined : next);
   const placeholder = typeof props.schema.default === "string" ? props.schema.default : undefined;
   if (isLong(props.name, text)) {

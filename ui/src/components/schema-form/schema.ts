@@ -127,6 +127,8 @@ export type FieldKind =
 export function kindOf(schema: Schema, root: Schema): FieldKind {
   const s = resolve(schema, root);
   const variants = variantsOf(s, root);
+  // Ids may be numbers; as text they are the same id.
+  if (variants.length > 1 && variants.every((one) => ["string", "integer"].includes(typesOf(one).join()) && !one.enum)) return "text";
   if (variants.length > 1) return "variant";
   if (s.enum && s.enum.every((one) => typeof one !== "object")) return "enum";
   const types = typesOf(s);

@@ -4,10 +4,11 @@ import { api, segment } from "../../api/client";
 import type { ProviderModel } from "../../api/types";
 
 /** Names of the models that the client may ask for; empty while they are not known. */
-export function useModels(client: string): string[] {
+export function useModels(client: string, enabled = true): string[] {
   const { data } = useQuery({
     queryKey: ["clients", client, "models"],
     queryFn: ({ signal }) => api.get<{ items: ProviderModel[] }>(`/clients/${segment(client)}/models`, undefined, signal),
+    enabled,
     staleTime: 60_000,
     retry: false,
   });
