@@ -1,5 +1,5 @@
 // One visual language: water-blue accent, quiet surfaces, text that keeps its contrast in both schemes.
-import { Badge, Button, createTheme, type CSSVariablesResolver, type MantineColorsTuple, Paper, Table } from "@mantine/core";
+import { Badge, Button, createTheme, type CSSVariablesResolver, InputWrapper, type MantineColorsTuple, Paper, Table } from "@mantine/core";
 
 const water: MantineColorsTuple = [
   "#e7f6f8", "#cfeaef", "#a2d5df", "#71bfcf", "#48abc0", "#2f9eb6", "#1f8aa3", "#0f7287", "#0b5d6f", "#064857",
@@ -19,6 +19,8 @@ export const theme = createTheme({
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
   headings: { fontWeight: "600", sizes: { h1: { fontSize: "1.45rem" }, h2: { fontSize: "1.1rem" }, h3: { fontSize: "1rem" } } },
   components: {
+    // Words under a field, so that fields in a row stand on one line.
+    InputWrapper: InputWrapper.extend({ defaultProps: { inputWrapperOrder: ["label", "input", "description", "error"] } }),
     Paper: Paper.extend({ defaultProps: { withBorder: true } }),
     Badge: Badge.extend({ defaultProps: { tt: "none", fw: 500, radius: "sm" } }),
     Button: Button.extend({ defaultProps: { fw: 500 } }),

@@ -20,8 +20,10 @@ export interface Series {
 interface Props {
   data: Point[];
   series: Series[];
-  /** How figures of the axis and the tooltip are written, unit included. */
+  /** How figures are written in the tooltip, unit included. */
   format: (value: number) => string;
+  /** How they are written on the axis, if the unit stands elsewhere. */
+  axis?: (value: number) => string;
   /** Milliseconds that the chart spans; long ones have days on the axis. */
   span: number;
   kind?: "area" | "bar";
@@ -32,7 +34,7 @@ interface Props {
 
 export const SERIES_COLORS = ["water.6", "orange.6", "grape.6", "teal.6", "blue.6", "yellow.7", "gray.5"];
 
-export function TimeChart({ data, series, format, span, kind = "area", stacked = false, label, height = 220 }: Props) {
+export function TimeChart({ data, series, format, axis = format, span, kind = "area", stacked = false, label, height = 220 }: Props) {
   const long = span > 3 * 86_400_000;
   const common = {
     h: height,
@@ -45,7 +47,7 @@ export function TimeChart({ data, series, format, span, kind = "area", stacked =
     tickLine: "none" as const,
     gridAxis: "x" as const,
     xAxisProps: { tickFormatter: (at: number) => (long ? formatDay(at) : formatDateTime(at)), minTickGap: 48 },
-    yAxisProps: { tickFormatter: format, width: 64 },
+    yAxisProps: { tickFormatter: axis, width: 64 },
     tooltipAnimationDuration: 0,
     tooltipProps: { labelFormatter: (at: ReactNode) => (typeof at === "number" ? formatDateTime(at) : at), isAnimationActive: false },
   };

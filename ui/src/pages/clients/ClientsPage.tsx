@@ -145,7 +145,7 @@ function Row({ row, live, picked, onPick }: { row: ClientRow; live?: { requests_
         </Group>
         <Text size="xs" c="dimmed" ff="monospace">{row.id}</Text>
       </Table.Td>
-      <Table.Td ff="monospace" fz="xs">{row.hint ?? "–"}</Table.Td>
+      <Table.Td ff="monospace" fz="xs" style={{ whiteSpace: "nowrap" }}>{row.hint ?? "–"}</Table.Td>
       <Table.Td className={classes.name}>{row.provider ?? "model registry"}{row.default_model ? <Text size="xs" c="dimmed">{row.default_model}</Text> : null}</Table.Td>
       <Table.Td>{fullest.length === 0 ? <Text size="xs" c="dimmed">none</Text> : <Stack gap={4}>{fullest.map((one) => <LimitBar key={`${one.scope}${one.name}${one.model ?? ""}`} standing={one} compact />)}</Stack>}</Table.Td>
       <Table.Td ta="right">{formatCompact(live?.requests_today ?? row.requests_today)}{row.errors_today > 0 ? <Text size="xs" c="red">{formatCompact(row.errors_today)} errors</Text> : null}</Table.Td>

@@ -36,7 +36,7 @@ export default function ConnectPage() {
             <Select label="Tool" data={SNIPPETS.map((one) => ({ value: one.id, label: one.title }))} value={tool} allowDeselect={false} onChange={(value) => setTool(value ?? "curl")} />
             <ClientSelect label="Client" value={client} onChange={setClient} placeholder="Any" />
             <Autocomplete label="Model" placeholder={chosen} data={models} limit={50} value={model} onChange={setModel} />
-            <PasswordInput label="Key" description="Stays in this page" placeholder="$SLUICE_KEY" autoComplete="off" value={key} onChange={(event) => setKey(event.currentTarget.value)} inputWrapperOrder={["label", "input", "description", "error"]} />
+            <PasswordInput label="Key" description="Stays in this page" placeholder="$SLUICE_KEY" autoComplete="off" value={key} onChange={(event) => setKey(event.currentTarget.value)} />
           </div>
         </Paper>
         <Paper p="md">

@@ -46,7 +46,7 @@ export default function OverviewPage() {
               <TimeChart label="Requests and errors over time" data={data.series.map(({ at, requests, errors }) => ({ at, requests, errors }))} series={[{ name: "requests", label: "Requests", color: "water.6" }, { name: "errors", label: "Errors", color: "red.6" }]} format={formatCompact} span={range.length_ms} />
             </ChartCard>
             <ChartCard title="Tokens">
-              <TimeChart label="Tokens over time" stacked data={data.series.map(({ at, input_tokens, output_tokens }) => ({ at, input_tokens, output_tokens }))} series={[{ name: "input_tokens", label: "In", color: "water.6" }, { name: "output_tokens", label: "Out", color: "orange.6" }]} format={(value) => `${formatCompact(value)} tok`} span={range.length_ms} />
+              <TimeChart label="Tokens over time" stacked data={data.series.map(({ at, input_tokens, output_tokens }) => ({ at, input_tokens, output_tokens }))} series={[{ name: "input_tokens", label: "In", color: "water.6" }, { name: "output_tokens", label: "Out", color: "orange.6" }]} format={(value) => `${formatCount(value)} tokens`} axis={formatCompact} span={range.length_ms} />
             </ChartCard>
             <ChartCard title="Cost">
               <TimeChart kind="bar" label="Cost over time" data={data.series.map(({ at, cost_micro_usd }) => ({ at, cost_micro_usd }))} series={[{ name: "cost_micro_usd", label: "Cost", color: "water.6" }]} format={formatMoney} span={range.length_ms} />
@@ -68,7 +68,7 @@ export default function OverviewPage() {
 function Moment({ now, data }: { now: LiveTiles | null; data: Overview }) {
   return (
     <Paper p="md" component="section" aria-label="At this moment">
-      <Group gap="xl">
+      <Group gap="xl" style={{ rowGap: "0.4rem" }}>
         <Text size="sm" fw={600}>At this moment</Text>
         <Figure name="in flight" value={formatCount(now?.in_flight ?? data.in_flight)} />
         <Figure name="requests/s" value={now ? formatRate(now.requests_per_second) : "–"} />

@@ -68,7 +68,7 @@ export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider
         <Fieldset legend="Provider" disabled={readOnly}>
           <div className={classes.grid}>
             <Select label="Type" withAsterisk searchable data={(types.data ?? []).map((one) => ({ value: one.type, label: one.title }))} value={draft.type} allowDeselect={false} disabled={base !== null} error={errors.type} onChange={(value) => set({ type: value ?? draft.type })} />
-            {base ? null : <TextInput label="ID" placeholder={draft.type} description="Models refer to it; made from the type when empty" inputWrapperOrder={["label", "input", "description", "error"]} value={draft.id ?? ""} error={errors.id} spellCheck={false} onChange={(event) => set({ id: event.currentTarget.value || undefined })} />}
+            {base ? null : <TextInput label="ID" placeholder={draft.type} description="Models refer to it; made from the type when empty" value={draft.id ?? ""} error={errors.id} spellCheck={false} onChange={(event) => set({ id: event.currentTarget.value || undefined })} />}
             <TextInput label="Name" value={draft.name ?? ""} error={errors.name} onChange={(event) => set({ name: event.currentTarget.value || undefined })} />
             <TextInput label="Base URL" placeholder={type?.base_url ?? "https://…"} withAsterisk={needs.has("base_url")} value={draft.base_url ?? ""} error={errors.base_url} spellCheck={false} onChange={(event) => set({ base_url: event.currentTarget.value || null })} />
             {needs.has("aws") ? null : <SecretInput label="API key" withAsterisk={needs.has("api_key")} stored={base?.api_key_set === true} hint={base?.api_key_hint} value={draft.api_key} error={errors.api_key} onChange={(api_key) => set({ api_key })} />}

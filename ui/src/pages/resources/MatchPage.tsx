@@ -40,7 +40,7 @@ export function MatchPage() {
             <Stack>
               <Group gap="sm" wrap="nowrap" align="flex-start">
                 <Select label="Method" w={120} data={METHODS} value={method} allowDeselect={false} onChange={(value) => setMethod(value ?? "POST")} />
-                <TextInput label="Path" flex={1} required value={path} error={badPath} description="With ?query, if there is one" inputWrapperOrder={["label", "input", "description", "error"]} onChange={(event) => setPath(event.currentTarget.value)} />
+                <TextInput label="Path" flex={1} required value={path} error={badPath} description="With ?query, if there is one" onChange={(event) => setPath(event.currentTarget.value)} />
               </Group>
               <Group gap="sm" grow>
                 <TextInput label="Host" placeholder="api.example.com" value={host} onChange={(event) => setHost(event.currentTarget.value)} />

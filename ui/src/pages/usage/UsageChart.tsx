@@ -2,7 +2,7 @@ import { useMemo } from "react";
 
 import type { TimeRange } from "../../app/timeRange";
 import { SERIES_COLORS, TimeChart } from "../../components/charts";
-import { formatCompact, formatMoney } from "../../components/format";
+import { formatCompact, formatCount, formatMoney } from "../../components/format";
 import { chartOf, type Measure, type UsageRow } from "./model";
 
 const WORDS: Record<Measure, string> = { cost: "Cost in US dollars", tokens: "Tokens", requests: "Requests" };
@@ -16,7 +16,8 @@ export function UsageChart({ rows, measure, range, step }: { rows: UsageRow[]; m
       label={`${WORDS[measure]} over time`}
       data={points}
       series={keys.map(({ key, name }, index) => ({ name: key, label: name, color: key === "others" ? "gray.5" : (SERIES_COLORS[index] ?? "gray.5") }))}
-      format={measure === "cost" ? formatMoney : (value) => `${formatCompact(value)}${measure === "tokens" ? " tok" : ""}`}
+      format={measure === "cost" ? formatMoney : (value) => `${formatCount(value)}${measure === "tokens" ? " tokens" : ""}`}
+      axis={measure === "cost" ? formatMoney : formatCompact}
       span={range.length_ms}
     />
   );
