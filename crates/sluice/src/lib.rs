@@ -22,6 +22,7 @@ mod console;
 mod demo;
 mod first_run;
 mod gateway;
+mod groups;
 mod logging;
 mod measuring;
 pub mod plugin;
