@@ -143,8 +143,8 @@ pub(crate) enum AdminCommand {
         /// What the key is for
         #[arg(long, default_value = "command line")]
         name: String,
-        /// admin (everything) or viewer (reading)
-        #[arg(long, default_value = "admin", value_parser = ["admin", "viewer"])]
+        /// owner (everything), admin (all but deciding who may do what) or viewer (reading)
+        #[arg(long, default_value = "admin", value_parser = ["owner", "admin", "viewer"])]
         role: String,
     },
 }

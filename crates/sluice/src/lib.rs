@@ -23,6 +23,7 @@ mod demo;
 mod first_run;
 mod gateway;
 mod groups;
+mod keys;
 mod logging;
 mod measuring;
 pub mod plugin;

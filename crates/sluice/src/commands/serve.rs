@@ -167,6 +167,11 @@ fn greet(gateway: &Gateway) {
         say(format_args!("  proxy     {scheme}://{addr}"));
     }
     say(format_args!(
+        "  dashboard {}://{}/admin/",
+        addresses.admin.1,
+        reachable(addresses.admin.0)
+    ));
+    say(format_args!(
         "  admin     {}://{}/apisix/admin",
         addresses.admin.1, addresses.admin.0
     ));
@@ -184,6 +189,13 @@ fn greet(gateway: &Gateway) {
         let shown = |made: &Option<String>| made.clone().unwrap_or_else(|| "as given".to_owned());
         say(format_args!("  admin password  {}", shown(&credentials.password)));
         say(format_args!("  admin key       {}", shown(&credentials.key)));
+        say("\nOr make yourself the owner in the dashboard; this link works once, for a day:");
+        say(format_args!(
+            "  {}://{}/admin/setup?token={}",
+            addresses.admin.1,
+            reachable(addresses.admin.0),
+            credentials.setup_token
+        ));
     }
     if let Some(key) = gateway.demo_key() {
         let (addr, scheme) = addresses
