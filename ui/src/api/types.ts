@@ -99,7 +99,7 @@ export interface Price { state: "priced" | "unpriced"; source: "table" | "config
 // range parameters everywhere: from_ms, to_ms (to defaults to now). Filters everywhere: client, group, model, provider, route, credential, status ("2xx"|"429"|…), tag (resolved to clients)
 // GET /overview?from_ms&to_ms → Overview
 export interface Totals { requests: number; errors: number; input_tokens: number; output_tokens: number; cache_read_tokens: number; cost_micro_usd: number; unpriced_requests: number; cache_hits: number }
-export interface Overview { now: Tiles; previous: Tiles; in_flight: number; active_keys: number; clients_total: number; series: SeriesPoint[]; top_models: Top[]; top_clients: Top[]; top_groups: Top[]; providers: { id: string; type: string; health: Provider["health"]; latency_ms: number | null; requests: number; errors: number }[] }
+export interface Overview { problems?: { key: string; message: string }[]; now: Tiles; previous: Tiles; in_flight: number; active_keys?: number; clients_total: number; series: SeriesPoint[]; top_models: Top[]; top_clients: Top[]; top_groups: Top[]; providers: { id: string; type: string; health: Provider["health"]; latency_ms: number | null; requests: number; errors: number }[] }
 export interface Tiles extends Totals { latency_p50_ms: number | null; latency_p95_ms: number | null; latency_p99_ms: number | null; ttft_p50_ms: number | null }
 export interface SeriesPoint { at: number; requests: number; errors: number; input_tokens: number; output_tokens: number; cost_micro_usd: number }
 export interface Top { id: string; name: string; requests: number; tokens: number; cost_micro_usd: number; errors: number }
@@ -131,7 +131,7 @@ export type Live =
 // GET /settings → {items: {key, value, source: "default"|"file"|"environment"|"option"|"apisix", secret: boolean, help: string}[], listeners: {proxy: string[], admin, metrics}, public_url: string, storage: {config_db_bytes, ledger_db_bytes, ledger_records}, ledger: {retention_days, payload_retention_days, queue, spilled}, health: …}
 // GET /backup (owner; one file of configuration), POST /import/aigateway (multipart) → plan/applied — later
 // GET /config → {yaml, revision}; POST /config/validate {yaml} → {ok, changes: Change[], errors: {line?, path, message}[]}; POST /config/apply {yaml, revision} → {revision, changes}; GET /config/history → Page<{revision, at, caller, summary}>; GET /config/history/{revision} → {yaml}; POST /config/history/{revision}/restore {revision}
-export interface Change { kind: string; id: string; action: "create" | "update" | "delete"; diff: { path: string; before?: unknown; after?: unknown }[] }
+export interface Change { kind: string; id: string; action: "create" | "update" | "delete"; diff: { path: string; from?: unknown; to?: unknown }[] }
 // GET /openapi.json (open), GET /docs (Scalar or Swagger page, assets embedded)
 
 export interface CacheReport {
@@ -139,7 +139,7 @@ export interface CacheReport {
   entries: number; bytes: number; series: { at: number; hits: number; misses: number }[]; items: CacheEntry[];
 }
 export interface CacheEntry { key: string; layer: "exact" | "semantic"; model: string | null; hits: number; bytes: number; created_at: number; expires_at: number | null }
-export interface AuditEntry { id: string; at: number; caller: string; peer: string | null; action: string; key: string; revision: number | null; changes: { path: string; before?: unknown; after?: unknown }[] }
+export interface AuditEntry { id: string; at: number; caller: string; peer: string | null; action: string; key: string; revision: number | null; changes: { path: string; from?: unknown; to?: unknown }[] }
 export interface SettingItem { key: string; value: unknown; source: "default" | "file" | "environment" | "option" | "apisix"; secret: boolean; help: string }
 export interface Settings {
   items: SettingItem[]; listeners: { proxy: string[]; admin: string | null; metrics: string | null }; public_url: string;
@@ -149,7 +149,7 @@ export interface Settings {
 }
 export interface ResourceItem { id: string; value: Record<string, unknown>; version: number; created_at: number; updated_at: number; compile_error?: string }
 export interface Kind { kind: string; title: string; schema: unknown; id_member: string }
-export interface PluginDescription { name: string; priority: number; schema: unknown; consumer_schema?: unknown; metadata_schema?: unknown; docs: string; kinds: string[]; encrypted_fields?: string[]; consumer_encrypted_fields?: string[] | null }
+export interface PluginDescription { name: string; priority: number; schema: unknown; consumer_schema?: unknown; metadata_schema?: unknown; scope?: string; encrypted_fields?: string[]; consumer_encrypted_fields?: string[] | null }
 export interface MatchResult {
   route: { id: string; name: string | null; built_in: boolean } | null; why: string; tried: { id: string; name: string | null; reason: string }[];
   plugins: { name: string; priority: number; from: string }[]; would_be: string;

@@ -4,8 +4,8 @@ import classes from "./MemberChanges.module.css";
 
 export interface MemberChange {
   path: string;
-  before?: unknown;
-  after?: unknown;
+  from?: unknown;
+  to?: unknown;
 }
 
 /** What changed in an object, member by member: before and after beside each other. */
@@ -25,8 +25,8 @@ export function MemberChanges({ changes }: { changes: MemberChange[] }) {
             {change.path === "" ? "(whole)" : change.path}
           </Text>
           <div className={classes.sides}>
-            <Side word="Before" kind="removed" value={change.before} />
-            <Side word="After" kind="added" value={change.after} />
+            <Side word="Before" kind="removed" value={change.from} />
+            <Side word="After" kind="added" value={change.to} />
           </div>
         </div>
       ))}

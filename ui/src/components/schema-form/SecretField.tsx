@@ -10,7 +10,7 @@ export function SecretField(props: FieldProps) {
   const common = useCommon(props);
   const { value, onChange } = props;
   const [stored] = useState(isStoredSecret(value) ? value : undefined);
-  const typed = typeof value === "string" ? value : "";
+  const typed = typeof value === "string" && !isStoredSecret(value) ? value : "";
   const change = (next: string) => {
     if (next !== "") onChange(next);
     else onChange(stored);
@@ -21,7 +21,7 @@ export function SecretField(props: FieldProps) {
         {...common}
         flex={1}
         value={typed}
-        placeholder={isStoredSecret(value) ? `unchanged (${value.hint})` : stored ? "will be removed" : undefined}
+        placeholder={isStoredSecret(value) ? "unchanged" : stored ? "will be removed" : undefined}
         autoComplete="new-password"
         spellCheck={false}
         onChange={(event) => change(event.currentTarget.value)}

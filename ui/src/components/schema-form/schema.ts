@@ -41,11 +41,11 @@ export interface Schema {
   $defs?: Record<string, Schema>;
 }
 
-/** A secret that is stored and not shown. Sent back as it came, it stays what it is. */
-export type StoredSecret = { set: true; hint: string };
+/** What stands in a resource for a secret that is stored and not shown. Sent back, it leaves the secret as it is. */
+export const MASK = "***";
 
-export function isStoredSecret(value: unknown): value is StoredSecret {
-  return isObject(value) && value.set === true && Object.keys(value).every((key) => key === "set" || key === "hint");
+export function isStoredSecret(value: unknown): boolean {
+  return value === MASK;
 }
 
 export function isObject(value: unknown): value is JsonObject {

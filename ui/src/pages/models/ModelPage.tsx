@@ -13,7 +13,7 @@ import { check, SchemaForm, type Fault, type FieldProps, type JsonObject, type S
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
 import { ErrorState, LoadingState, messageOf, NoPermission } from "../../components/states";
 import { useKinds } from "../resources/queries";
-import { RATES, type Model } from "./model";
+import { RATES, ratesOf, type Model } from "./model";
 import { PriceFields } from "./PriceFields";
 import { ProviderField } from "./ProviderField";
 
@@ -48,10 +48,10 @@ function Form({ stored, schema, readOnly }: { stored: Model | null; schema: Sche
   const [value, setValue] = useState<JsonObject>(() => valueOf(stored));
   const [id, setId] = useState("");
   const [faults, setFaults] = useState<Fault[]>([]);
-  const path = base ? `/models/${segment(base.id)}` : "/models";
-  const body = base ? { ...value, version: base.version } : { id, ...value };
+  const path = `/models/${segment(base?.id ?? id.trim())}`;
+  const body = base ? { ...value, version: base.version } : value;
   const save = useMutation({
-    mutationFn: () => (base ? api.put<Model>(path, body) : api.post<Model>(path, body)),
+    mutationFn: () => api.put<Model>(path, body),
     onSuccess: (saved) => {
       notifyDone(base ? "Saved; in force with the next request" : "Model added");
       void queries.invalidateQueries({ queryKey: ["models"] });
@@ -98,7 +98,7 @@ function Form({ stored, schema, readOnly }: { stored: Model | null; schema: Sche
         <Group justify="space-between">
           <Group gap="xs">
             {base ? <Button variant="subtle" color="red" onClick={() => void askDelete()}>Delete</Button> : null}
-            <ShowAsApiCall method={base ? "PUT" : "POST"} path={path} body={body} />
+            <ShowAsApiCall method="PUT" path={path} body={body} />
           </Group>
           <Button loading={save.isPending} onClick={submit}>{base ? "Save" : "Add model"}</Button>
         </Group>
@@ -109,10 +109,10 @@ function Form({ stored, schema, readOnly }: { stored: Model | null; schema: Sche
 
 function Price({ model: { price } }: { model: Model }) {
   if (price.state === "unpriced") return <Alert color="orange" variant="light" title="Unpriced">No price is known. Calls are booked without a cost, and clients with a money budget are refused this model. Set a price below.</Alert>;
-  const rates = RATES.filter(({ name }) => price.rates[name] !== undefined);
+  const rates = RATES.filter(({ name }) => ratesOf(price)[name] !== undefined);
   return (
     <Text size="sm" c="dimmed">
-      Price per million tokens, {price.source === "configured" ? "set here" : "from the table of this build"}: {rates.map(({ name, label }) => `${label.toLowerCase()} ${formatMoney(price.rates[name] ?? 0)}`).join(", ")}.
+      Price per million tokens, {price.source === "configured" ? "set here" : "from the table of this build"}: {rates.map(({ name, label }) => `${label.toLowerCase()} ${formatMoney(ratesOf(price)[name] ?? 0)}`).join(", ")}.
     </Text>
   );
 }

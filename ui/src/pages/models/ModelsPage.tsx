@@ -13,7 +13,7 @@ import { PageHeader } from "../../components/PageHeader";
 import { isObject } from "../../components/schema-form";
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
 import { EmptyState, ErrorState, LoadingState } from "../../components/states";
-import { modelPage, type Model } from "./model";
+import { modelPage, ratesOf, type Model } from "./model";
 
 /** The names that clients ask for, what answers them, and what that costs. */
 export function ModelsPage() {
@@ -36,7 +36,7 @@ export function ModelsPage() {
 
 function Registry({ create }: { create: React.ReactNode }) {
   const [text, setText] = useState("");
-  const { data, error, refetch } = useQuery({ queryKey: ["models"], queryFn: ({ signal }) => api.get<Page<Model>>("/models", { limit: 1000 }, signal) });
+  const { data, error, refetch } = useQuery({ queryKey: ["models"], queryFn: ({ signal }) => api.get<Page<Model>>("/models", { limit: 500 }, signal) });
   if (error && !data) return <ErrorState error={error} retry={() => void refetch()} />;
   if (!data) return <LoadingState />;
   if (data.items.length === 0) return <EmptyState title="No models yet" action={create}>A model gives a name to one or more targets at providers. Clients with a provider of their own need none.</EmptyState>;
@@ -75,8 +75,8 @@ function PriceCells({ price }: { price: Price }) {
   if (price.state === "unpriced") return <Table.Td colSpan={2} ta="right"><Text size="sm" c="dimmed" fs="italic">unpriced</Text></Table.Td>;
   return (
     <>
-      <Table.Td ta="right">{rate(price.rates.input)}{price.source === "configured" ? <Badge size="xs" variant="light" color="blue" ml={6}>own</Badge> : null}</Table.Td>
-      <Table.Td ta="right">{rate(price.rates.output)}</Table.Td>
+      <Table.Td ta="right">{rate(ratesOf(price).input)}{price.source === "configured" ? <Badge size="xs" variant="light" color="blue" ml={6}>own</Badge> : null}</Table.Td>
+      <Table.Td ta="right">{rate(ratesOf(price).output)}</Table.Td>
     </>
   );
 }
@@ -87,7 +87,7 @@ function rate(value: number | undefined): string {
 
 interface PriceRow {
   model: string;
-  provider: string;
+  provider?: string;
   source: "table" | "configured";
   rates: Rates;
 }
@@ -110,8 +110,8 @@ function Prices() {
               <Table.Thead><Table.Tr><Table.Th>Model</Table.Th><Table.Th>Provider</Table.Th><Table.Th ta="right">Input</Table.Th><Table.Th ta="right">Cache read</Table.Th><Table.Th ta="right">Output</Table.Th><Table.Th>From</Table.Th></Table.Tr></Table.Thead>
               <Table.Tbody>
                 {data.items.map((row) => (
-                  <Table.Tr key={`${row.provider}/${row.model}/${row.source}`}>
-                    <Table.Td style={{ overflowWrap: "anywhere" }}>{row.model}</Table.Td><Table.Td>{row.provider}</Table.Td>
+                  <Table.Tr key={`${row.provider ?? ""}/${row.model}/${row.source}`}>
+                    <Table.Td style={{ overflowWrap: "anywhere" }}>{row.model}</Table.Td><Table.Td>{row.provider ?? "any"}</Table.Td>
                     <Table.Td ta="right">{rate(row.rates.input)}</Table.Td><Table.Td ta="right">{rate(row.rates.cache_read)}</Table.Td><Table.Td ta="right">{rate(row.rates.output)}</Table.Td>
                     <Table.Td>{row.source === "table" ? "table" : "configured"}</Table.Td>
                   </Table.Tr>

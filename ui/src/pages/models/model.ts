@@ -15,6 +15,11 @@ export const RATES: { name: keyof Rates; label: string }[] = [
   { name: "audio_output", label: "Audio out" },
 ];
 
+/** The rates of a price; one that was configured has them one level deeper, beside those for long contexts. */
+export function ratesOf(price: Price): Rates {
+  return (price.rates as { rates?: Rates }).rates ?? price.rates;
+}
+
 /** The page of a model; ids may have slashes. */
 export function modelPage(id: string): string {
   return `/models/edit/${encodeURIComponent(id)}`;

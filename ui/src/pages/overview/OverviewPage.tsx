@@ -1,4 +1,4 @@
-import { Anchor, Badge, Group, Paper, Stack, Table, Text, Tooltip } from "@mantine/core";
+import { Alert, Anchor, Badge, Group, Paper, Stack, Table, Text, Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
 import { Link } from "react-router";
@@ -40,6 +40,7 @@ export default function OverviewPage() {
         <Stack>
           <Moment now={now} data={data} />
           <Tiles data={data} />
+          <Problems items={data.problems ?? []} />
           {data.now.requests === 0 && data.clients_total === 0 ? <FirstSteps /> : null}
           <div className={classes.charts}>
             <ChartCard title="Requests and errors">
@@ -74,11 +75,25 @@ function Moment({ now, data }: { now: LiveTiles | null; data: Overview }) {
         <Figure name="requests/s" value={now ? formatRate(now.requests_per_second) : "–"} />
         <Figure name="errors/s" value={now ? formatRate(now.errors_per_second) : "–"} />
         <Figure name="tokens/s" value={now ? formatRate(now.tokens_per_second) : "–"} />
-        <Figure name="active keys, 5 min" value={formatCount(now?.active_keys ?? data.active_keys)} />
+        <Figure name="active keys, 5 min" value={formatCount(now?.active_keys ?? data.active_keys ?? 0)} />
         <Figure name="requests today" value={now ? formatCount(now.today.requests) : "–"} />
         <Figure name="cost today" value={now ? formatMoney(now.today.cost_micro_usd) : "–"} />
       </Group>
     </Paper>
+  );
+}
+
+/** What is stored and cannot be used: the version before it still serves. */
+function Problems({ items }: { items: { key: string; message: string }[] }) {
+  if (items.length === 0) return null;
+  return (
+    <Alert color="red" variant="light" title={`${items.length} stored ${items.length === 1 ? "resource is" : "resources are"} not in force`}>
+      {items.slice(0, 5).map((item) => (
+        <Text key={item.key} size="sm" style={{ overflowWrap: "anywhere" }}>
+          <Text span ff="monospace" size="sm">{item.key}</Text> {item.message}
+        </Text>
+      ))}
+    </Alert>
   );
 }
 
@@ -92,7 +107,7 @@ function Figure({ name, value }: { name: string; value: string }) {
 
 function Tiles({ data: { now, previous, clients_total } }: { data: Overview }) {
   const rate = (errors: number, requests: number) => (requests === 0 ? 0 : errors / requests);
-  const pair = (a: number | null, b: number | null, goodWhen?: "up" | "down") => (a === null || b === null ? undefined : { now: a, before: b, goodWhen });
+  const pair = (a: number | null | undefined, b: number | null | undefined, goodWhen?: "up" | "down") => (a == null || b == null ? undefined : { now: a, before: b, goodWhen });
   return (
     <StatTiles>
       <StatTile label="Requests" value={formatCompact(now.requests)} trend={pair(now.requests, previous.requests)} note={`${formatCount(clients_total)} clients`} />

@@ -10,6 +10,7 @@ import { fieldErrors } from "../../components/fieldErrors";
 import { notifyDone, notifyFailed } from "../../components/notify";
 import { PairsInput } from "../../components/PairsInput";
 import { SecretInput } from "../../components/SecretInput";
+import { MASK } from "../../components/schema-form";
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
 import { ErrorState, messageOf } from "../../components/states";
 import { TestResultPanel } from "../../components/TestResultPanel";
@@ -19,10 +20,10 @@ import { useProviderTypes } from "../clients/ClientFields";
 const EMPTY: ProviderWrite = { type: "openai", ssl_verify: true };
 
 function draftOf(p: Provider): ProviderWrite {
-  return { name: p.name, type: p.type, base_url: p.base_url, headers: p.headers, options: p.options, timeout_ms: p.timeout_ms, ssl_verify: p.ssl_verify, region: p.region, project_id: p.project_id, aws: p.aws };
+  return { name: p.name, type: p.type, base_url: p.base_url, headers: p.headers, timeout_ms: p.timeout_ms, ssl_verify: p.ssl_verify, region: p.region, project_id: p.project_id, aws: p.aws };
 }
 
-/** A provider: what it is, its key, and a real call before or after it is stored. */
+/** A provider: what it is, its key, and a real call once it is stored. */
 export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider | null; readOnly: boolean; onCreated?: (provider: Provider) => void }) {
   const go = useNavigate();
   const queries = useQueryClient();
@@ -39,17 +40,15 @@ export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider
     onSuccess: (saved) => {
       void queries.invalidateQueries({ queryKey: ["providers"] });
       notifyDone(base ? "Saved; in force with the next request" : "Provider added");
-      if (onCreated) onCreated(saved);
-      else if (!base) void go(`/providers/${encodeURIComponent(saved.id)}`);
+      if (!base && !onCreated) void go(`/providers/${encodeURIComponent(saved.id)}`);
       else {
         setBase(saved);
         setDraft(draftOf(saved));
       }
     },
   });
-  const ask = { id: base?.id, draft };
-  const test = useMutation({ mutationFn: () => api.post<TestResult>("/providers/test", ask) });
-  const models = useMutation({ mutationFn: () => api.post<{ items: ProviderModel[] }>("/providers/models", ask) });
+  const test = useMutation({ mutationFn: () => api.post<TestResult>("/providers/test", { id: base?.id }) });
+  const models = useMutation({ mutationFn: () => api.get<{ items: ProviderModel[] }>(`${path}/models`) });
   const remove = useMutation({
     mutationFn: (force: boolean) => api.delete(path, { force }),
     onSuccess: () => { notifyDone("Deleted"); void queries.invalidateQueries({ queryKey: ["providers"] }); void go("/providers"); },
@@ -74,7 +73,7 @@ export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider
             {needs.has("aws") ? null : <SecretInput label="API key" withAsterisk={needs.has("api_key")} stored={base?.api_key_set === true} hint={base?.api_key_hint} value={draft.api_key} error={errors.api_key} onChange={(api_key) => set({ api_key })} />}
             {needs.has("region") || draft.region ? <TextInput label="Region" value={draft.region ?? ""} error={errors.region} onChange={(event) => set({ region: event.currentTarget.value || undefined })} /> : null}
             {needs.has("project") || draft.project_id ? <TextInput label="Project" value={draft.project_id ?? ""} error={errors.project_id} onChange={(event) => set({ project_id: event.currentTarget.value || undefined })} /> : null}
-            {needs.has("aws") ? <Aws draft={draft} onChange={set} errors={errors} /> : null}
+            {needs.has("aws") ? <Aws base={base} draft={draft} onChange={set} errors={errors} /> : null}
             <NumberInput label="Timeout" suffix=" ms" placeholder="30000" min={1} max={600000} hideControls value={draft.timeout_ms ?? ""} error={errors.timeout_ms} onChange={(value) => set({ timeout_ms: value === "" ? undefined : Number(value) })} />
             <Switch label="Verify its certificate" checked={draft.ssl_verify !== false} onChange={(event) => set({ ssl_verify: event.currentTarget.checked })} />
             <div className={classes.wide}><PairsInput label="Extra headers" names={["Header", "Value"]} value={draft.headers ?? {}} onChange={(headers) => set({ headers })} /></div>
@@ -96,9 +95,14 @@ export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider
               <ShowAsApiCall method={base ? "PATCH" : "POST"} path={path} body={body} />
             </Group>
             <Group gap="xs">
-              <Button variant="default" loading={models.isPending} onClick={() => models.mutate()}>List models</Button>
-              <Button variant="default" loading={test.isPending} onClick={() => test.mutate()}>Test</Button>
-              <Button type="submit" loading={save.isPending}>{base ? "Save" : "Add provider"}</Button>
+              {base ? (
+                <>
+                  <Button variant="default" loading={models.isPending} onClick={() => models.mutate()}>List models</Button>
+                  <Button variant="default" loading={test.isPending} onClick={() => test.mutate()}>Test</Button>
+                </>
+              ) : null}
+              <Button type="submit" variant={base && onCreated ? "default" : "filled"} loading={save.isPending}>{base ? "Save" : "Add provider"}</Button>
+              {base && onCreated ? <Button onClick={() => onCreated(base)}>Continue</Button> : null}
             </Group>
           </Group>
         )}
@@ -107,12 +111,12 @@ export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider
   );
 }
 
-function Aws({ draft, onChange, errors }: { draft: ProviderWrite; onChange: (change: Partial<ProviderWrite>) => void; errors: Record<string, string> }) {
+function Aws({ base, draft, onChange, errors }: { base: Provider | null; draft: ProviderWrite; onChange: (change: Partial<ProviderWrite>) => void; errors: Record<string, string> }) {
   const aws = draft.aws ?? { access_key_id: "" };
   return (
     <>
       <TextInput label="Access key ID" withAsterisk value={aws.access_key_id} error={errors["aws.access_key_id"]} onChange={(event) => onChange({ aws: { ...aws, access_key_id: event.currentTarget.value } })} />
-      <SecretInput label="Secret access key" stored={draft.aws?.access_key_id !== undefined && draft.aws.secret_access_key === undefined} value={aws.secret_access_key} error={errors["aws.secret_access_key"]} onChange={(secret_access_key) => onChange({ aws: { ...aws, secret_access_key } })} />
+      <SecretInput label="Secret access key" stored={base?.aws?.secret_access_key === MASK} value={aws.secret_access_key === MASK ? undefined : aws.secret_access_key} error={errors["aws.secret_access_key"]} onChange={(secret_access_key) => onChange({ aws: { ...aws, secret_access_key: secret_access_key ?? base?.aws?.secret_access_key } })} />
       <SecretInput label="Session token" stored={false} value={aws.session_token} error={errors["aws.session_token"]} onChange={(session_token) => onChange({ aws: { ...aws, session_token } })} />
     </>
   );

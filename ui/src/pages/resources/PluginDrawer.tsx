@@ -5,6 +5,7 @@ import type { PluginDescription } from "../../api/types";
 import { CodeEditor } from "../../components/code/CodeEditor";
 import { Markdown } from "../../components/Markdown";
 import { check, isObject, SchemaForm, type Fault, type JsonObject, type Schema } from "../../components/schema-form";
+import { docsOf } from "./docs";
 
 interface Props {
   plugin: PluginDescription;
@@ -69,7 +70,7 @@ export function PluginDrawer({ plugin, schema, secrets, value, faults, readOnly,
             <CodeEditor label={`${plugin.name} as JSON`} language="json" value={text} onChange={setText} readOnly={readOnly} height="60vh" />
           </Tabs.Panel>
           <Tabs.Panel value="docs">
-            <Markdown text={plugin.docs} />
+            <Markdown text={docsOf(plugin.name)} />
           </Tabs.Panel>
         </Tabs>
         {readOnly ? null : (

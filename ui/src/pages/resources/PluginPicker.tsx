@@ -3,7 +3,7 @@ import { IconSearch } from "@tabler/icons-react";
 import { useState } from "react";
 
 import type { PluginDescription } from "../../api/types";
-import { firstSentence } from "./PluginsPage";
+import { summaryOfPlugin } from "./docs";
 import classes from "./resources.module.css";
 
 interface Props {
@@ -17,7 +17,7 @@ interface Props {
 export function PluginPicker({ opened, plugins, onClose, onPick }: Props) {
   const [text, setText] = useState("");
   const wanted = text.trim().toLowerCase();
-  const shown = plugins.filter((plugin) => `${plugin.name} ${firstSentence(plugin.docs)}`.toLowerCase().includes(wanted)).sort((a, b) => Number(b.name.startsWith("ai-")) - Number(a.name.startsWith("ai-")) || a.name.localeCompare(b.name));
+  const shown = plugins.filter((plugin) => `${plugin.name} ${summaryOfPlugin(plugin.name)}`.toLowerCase().includes(wanted)).sort((a, b) => Number(b.name.startsWith("ai-")) - Number(a.name.startsWith("ai-")) || a.name.localeCompare(b.name));
   return (
     <Modal opened={opened} onClose={onClose} title="Add a plugin" size="lg" closeButtonProps={{ "aria-label": "Close" }}>
       <Stack gap="sm">
@@ -30,7 +30,7 @@ export function PluginPicker({ opened, plugins, onClose, onPick }: Props) {
                 <Text size="sm" fw={500}>{plugin.name}</Text>
                 <Badge size="xs" variant="default">{plugin.priority}</Badge>
               </Group>
-              <Text size="xs" c="dimmed" lineClamp={2}>{firstSentence(plugin.docs)}</Text>
+              <Text size="xs" c="dimmed" lineClamp={2}>{summaryOfPlugin(plugin.name)}</Text>
             </UnstyledButton>
           ))}
         </ScrollArea.Autosize>

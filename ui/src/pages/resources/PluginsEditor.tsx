@@ -69,7 +69,7 @@ export function PluginsEditor({ value, onChange, kind, plugins, faults, readOnly
       </Stack>
       <PluginPicker
         opened={picking}
-        plugins={plugins.filter((one) => !(one.name in configured) && (one.kinds.length === 0 || one.kinds.includes(kind)))}
+        plugins={plugins.filter((one) => !(one.name in configured) && (one.scope !== "global" || kind === "global_rules"))}
         onClose={() => setPicking(false)}
         onPick={(picked) => {
           set(picked.name, blankConf(picked, kind));

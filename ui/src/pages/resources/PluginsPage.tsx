@@ -6,6 +6,7 @@ import { Link, useParams } from "react-router";
 import { Markdown } from "../../components/Markdown";
 import { PageHeader } from "../../components/PageHeader";
 import { EmptyState, ErrorState, LoadingState } from "../../components/states";
+import { docsOf, summaryOfPlugin } from "./docs";
 import { usePlugins } from "./queries";
 
 /** What plugins there are, in the order in which they run, with their documentation. */
@@ -21,7 +22,7 @@ export function PluginsPage() {
       <>
         <PageHeader title={one.name} description={`Priority ${one.priority}. Higher runs first.`} back={<Anchor component={Link} to="/resources/plugins" fz="sm">All plugins</Anchor>} />
         <Paper p="md">
-          <Markdown text={one.docs} />
+          <Markdown text={docsOf(one.name)} />
         </Paper>
       </>
     );
@@ -41,7 +42,7 @@ export function PluginsPage() {
                   {plugin.name}
                 </Anchor>
                 <Text size="xs" c="dimmed" lineClamp={2}>
-                  {firstSentence(plugin.docs)}
+                  {summaryOfPlugin(plugin.name)}
                 </Text>
               </div>
               <Badge variant="default" size="sm">
@@ -53,10 +54,4 @@ export function PluginsPage() {
       </Stack>
     </>
   );
-}
-
-/** The first words of a documentation page below its title. */
-export function firstSentence(docs: string): string {
-  const line = docs.split("\n").find((one) => one.trim() !== "" && !one.startsWith("#")) ?? "";
-  return line.replace(/[`*]/g, "").replace(/\[([^\]]+)\]\([^)]+\)/g, "$1");
 }

@@ -7,7 +7,7 @@ import { useMay } from "../../api/session";
 import type { Kind, ResourceItem } from "../../api/types";
 import { PageHeader } from "../../components/PageHeader";
 import { EmptyState, ErrorState, LoadingState, NoPermission } from "../../components/states";
-import { resourcePath, useKinds, usePlugins } from "./queries";
+import { kindTitle, resourcePath, useKinds, usePlugins } from "./queries";
 import { ResourceForm } from "./ResourceForm";
 
 /** One resource: a new one, or one that is there. */
@@ -33,7 +33,7 @@ export function ResourceEditor() {
         title={id ?? `New: ${singular(found)}`}
         back={
           <Anchor component={Link} to={`/resources/${kind}`} fz="sm">
-            {found.title}
+            {kindTitle(found)}
           </Anchor>
         }
       />
@@ -43,5 +43,5 @@ export function ResourceEditor() {
 }
 
 function singular(kind: Kind): string {
-  return kind.title.replace(/ies$/, "y").replace(/s$/, "").toLowerCase();
+  return kindTitle(kind).replace(/s$/, "").toLowerCase();
 }

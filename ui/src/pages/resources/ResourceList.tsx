@@ -9,7 +9,7 @@ import { PageHeader } from "../../components/PageHeader";
 import type { JsonObject } from "../../components/schema-form";
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
 import { EmptyState, ErrorState, LoadingState } from "../../components/states";
-import { resourcePage, useKinds, useResources } from "./queries";
+import { kindTitle, resourcePage, useKinds, useResources } from "./queries";
 import { nameOf, pluginsOf, summaryOf } from "./summary";
 
 export function ResourceList() {
@@ -18,7 +18,8 @@ export function ResourceList() {
   const mayWrite = useMay("admin");
   const [text, setText] = useState("");
   const { data, error, refetch } = useResources(kind);
-  const title = kinds.data?.find((one) => one.kind === kind)?.title ?? kind;
+  const found = kinds.data?.find((one) => one.kind === kind);
+  const title = found ? kindTitle(found) : kind;
   const wanted = text.trim().toLowerCase();
   const items = (data?.items ?? []).filter((item) => wanted === "" || `${item.id} ${JSON.stringify(item.value)}`.toLowerCase().includes(wanted));
   const create = mayWrite ? (

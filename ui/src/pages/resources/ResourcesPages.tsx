@@ -5,7 +5,7 @@ import { Link, Navigate, Route, Routes, useLocation, useNavigate } from "react-r
 import { ErrorState, LoadingState } from "../../components/states";
 import { MatchPage } from "./MatchPage";
 import { PluginsPage } from "./PluginsPage";
-import { inOrder, useKinds } from "./queries";
+import { inOrder, kindTitle, useKinds } from "./queries";
 import { ResourceEditor } from "./ResourceEditor";
 import { ResourceList } from "./ResourceList";
 import classes from "./resources.module.css";
@@ -16,7 +16,7 @@ export default function ResourcesPages() {
   if (kinds.error) return <ErrorState error={kinds.error} retry={() => void kinds.refetch()} />;
   if (!kinds.data) return <LoadingState />;
   return (
-    <Frame places={[...inOrder(kinds.data).map((kind) => ({ path: kind.kind, title: kind.title })), { path: "match", title: "Match tester" }, { path: "plugins", title: "Plugins" }]}>
+    <Frame places={[...inOrder(kinds.data).map((kind) => ({ path: kind.kind, title: kindTitle(kind) })), { path: "match", title: "Match tester" }, { path: "plugins", title: "Plugins" }]}>
       <Routes>
         <Route index element={<Navigate to="routes" replace />} />
         <Route path="match" element={<MatchPage />} />

@@ -2,10 +2,19 @@ import { Button, Group, Paper, Select, Stack, Text, TextInput } from "@mantine/c
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { api } from "../../api/client";
+import { api, ApiFailure, segment } from "../../api/client";
 import type { Client, ClientWrite, Page, Provider } from "../../api/types";
 import { fieldErrors } from "../../components/fieldErrors";
 import { ErrorState } from "../../components/states";
+
+/** Registers a model, unless one of that name is there. */
+async function registered(model: string, provider: string): Promise<void> {
+  try {
+    await api.put(`/models/${segment(model)}`, { targets: [{ provider, model }] });
+  } catch (error) {
+    if (!(error instanceof ApiFailure && error.status === 409)) throw error;
+  }
+}
 
 /** The first client, with the defaults of the configuration. */
 export function FirstClient({ onDone }: { onDone: (client: Client, key: string) => void }) {
@@ -19,7 +28,7 @@ export function FirstClient({ onDone }: { onDone: (client: Client, key: string) 
   const create = useMutation({
     mutationFn: async () => {
       // A name for the model, so that the registry finds the provider for it.
-      if (chosen && model.trim()) await api.post("/models", { id: model.trim(), targets: [{ provider: chosen, model: model.trim() }] }).catch(() => undefined);
+      if (chosen && model.trim()) await registered(model.trim(), chosen);
       return api.post<{ client: Client; key: { key: string } }>("/clients", { ...defaults.data, name, default_model: model.trim() || null });
     },
     onSuccess: ({ client, key }) => onDone(client, key.key),

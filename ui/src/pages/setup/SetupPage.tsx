@@ -35,7 +35,7 @@ export default function SetupPage() {
         {at === 1 ? (
           <Stack>
             <Text size="sm" c="dimmed">
-              Where answers come from. “Test” makes a real call before anything is stored.
+              Where answers come from. Once it is added, “Test” makes a real call.
             </Text>
             <ProviderForm stored={null} readOnly={false} onCreated={() => setStep(2)} />
             <Anchor component="button" type="button" size="sm" onClick={() => setStep(2)}>

@@ -7,7 +7,6 @@ export const DIMENSIONS = [
   { value: "group", label: "Group" },
   { value: "model", label: "Model" },
   { value: "provider", label: "Provider" },
-  { value: "tag", label: "Tag" },
   { value: "credential", label: "Key" },
   { value: "route", label: "Route" },
   { value: "none", label: "Day" },
@@ -51,9 +50,8 @@ export function tokensOf(totals: Totals): number {
 const DAY = 86_400_000;
 
 /** The step that gives a chart of the range enough points and not too many. */
-export function periodOf(lengthMs: number): { period: "hour" | "day" | "month"; ms: number } {
-  if (lengthMs <= 3 * DAY) return { period: "hour", ms: 3_600_000 };
-  return lengthMs <= 190 * DAY ? { period: "day", ms: DAY } : { period: "month", ms: 30 * DAY };
+export function periodOf(lengthMs: number): { period: "hour" | "day"; ms: number } {
+  return lengthMs <= 3 * DAY ? { period: "hour", ms: 3_600_000 } : { period: "day", ms: DAY };
 }
 
 const SHOWN = 6;
@@ -80,7 +78,7 @@ export function chartOf(rows: UsageRow[], measure: Measure, from: number, to: nu
     return made;
   };
   const first = rows.find((row) => row.at !== null)?.at;
-  if (typeof first === "number" && step < 25 * DAY) {
+  if (typeof first === "number") {
     const offset = first % step;
     for (let at = Math.ceil((from - offset) / step) * step + offset; at <= to; at += step) point(at);
   }
