@@ -29,9 +29,15 @@
 //! #     fn types(&self) -> Vec<serde_json::Value> { Vec::new() }
 //! #     fn prices(&self) -> Vec<(String, serde_json::Value)> { Vec::new() }
 //! #     fn price(&self, _: &str) -> Option<serde_json::Value> { None }
+//! #     fn key_header(&self, _: &str) -> Option<&'static str> { None }
 //! # }
 //! # impl sluice_admin::Holders for Idle {
 //! #     fn holder(&self, _: &str) -> Option<sluice_admin::Holder> { None }
+//! # }
+//! # impl sluice_admin::LimitStandings for Idle {
+//! #     fn of_client(&self, _: &str) -> Vec<(&'static str, String, sluice_core::LimitStanding)> { Vec::new() }
+//! #     fn of_group(&self, _: &str) -> Vec<sluice_core::LimitStanding> { Vec::new() }
+//! #     fn reset(&self, _: &str, _: &str) -> bool { false }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,6 +59,7 @@
 //!     health: Box::new(Health::ready),
 //!     providers: Arc::new(Idle),
 //!     keys: Arc::new(Idle),
+//!     limits: Arc::new(Idle),
 //!     ledger: None,
 //!     options: AdminOptions::default(),
 //! });
@@ -76,6 +83,7 @@ mod diff;
 mod dry_run;
 mod envelope;
 mod holders;
+mod limits;
 mod listeners;
 mod metrics;
 mod options;
@@ -101,6 +109,7 @@ pub use self::data_plane::{CompileReport, DataPlane};
 pub use self::dry_run::DryRunHook;
 pub use self::envelope::ApiVersion;
 pub use self::holders::{Holder, Holders};
+pub use self::limits::LimitStandings;
 pub use self::metrics::BasicAuth;
 pub use self::options::AdminOptions;
 pub use self::providers::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels, ProviderTest};

@@ -17,6 +17,7 @@ use sluice_upstream::CheckerReport;
 
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::limits::Standings;
 use crate::measuring::Measuring;
 use crate::providers::Calls;
 use crate::readiness::Readiness;
@@ -129,6 +130,10 @@ impl AdminSide {
                 snapshots: parts.snapshots.clone(),
             }),
             keys: Arc::new(Keys(parts.snapshots.clone())),
+            limits: Arc::new(Standings {
+                services: parts.services.clone(),
+                snapshots: parts.snapshots.clone(),
+            }),
             ledger: parts.measuring.ledger(),
             health: Box::new(move || readiness.health()),
             options: options(parts)?,
@@ -218,6 +223,7 @@ fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
         server: server_name(config),
         commit: env!("SLUICE_COMMIT").to_owned(),
         demo: parts.demo,
+        client_limits: serde_json::to_value(&config.defaults.limits).context("defaults.limits")?,
         secure_cookies: admin.tls_cert.is_some(),
         metrics_path: metrics.path.clone(),
         metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),

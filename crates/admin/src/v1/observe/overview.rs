@@ -102,7 +102,7 @@ async fn providers_health(api: &Api, rows: &[UsageRow]) -> Result<Value, ApiErro
         let totals = rows
             .iter()
             .find(|row| row.key.name == kind)
-            .map(|row| row.totals.clone())
+            .map(|row| row.totals)
             .unwrap_or_default();
         let health = api.state.providers.health(key.id());
         json!({
