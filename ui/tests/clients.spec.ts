@@ -98,7 +98,7 @@ test("who holds a key sees what is left of it, and nothing else", async ({ brows
   await page.goto("/admin/");
   await page.getByRole("button", { name: "I have a key and want to see its limits" }).click();
   await page.getByRole("textbox", { name: "Key" }).fill(made.key.key);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Holder" })).toBeVisible();
   await expect(page.getByText("Requests per day")).toBeVisible();
   await expectAccessible(page);

@@ -85,7 +85,7 @@ test("a secret is never shown and stays when it is not typed over", async ({ pag
   await page.getByRole("textbox", { name: "Description" }).fill("changed");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByText("not saved")).toHaveCount(0);
-  await page.getByText("JSON", { exact: true }).click();
+  await page.getByRole("radiogroup", { name: "Edit as" }).getByText("JSON").click();
   await expect(page.getByRole("textbox", { name: "Resource as JSON" })).toContainText("***");
   expect(await page.content()).not.toContain("canary-7");
   expect((await api.delete(path)).ok()).toBe(true);
