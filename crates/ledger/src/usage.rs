@@ -1,16 +1,24 @@
 //! Reports from the rollups.
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, SqliteConnection};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
+use crate::database;
 use crate::filter::Conditions;
+use crate::latency::{self, Latency, Measure};
 use crate::read::LedgerReader;
 use crate::rollup::{SUMS, Totals};
-use crate::seq::{HOUR_US, Seq};
+use crate::seq::{DAY_US, HOUR_US, Seq};
 use crate::{Filter, LedgerError};
 
 /// Most rows of a page.
 const MAX_LIMIT: u32 = 10_000;
+
+/// Records of a sample.
+const SAMPLE: u32 = 1000;
+
+/// Hours that are summed with one statement where time is divided by hour.
+const HOURS_AT_ONCE: i64 = 48;
 
 /// Columns before the sums.
 const KEY_COLUMNS: usize = 2;
@@ -34,6 +42,8 @@ pub enum Period {
     Hour,
     /// By day.
     Day,
+    /// By month.
+    Month,
 }
 
 /// What usage can be reported by.
@@ -80,6 +90,37 @@ pub struct UsageRow {
 }
 
 impl LedgerReader {
+    /// How long requests took, in the hours that the filter's time touches. With other conditions than time it is that of
+    /// a sample, the newest ones that fit.
+    ///
+    /// # Errors
+    /// As for [`usage`](Self::usage).
+    pub async fn latency(&self, filter: &Filter) -> Result<Latency, LedgerError> {
+        let time = Filter {
+            since_us: filter.since_us,
+            until_us: filter.until_us,
+            ..Filter::default()
+        };
+        if *filter == time {
+            let (sqlite, mut transaction) = self.begin().await?;
+            let latency = counted_latency(&mut transaction, filter).await;
+            return latency.map_err(|error| sqlite.error(error).into());
+        }
+        let page = self.records(filter, None, SAMPLE).await?;
+        let sorted = |mut values: Vec<i64>| {
+            values.sort_unstable();
+            values
+        };
+        let durations = sorted(page.records.iter().map(|entry| entry.duration_us).collect());
+        let first_tokens = sorted(page.records.iter().filter_map(|entry| entry.ttft_us).collect());
+        Ok(Latency {
+            p50_us: latency::percentile_of(&durations, 0.5),
+            p95_us: latency::percentile_of(&durations, 0.95),
+            p99_us: latency::percentile_of(&durations, 0.99),
+            ttft_p50_us: latency::percentile_of(&first_tokens, 0.5),
+        })
+    }
+
     /// Sums over the hours that the filter's time touches: `since_us` is taken down and `until_us` up to a full
     /// hour, and `status` to its first digit. Records of the last five seconds may not be in them. Rows are in the
     /// order of their keys, those after `after`, at most `limit` (and 10,000).
@@ -96,6 +137,9 @@ impl LedgerReader {
         let (sqlite, mut transaction) = self.begin().await?;
         let rows = async {
             match filter.resolve(&mut transaction).await? {
+                Some(conditions) if group.period == Period::Hour => {
+                    sum_hours(&mut transaction, filter, &conditions, group, after, limit).await
+                }
                 Some(conditions) => sum(&mut transaction, filter, &conditions, group, after, limit).await,
                 None => Ok(Vec::new()),
             }
@@ -104,6 +148,69 @@ impl LedgerReader {
     }
 }
 
+/// Hours are many: they are read by and by, until the page is full.
+async fn sum_hours(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    conditions: &Conditions,
+    group: GroupBy,
+    after: Option<&UsageKey>,
+    limit: u32,
+) -> Result<Vec<UsageRow>, sqlx::Error> {
+    let (oldest, newest): (Option<i64>, Option<i64>) =
+        sqlx::query_as("SELECT (SELECT min(hour) FROM rollups), (SELECT max(hour) FROM rollups)")
+            .fetch_one(&mut *connection)
+            .await?;
+    let (Some(oldest), Some(newest)) = (oldest, newest) else {
+        return Ok(Vec::new());
+    };
+    let limit = limit.clamp(1, MAX_LIMIT);
+    let end = newest.saturating_add(1).saturating_mul(HOUR_US);
+    let end = filter.until_us.unwrap_or(i64::MAX).min(end);
+    let begun = after.map_or(i64::MIN, |after| after.period_us);
+    let begin = filter.since_us.unwrap_or(i64::MIN).max(begun);
+    let mut start = Seq(begin).hour().max(oldest).saturating_mul(HOUR_US);
+    let mut rows = Vec::new();
+    while start < end && rows.len() < limit as usize {
+        let until = start.saturating_add(HOURS_AT_ONCE * HOUR_US);
+        let some = Filter {
+            since_us: Some(start),
+            until_us: Some(until.min(end)),
+            ..Filter::default()
+        };
+        let room = limit - u32::try_from(rows.len()).unwrap_or(limit);
+        rows.extend(sum(connection, &some, conditions, group, after, room).await?);
+        start = until;
+    }
+    Ok(rows)
+}
+
+async fn counted_latency(connection: &mut SqliteConnection, filter: &Filter) -> Result<Latency, sqlx::Error> {
+    let mut query =
+        QueryBuilder::new("SELECT kind, bucket, sum(requests) FROM latencies WHERE hour BETWEEN ");
+    query.push_bind(filter.since_us.map_or(i64::MIN, |since| Seq(since).hour()));
+    query.push(" AND ");
+    query.push_bind(
+        filter
+            .until_us
+            .map_or(i64::MAX, |until| Seq(until.saturating_sub(1)).hour()),
+    );
+    query.push(" GROUP BY kind, bucket ORDER BY kind, bucket");
+    let rows: Vec<(i64, u32, i64)> = query.build_query_as().fetch_all(connection).await?;
+    let of = |measure: Measure| -> Vec<(u32, i64)> {
+        let own = rows.iter().filter(|(kind, ..)| *kind == measure.number());
+        own.map(|(_, bucket, requests)| (*bucket, *requests)).collect()
+    };
+    let (durations, first_tokens) = (of(Measure::Duration), of(Measure::FirstToken));
+    Ok(Latency {
+        p50_us: latency::percentile(&durations, 0.5),
+        p95_us: latency::percentile(&durations, 0.95),
+        p99_us: latency::percentile(&durations, 0.99),
+        ttft_p50_us: latency::percentile(&first_tokens, 0.5),
+    })
+}
+
+/// Whole days are taken from the sums of days, as far as these go, and the rest from those of hours.
 async fn sum(
     connection: &mut SqliteConnection,
     filter: &Filter,
@@ -112,24 +219,31 @@ async fn sum(
     after: Option<&UsageKey>,
     limit: u32,
 ) -> Result<Vec<UsageRow>, sqlx::Error> {
-    let mut query = QueryBuilder::new("SELECT ");
-    query.push(group.period.expression()).push(" AS period, ");
+    let rolled_up = database::rolled_up(connection).await?;
+    let days_from = match group.period {
+        Period::Hour => i64::MAX,
+        _ => rolled_up.days_from.unwrap_or(i64::MAX),
+    };
+    let parts = Parts::of(filter, after, days_from);
+    let mut query = QueryBuilder::new("SELECT period, ");
     query
         .push(group.dimension.map_or("''", Dimension::expression))
         .push(" AS name");
     for column in SUMS {
         query.push(", sum(r.").push(column).push(")");
     }
-    query.push(" FROM rollups r LEFT JOIN series s ON s.id = r.series WHERE 1");
-    if let Some(since) = filter.since_us {
-        query.push(" AND hour >= ").push_bind(Seq(since).hour());
+    query.push(" FROM (");
+    let (mut is_first, class) = (true, group.dimension == Some(Dimension::StatusClass));
+    for part in parts.0 {
+        if !std::mem::take(&mut is_first) {
+            query.push(" UNION ALL ");
+        }
+        part.push(&mut query, group.period, conditions, class);
     }
-    if let Some(until) = filter.until_us {
-        query
-            .push(" AND hour <= ")
-            .push_bind(Seq(until.saturating_sub(1)).hour());
+    query.push(") r");
+    if group.dimension.is_some_and(Dimension::is_of_series) {
+        query.push(" LEFT JOIN series s ON s.id = r.series");
     }
-    conditions.push_for_rollups(&mut query);
     query.push(" GROUP BY period, name");
     if let Some(after) = after {
         query
@@ -141,6 +255,84 @@ async fn sum(
     query.push_bind(i64::from(limit.clamp(1, MAX_LIMIT)));
     let rows = query.build().fetch_all(connection).await?;
     rows.iter().map(usage_row).collect()
+}
+
+/// The sums of some hours or days.
+struct Part {
+    table: &'static str,
+    time: &'static str,
+    /// Hours of one of its units.
+    hours: i64,
+    first: i64,
+    last: i64,
+}
+
+/// A time as hours, days and hours.
+struct Parts(Vec<Part>);
+
+impl Parts {
+    fn of(filter: &Filter, after: Option<&UsageKey>, days_from: i64) -> Self {
+        // Periods before the cursor's are not asked for again.
+        let since = filter.since_us.unwrap_or(i64::MIN / 2);
+        let since = since.max(after.map_or(i64::MIN, |after| after.period_us));
+        let first = Seq(since).hour();
+        let last = Seq(filter
+            .until_us
+            .map_or(i64::MAX / 2, |until| until.saturating_sub(1)))
+        .hour();
+        let first_day = days_from.max((first + 23).div_euclid(24));
+        let last_day = (last + 1).div_euclid(24) - 1;
+        let hours = |first, last| Part {
+            table: "rollups",
+            time: "hour",
+            hours: 1,
+            first,
+            last,
+        };
+        if first_day > last_day {
+            return Self(vec![hours(first, last)]);
+        }
+        let days = Part {
+            table: "rollup_days",
+            time: "day",
+            hours: 24,
+            first: first_day,
+            last: last_day,
+        };
+        Self(vec![
+            hours(first, last.min(first_day * 24 - 1)),
+            days,
+            hours((last_day + 1) * 24, last),
+        ])
+    }
+}
+
+impl Part {
+    /// Adds the sums by period and series: few of them have to find their names then.
+    fn push(&self, query: &mut QueryBuilder<Sqlite>, period: Period, conditions: &Conditions, class: bool) {
+        query
+            .push("SELECT ")
+            .push(period.expression(self))
+            .push(" AS period, series");
+        if class {
+            query.push(", class");
+        }
+        for column in SUMS {
+            query.push(", sum(").push(column).push(") AS ").push(column);
+        }
+        query
+            .push(" FROM ")
+            .push(self.table)
+            .push(" WHERE ")
+            .push(self.time);
+        query.push(" BETWEEN ").push_bind(self.first);
+        query.push(" AND ").push_bind(self.last);
+        conditions.push_for_rollups(query);
+        query.push(" GROUP BY period, series");
+        if class {
+            query.push(", class");
+        }
+    }
 }
 
 fn usage_row(row: &SqliteRow) -> Result<UsageRow, sqlx::Error> {
@@ -158,16 +350,28 @@ fn usage_row(row: &SqliteRow) -> Result<UsageRow, sqlx::Error> {
 }
 
 impl Period {
-    fn expression(self) -> String {
+    /// Start of the period of a row, in microseconds.
+    fn expression(self, part: &Part) -> String {
+        let Part { time, hours, .. } = part;
         match self {
             Self::Whole => "0".to_owned(),
-            Self::Hour => format!("r.hour * {HOUR_US}"),
-            Self::Day => format!("r.hour / 24 * 24 * {HOUR_US}"),
+            Self::Hour => format!("{time} * {hours} * {HOUR_US}"),
+            Self::Day => format!("{time} * {hours} / 24 * {DAY_US}"),
+            Self::Month => {
+                format!(
+                    "unixepoch({time} * {}, 'unixepoch', 'start of month') * 1000000",
+                    hours * 3600
+                )
+            }
         }
     }
 }
 
 impl Dimension {
+    fn is_of_series(self) -> bool {
+        self != Self::StatusClass
+    }
+
     fn expression(self) -> &'static str {
         match self {
             Self::Consumer => "ifnull(s.consumer, '')",
