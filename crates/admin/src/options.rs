@@ -36,6 +36,12 @@ pub struct AdminOptions {
     pub server: HeaderValue,
     /// The gateway's version, as `/status` shows it.
     pub version: String,
+    /// The commit that it was built from.
+    pub commit: String,
+    /// Whether it has a demo client.
+    pub demo: bool,
+    /// Whether cookies are for TLS alone.
+    pub secure_cookies: bool,
     /// Where metrics are beside `/metrics`.
     pub metrics_path: String,
     /// What metrics ask for, if anything.
@@ -60,6 +66,9 @@ impl Default for AdminOptions {
             commands: AllowedCommands::default(),
             server: HeaderValue::from_static("APISIX/3.18.0"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: String::new(),
+            demo: false,
+            secure_cookies: false,
             metrics_path: "/apisix/prometheus/metrics".to_owned(),
             metrics_auth: None,
             follow_wait: Duration::from_millis(200),

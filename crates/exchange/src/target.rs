@@ -115,6 +115,7 @@ impl Target {
         call: &CallConfig,
         services: &Services,
     ) -> Result<Self, TargetError> {
+        let config = &*config.spelled_out();
         let provider = Provider::find(&config.provider)?;
         let endpoint = config
             .overrides

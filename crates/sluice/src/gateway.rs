@@ -163,6 +163,7 @@ impl Gateway {
             services: &services,
             compiler_options: compiler_options(&config),
             readiness: &readiness,
+            demo: wants_demo,
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {

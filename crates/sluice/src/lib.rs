@@ -22,6 +22,8 @@ mod console;
 mod demo;
 mod first_run;
 mod gateway;
+mod groups;
+mod keys;
 mod logging;
 mod measuring;
 pub mod plugin;

@@ -22,9 +22,12 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{
-    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPlane, Health, ProviderCalls,
-    ProviderModels, ProviderTest, SecretPaths,
+    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPlane, Health, Holder, Holders,
+    ProviderCalls, ProviderHealth, ProviderModels, ProviderTest, SecretPaths,
 };
+
+/// The key of the client `jack`.
+pub(crate) const HOLDERS_KEY: &str = "holders-key";
 
 pub(crate) const KEY: &str = "the-admin-key";
 pub(crate) const VIEWER: &str = "the-viewer-key";
@@ -47,6 +50,15 @@ impl DataPlane for Prompt {
 }
 
 /// Nobody is called.
+impl Holders for Prompt {
+    fn holder(&self, key: &str) -> Option<Holder> {
+        (key == HOLDERS_KEY).then(|| Holder {
+            consumer: "jack".to_owned(),
+            credential: None,
+        })
+    }
+}
+
 impl ProviderCalls for Prompt {
     fn test<'a>(&'a self, id: &'a str, model: Option<&'a str>) -> BoxFuture<'a, Option<ProviderTest>> {
         let test = (id == "known").then(|| ProviderTest {
@@ -59,6 +71,22 @@ impl ProviderCalls for Prompt {
             message: "the provider answered".to_owned(),
         });
         std::future::ready(test).boxed()
+    }
+
+    fn health(&self, _: &str) -> ProviderHealth {
+        ProviderHealth::default()
+    }
+
+    fn types(&self) -> Vec<Value> {
+        Vec::new()
+    }
+
+    fn prices(&self) -> Vec<(String, Value)> {
+        Vec::new()
+    }
+
+    fn price(&self, _: &str) -> Option<Value> {
+        None
     }
 
     fn models<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
@@ -176,6 +204,8 @@ impl Admin {
             dry_run: Box::new(|_, _, _| Ok(())),
             health: Box::new(Health::ready),
             providers: Arc::new(Prompt),
+            keys: Arc::new(Prompt),
+            ledger: None,
             options: AdminOptions {
                 keys: keys.collect(),
                 follow_wait: Duration::from_secs(60),

@@ -86,6 +86,7 @@ pub(crate) fn target_properties() -> Map<String, Value> {
                     "type": "object", "properties": request_body, "additionalProperties": false,
                 },
                 "request_body_force_override": { "type": "boolean", "default": false },
+                "keep_model": { "type": "boolean" },
             },
         },
         "provider_conf": {
