@@ -33,6 +33,10 @@
 //! # impl sluice_admin::Holders for Idle {
 //! #     fn holder(&self, _: &str) -> Option<sluice_admin::Holder> { None }
 //! # }
+//! # impl sluice_admin::CachedAnswers for Idle {
+//! #     fn held(&self, _: usize) -> sluice_admin::HeldAnswers { sluice_admin::HeldAnswers::default() }
+//! #     fn clear(&self) -> usize { 0 }
+//! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
@@ -54,6 +58,8 @@
 //!     providers: Arc::new(Idle),
 //!     keys: Arc::new(Idle),
 //!     ledger: None,
+//!     live: Arc::default(),
+//!     answers: Arc::new(Idle),
 //!     options: AdminOptions::default(),
 //! });
 //! server.serve_admin(std::net::TcpListener::bind("127.0.0.1:0")?, None)?;
@@ -64,6 +70,7 @@
 //! ```
 
 mod allow;
+mod answers;
 mod api;
 mod audit;
 mod auth;
@@ -95,6 +102,7 @@ mod tests;
 mod v1;
 mod yaml;
 
+pub use self::answers::{CachedAnswers, HeldAnswers};
 pub use self::api::{AdminState, Health};
 pub use self::auth::{ConfiguredKey, is_published_key};
 pub use self::data_plane::{CompileReport, DataPlane};

@@ -29,6 +29,31 @@ CREATE TABLE rollup_days (
     PRIMARY KEY (day, series, class)
 ) STRICT, WITHOUT ROWID;
 
+-- The rollups of all series together, as series 0: what most pages begin with.
+CREATE TABLE rollup_totals (
+    hour           INTEGER NOT NULL,    -- hours since 1970
+    series         INTEGER NOT NULL,
+    class          INTEGER NOT NULL,
+    requests       INTEGER NOT NULL,
+    errors         INTEGER NOT NULL,
+    unpriced       INTEGER NOT NULL,
+    input          INTEGER NOT NULL,
+    cache_read     INTEGER NOT NULL,
+    cache_write    INTEGER NOT NULL,
+    cache_write_1h INTEGER NOT NULL,
+    audio_input    INTEGER NOT NULL,
+    output         INTEGER NOT NULL,
+    reasoning      INTEGER NOT NULL,
+    audio_output   INTEGER NOT NULL,
+    cost_micros    INTEGER NOT NULL,
+    duration_us    INTEGER NOT NULL,
+    cache_exact    INTEGER NOT NULL,
+    cache_semantic INTEGER NOT NULL,
+    cache_misses   INTEGER NOT NULL,
+    cache_bypasses INTEGER NOT NULL,
+    PRIMARY KEY (hour, series, class)
+) STRICT, WITHOUT ROWID;
+
 -- How many requests of an hour took how long (src/latency.rs).
 CREATE TABLE latencies (
     hour     INTEGER NOT NULL,
@@ -38,7 +63,7 @@ CREATE TABLE latencies (
     PRIMARY KEY (hour, kind, bucket)
 ) STRICT, WITHOUT ROWID;
 
--- From which day on the days are complete; that holds while days_through is `through`. A release that knows no days
+-- From which day on days and totals are complete; that holds while days_through is `through`. A release that knows no days
 -- moves `through` alone.
 ALTER TABLE rolled_up ADD COLUMN days_from INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rolled_up ADD COLUMN days_through INTEGER NOT NULL DEFAULT 0;

@@ -49,7 +49,7 @@ struct Memory {
     pending_since: Option<Instant>,
     /// The last record.
     last: Option<Seq>,
-    /// The day from which on the sums of days are complete.
+    /// The day from which on the sums of days, and the totals, are complete.
     days_from: i64,
     /// Room for payloads that the day has left, in bytes; none while it has not been looked at.
     payload_room: Option<(i64, u64)>,
@@ -297,7 +297,7 @@ async fn recollect(connection: &mut SqliteConnection) -> Result<Memory, sqlx::Er
 pub(crate) struct RolledUp {
     /// The last record that they have; 0 if they have none.
     pub(crate) through: Seq,
-    /// The day from which on those of days are complete. None if a release that does not know them has written last.
+    /// The day from which on those of days, and the totals, are complete. None if a release that does not know them has written last.
     pub(crate) days_from: Option<i64>,
 }
 

@@ -243,8 +243,13 @@ impl Conditions {
                 query.push(" AND instr(r.detail, ").push_bind(json).push(") > 0");
             }
         }
-        if detail.cache.is_some() {
-            query.push(r#" AND instr(r.detail, '"cache":"') > 0"#);
+        if let Some(cache) = detail.cache {
+            query.push(" AND (0");
+            for value in cache.values() {
+                query.push(" OR instr(r.detail, ");
+                query.push_bind(format!(r#""cache":"{value}""#)).push(") > 0");
+            }
+            query.push(")");
         }
         if let Some(text) = &detail.text {
             query.push(" AND (r.detail LIKE ").push_bind(text.like.clone());

@@ -97,8 +97,8 @@ fn bind_record(row: &Row, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
     to.add(row.detail.clone())
 }
 
-/// Adds sums to the rollups, which are complete through that record with them. The days are complete from `days_from`
-/// on.
+/// Adds sums to the rollups, which are complete through that record with them. Days and totals are complete from
+/// `days_from` on.
 pub(crate) async fn rollups(
     connection: &mut SqliteConnection,
     pending: &Rollups,
@@ -107,6 +107,7 @@ pub(crate) async fn rollups(
 ) -> Result<(), sqlx::Error> {
     sums(connection, "rollups", "hour", &pending.sorted()).await?;
     sums(connection, "rollup_days", "day", &pending.days()).await?;
+    sums(connection, "rollup_totals", "hour", &pending.totals()).await?;
     let bulk = Bulk {
         target: "latencies (hour, kind, bucket, requests)",
         columns: 4,

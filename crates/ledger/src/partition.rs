@@ -73,7 +73,7 @@ pub(crate) fn create(table: &str) -> String {
     )
 }
 
-/// The statement that makes a table of payloads, which are JSON ([`sluice_record::Payload`]).
+/// The statement that makes a table of payloads, which are packed ([`crate::payload`]).
 pub(crate) fn create_payloads(table: &str) -> String {
     format!("CREATE TABLE IF NOT EXISTS {table} (seq INTEGER PRIMARY KEY, payload BLOB NOT NULL)")
 }

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::database;
 use crate::partition;
+use crate::payload;
 use crate::row::{Row, RowTools};
 use crate::scan::Scan;
 use crate::seq::Seq;
@@ -156,9 +157,27 @@ impl LedgerReader {
                 .bind(seq.0)
                 .fetch_optional(&mut *transaction)
                 .await?;
-            Ok(payload.and_then(|payload| serde_json::from_slice(&payload).ok()))
+            Ok(payload.and_then(|payload| payload::unpacked(&payload)))
         };
         read.await.map_err(|error| sqlite.error(error).into())
+    }
+
+    /// Who was seen when: consumer, its credential if it used one, and the start of the hour of its latest request in
+    /// unix milliseconds; of the day, where that is before the day of `since_us`.
+    ///
+    /// # Errors
+    /// As for [`records`](Self::records).
+    pub async fn last_seen(&self, since_us: i64) -> Result<Vec<(String, Option<String>, i64)>, LedgerError> {
+        const SQL: &str = "SELECT s.consumer, s.credential, max(max(s.last_day) * 86400000, \
+             ifnull(max(r.hour), 0) * 3600000) FROM series s LEFT JOIN (SELECT series, max(hour) AS hour \
+             FROM rollups WHERE hour >= ? GROUP BY series) r ON r.series = s.id \
+             WHERE s.consumer IS NOT NULL GROUP BY s.consumer, s.credential";
+        let (sqlite, mut transaction) = self.begin().await?;
+        let seen = sqlx::query_as(SQL)
+            .bind(Seq(since_us).hour())
+            .fetch_all(&mut *transaction)
+            .await;
+        seen.map_err(|error| sqlite.error(error).into())
     }
 
     pub(crate) async fn begin(&self) -> Result<(Sqlite, SqliteTransaction), LedgerError> {

@@ -67,7 +67,7 @@ async fn run(config: &LedgerConfig, today: i64) -> Result<(), SqlError> {
 }
 
 /// Each step is a transaction of its own, so that the writer waits for one at most.
-async fn apply(sqlite: &Sqlite, config: &LedgerConfig, today: i64) -> Result<(), sqlx::Error> {
+pub(crate) async fn apply(sqlite: &Sqlite, config: &LedgerConfig, today: i64) -> Result<(), sqlx::Error> {
     let first_day = today - i64::from(config.record_days);
     for day in database::days(sqlite.reader()).await? {
         if day < first_day {
@@ -94,6 +94,7 @@ async fn apply(sqlite: &Sqlite, config: &LedgerConfig, today: i64) -> Result<(),
     let first_day = today - i64::from(config.rollup_days.max(config.record_days));
     for (table, time, first) in [
         ("rollups", "hour", first_day * 24),
+        ("rollup_totals", "hour", first_day * 24),
         ("latencies", "hour", first_day * 24),
         ("rollup_days", "day", first_day),
     ] {

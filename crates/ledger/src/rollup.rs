@@ -249,14 +249,28 @@ impl Rollups {
 
     /// The sums of days: their keys' hours are days.
     pub(crate) fn days(&self) -> Vec<(RollupKey, Totals)> {
-        let mut days: HashMap<RollupKey, Totals, RandomState> = HashMap::default();
+        self.together(|key| RollupKey {
+            hour: key.hour.div_euclid(24),
+            ..key
+        })
+    }
+
+    /// The sums of all series.
+    pub(crate) fn totals(&self) -> Vec<(RollupKey, Totals)> {
+        self.together(|key| RollupKey {
+            series: SeriesId(0),
+            ..key
+        })
+    }
+
+    fn together(&self, key_of: impl Fn(RollupKey) -> RollupKey) -> Vec<(RollupKey, Totals)> {
+        let mut sums: HashMap<RollupKey, Totals, RandomState> = HashMap::default();
         for (key, totals) in &self.sums {
-            let hour = key.hour.div_euclid(24);
-            *days.entry(RollupKey { hour, ..*key }).or_default() += *totals;
+            *sums.entry(key_of(*key)).or_default() += *totals;
         }
-        let mut days: Vec<_> = days.into_iter().collect();
-        days.sort_unstable_by_key(|(key, _)| *key);
-        days
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_unstable_by_key(|(key, _)| *key);
+        sums
     }
 
     pub(crate) fn clear(&mut self) {

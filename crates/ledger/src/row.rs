@@ -8,6 +8,7 @@ use sluice_llm::Usage;
 use sluice_record::{CacheOutcome, Cost, Record, RequestId};
 
 use crate::detail::Detail;
+use crate::payload;
 use crate::seq::Seq;
 use crate::series::{NumberedSeries, SeriesPool};
 
@@ -39,7 +40,7 @@ pub(crate) struct Row {
     pub(crate) cache: Option<CacheOutcome>,
     /// [`Detail`] as JSON.
     pub(crate) detail: Arc<str>,
-    /// [`Payload`](sluice_record::Payload) as JSON. The spill file has no room for it.
+    /// The packed [`Payload`](sluice_record::Payload). The spill file has no room for it.
     #[serde(skip)]
     pub(crate) payload: Option<Vec<u8>>,
 }
@@ -69,7 +70,7 @@ impl Row {
             cache: record.cache.map(|cache| cache.outcome),
             detail: str::from_utf8(&tools.json).map_err(io::Error::other)?.into(),
             payload: match &record.payload {
-                Some(payload) => Some(serde_json::to_vec(payload)?),
+                Some(payload) => Some(payload::packed(payload)?),
                 None => None,
             },
         })

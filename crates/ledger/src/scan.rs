@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::Filter;
@@ -197,7 +198,9 @@ impl<'a> Scan<'a> {
                 .push(" LIMIT ")
                 .push_bind(i64::try_from(room).unwrap_or(i64::MAX));
         }
-        for row in query.build().fetch_all(&mut *self.connection).await? {
+        let query = query.build();
+        let mut rows = query.fetch(&mut *self.connection);
+        while let Some(row) = rows.try_next().await? {
             let entry = entry(&row)?;
             if self.conditions.fit(&entry) {
                 self.page.next = Some(entry.seq);
@@ -207,6 +210,7 @@ impl<'a> Scan<'a> {
                 return Ok(More::No);
             }
         }
+        drop(rows);
         self.page.next = None;
         Ok(More::Yes)
     }

@@ -17,9 +17,6 @@ const MAX_LIMIT: u32 = 10_000;
 /// Records of a sample.
 const SAMPLE: u32 = 1000;
 
-/// Hours that are summed with one statement where time is divided by hour.
-const HOURS_AT_ONCE: i64 = 48;
-
 /// Columns before the sums.
 const KEY_COLUMNS: usize = 2;
 
@@ -135,10 +132,11 @@ impl LedgerReader {
         limit: u32,
     ) -> Result<Vec<UsageRow>, LedgerError> {
         let (sqlite, mut transaction) = self.begin().await?;
+        let limit = limit.clamp(1, MAX_LIMIT);
         let rows = async {
             match filter.resolve(&mut transaction).await? {
-                Some(conditions) if group.period == Period::Hour => {
-                    sum_hours(&mut transaction, filter, &conditions, group, after, limit).await
+                Some(conditions) if group.has_many_rows() => {
+                    sum_by_and_by(&mut transaction, filter, &conditions, group, after, limit).await
                 }
                 Some(conditions) => sum(&mut transaction, filter, &conditions, group, after, limit).await,
                 None => Ok(Vec::new()),
@@ -148,8 +146,8 @@ impl LedgerReader {
     }
 }
 
-/// Hours are many: they are read by and by, until the page is full.
-async fn sum_hours(
+/// With names, the rows of a period are many: periods are read by and by, until the page is full.
+async fn sum_by_and_by(
     connection: &mut SqliteConnection,
     filter: &Filter,
     conditions: &Conditions,
@@ -164,23 +162,26 @@ async fn sum_hours(
     let (Some(oldest), Some(newest)) = (oldest, newest) else {
         return Ok(Vec::new());
     };
-    let limit = limit.clamp(1, MAX_LIMIT);
+    let unit = group.period.length();
     let end = newest.saturating_add(1).saturating_mul(HOUR_US);
     let end = filter.until_us.unwrap_or(i64::MAX).min(end);
     let begun = after.map_or(i64::MIN, |after| after.period_us);
     let begin = filter.since_us.unwrap_or(i64::MIN).max(begun);
-    let mut start = Seq(begin).hour().max(oldest).saturating_mul(HOUR_US);
+    let mut start = begin.max(oldest.saturating_mul(HOUR_US));
+    let mut periods = 2;
     let mut rows = Vec::new();
     while start < end && rows.len() < limit as usize {
-        let until = start.saturating_add(HOURS_AT_ONCE * HOUR_US);
+        // Whole periods: the next part must not go on with one of this.
+        let until = (start.div_euclid(unit) + periods).saturating_mul(unit).min(end);
         let some = Filter {
             since_us: Some(start),
-            until_us: Some(until.min(end)),
+            until_us: Some(until),
             ..Filter::default()
         };
         let room = limit - u32::try_from(rows.len()).unwrap_or(limit);
         rows.extend(sum(connection, &some, conditions, group, after, room).await?);
         start = until;
+        periods *= 2;
     }
     Ok(rows)
 }
@@ -210,7 +211,8 @@ async fn counted_latency(connection: &mut SqliteConnection, filter: &Filter) -> 
     })
 }
 
-/// Whole days are taken from the sums of days, as far as these go, and the rest from those of hours.
+/// Sums of names are taken from those of whole days, as far as these go, and the rest from those of hours; sums of
+/// everything from the totals.
 async fn sum(
     connection: &mut SqliteConnection,
     filter: &Filter,
@@ -220,11 +222,15 @@ async fn sum(
     limit: u32,
 ) -> Result<Vec<UsageRow>, sqlx::Error> {
     let rolled_up = database::rolled_up(connection).await?;
-    let days_from = match group.period {
-        Period::Hour => i64::MAX,
-        _ => rolled_up.days_from.unwrap_or(i64::MAX),
+    let days_from = rolled_up.days_from.unwrap_or(i64::MAX);
+    let named = group.dimension.is_some_and(Dimension::is_of_series);
+    let hours = Hours::of(filter, after);
+    let parts = match (named || conditions.has_series(), group.period) {
+        (false, _) => hours.totals(days_from),
+        (true, Period::Hour) => vec![hours.part("rollups")],
+        (true, _) => hours.days(days_from),
     };
-    let parts = Parts::of(filter, after, days_from);
+    let class = group.dimension == Some(Dimension::StatusClass);
     let mut query = QueryBuilder::new("SELECT period, ");
     query
         .push(group.dimension.map_or("''", Dimension::expression))
@@ -233,15 +239,15 @@ async fn sum(
         query.push(", sum(r.").push(column).push(")");
     }
     query.push(" FROM (");
-    let (mut is_first, class) = (true, group.dimension == Some(Dimension::StatusClass));
-    for part in parts.0 {
+    let mut is_first = true;
+    for part in parts {
         if !std::mem::take(&mut is_first) {
             query.push(" UNION ALL ");
         }
-        part.push(&mut query, group.period, conditions, class);
+        part.push(&mut query, group.period, conditions, named, class);
     }
     query.push(") r");
-    if group.dimension.is_some_and(Dimension::is_of_series) {
+    if named {
         query.push(" LEFT JOIN series s ON s.id = r.series");
     }
     query.push(" GROUP BY period, name");
@@ -252,9 +258,78 @@ async fn sum(
         query.push(", ").push_bind(after.name.as_str()).push(")");
     }
     query.push(" ORDER BY period, name LIMIT ");
-    query.push_bind(i64::from(limit.clamp(1, MAX_LIMIT)));
+    query.push_bind(i64::from(limit));
     let rows = query.build().fetch_all(connection).await?;
     rows.iter().map(usage_row).collect()
+}
+
+/// The hours that a report is about, both included.
+#[derive(Clone, Copy)]
+struct Hours {
+    first: i64,
+    last: i64,
+}
+
+impl Hours {
+    /// Periods before the cursor's are not asked for again.
+    fn of(filter: &Filter, after: Option<&UsageKey>) -> Self {
+        let since = filter.since_us.unwrap_or(i64::MIN / 2);
+        let since = since.max(after.map_or(i64::MIN, |after| after.period_us));
+        let until = filter.until_us.unwrap_or(i64::MAX / 2);
+        Self {
+            first: Seq(since).hour(),
+            last: Seq(until.saturating_sub(1)).hour(),
+        }
+    }
+
+    fn part(self, table: &'static str) -> Part {
+        Part {
+            table,
+            time: "hour",
+            hours: 1,
+            first: self.first,
+            last: self.last,
+        }
+    }
+
+    /// From the totals, which begin with a day.
+    fn totals(self, days_from: i64) -> Vec<Part> {
+        let begin = days_from.saturating_mul(24);
+        let before = Self {
+            last: self.last.min(begin.saturating_sub(1)),
+            ..self
+        };
+        let since = Self {
+            first: self.first.max(begin),
+            ..self
+        };
+        vec![before.part("rollups"), since.part("rollup_totals")]
+    }
+
+    /// Whole days from those of days, which begin with one.
+    fn days(self, days_from: i64) -> Vec<Part> {
+        let first_day = days_from.max((self.first + 23).div_euclid(24));
+        let last_day = (self.last + 1).div_euclid(24) - 1;
+        if first_day > last_day {
+            return vec![self.part("rollups")];
+        }
+        let before = Self {
+            last: first_day * 24 - 1,
+            ..self
+        };
+        let since = Self {
+            first: (last_day + 1) * 24,
+            ..self
+        };
+        let days = Part {
+            table: "rollup_days",
+            time: "day",
+            hours: 24,
+            first: first_day,
+            last: last_day,
+        };
+        vec![before.part("rollups"), days, since.part("rollups")]
+    }
 }
 
 /// The sums of some hours or days.
@@ -267,56 +342,24 @@ struct Part {
     last: i64,
 }
 
-/// A time as hours, days and hours.
-struct Parts(Vec<Part>);
-
-impl Parts {
-    fn of(filter: &Filter, after: Option<&UsageKey>, days_from: i64) -> Self {
-        // Periods before the cursor's are not asked for again.
-        let since = filter.since_us.unwrap_or(i64::MIN / 2);
-        let since = since.max(after.map_or(i64::MIN, |after| after.period_us));
-        let first = Seq(since).hour();
-        let last = Seq(filter
-            .until_us
-            .map_or(i64::MAX / 2, |until| until.saturating_sub(1)))
-        .hour();
-        let first_day = days_from.max((first + 23).div_euclid(24));
-        let last_day = (last + 1).div_euclid(24) - 1;
-        let hours = |first, last| Part {
-            table: "rollups",
-            time: "hour",
-            hours: 1,
-            first,
-            last,
-        };
-        if first_day > last_day {
-            return Self(vec![hours(first, last)]);
-        }
-        let days = Part {
-            table: "rollup_days",
-            time: "day",
-            hours: 24,
-            first: first_day,
-            last: last_day,
-        };
-        Self(vec![
-            hours(first, last.min(first_day * 24 - 1)),
-            days,
-            hours((last_day + 1) * 24, last),
-        ])
-    }
-}
-
 impl Part {
-    /// Adds the sums by period and series: few of them have to find their names then.
-    fn push(&self, query: &mut QueryBuilder<Sqlite>, period: Period, conditions: &Conditions, class: bool) {
+    /// Adds the sums by period, and by series where names are asked for: few of them have to find their names then.
+    fn push(
+        &self,
+        query: &mut QueryBuilder<Sqlite>,
+        period: Period,
+        conditions: &Conditions,
+        series: bool,
+        class: bool,
+    ) {
+        let mut keys = String::new();
+        keys.push_str(if series { ", series" } else { "" });
+        keys.push_str(if class { ", class" } else { "" });
         query
             .push("SELECT ")
             .push(period.expression(self))
-            .push(" AS period, series");
-        if class {
-            query.push(", class");
-        }
+            .push(" AS period");
+        query.push(&keys);
         for column in SUMS {
             query.push(", sum(").push(column).push(") AS ").push(column);
         }
@@ -328,10 +371,7 @@ impl Part {
         query.push(" BETWEEN ").push_bind(self.first);
         query.push(" AND ").push_bind(self.last);
         conditions.push_for_rollups(query);
-        query.push(" GROUP BY period, series");
-        if class {
-            query.push(", class");
-        }
+        query.push(" GROUP BY ").push(period.group(self)).push(&keys);
     }
 }
 
@@ -349,7 +389,31 @@ fn usage_row(row: &SqliteRow) -> Result<UsageRow, sqlx::Error> {
     })
 }
 
+impl GroupBy {
+    /// Whether a page may hold a small part of the rows.
+    fn has_many_rows(self) -> bool {
+        self.dimension.is_some_and(Dimension::is_of_series)
+            && matches!(self.period, Period::Hour | Period::Day)
+    }
+}
+
 impl Period {
+    /// Microseconds of the periods that are as long as each other.
+    fn length(self) -> i64 {
+        match self {
+            Self::Hour => HOUR_US,
+            Self::Whole | Self::Day | Self::Month => DAY_US,
+        }
+    }
+
+    /// What the rows of a period have in common: where that is the table's own time, they need no sorting.
+    fn group(self, part: &Part) -> &'static str {
+        match (self, part.hours) {
+            (Self::Hour, 1) | (Self::Day, 24) => part.time,
+            _ => "period",
+        }
+    }
+
     /// Start of the period of a row, in microseconds.
     fn expression(self, part: &Part) -> String {
         let Part { time, hours, .. } = part;

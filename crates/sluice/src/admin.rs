@@ -15,6 +15,7 @@ use sluice_resource::{Schemas, parse_ip_net};
 use sluice_store::{Database, Keyring, Role, Store};
 use sluice_upstream::CheckerReport;
 
+use crate::answers::LocalAnswers;
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::measuring::Measuring;
@@ -130,6 +131,8 @@ impl AdminSide {
             }),
             keys: Arc::new(Keys(parts.snapshots.clone())),
             ledger: parts.measuring.ledger(),
+            live: parts.measuring.live.clone(),
+            answers: Arc::new(LocalAnswers(parts.services.clone())),
             health: Box::new(move || readiness.health()),
             options: options(parts)?,
         });
@@ -219,6 +222,7 @@ fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
         commit: env!("SLUICE_COMMIT").to_owned(),
         demo: parts.demo,
         secure_cookies: admin.tls_cert.is_some(),
+        payload_days: config.ledger.payload_retention_days,
         metrics_path: metrics.path.clone(),
         metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),
         ..AdminOptions::default()

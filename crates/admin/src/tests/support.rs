@@ -22,8 +22,8 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{
-    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPlane, Health, Holder, Holders,
-    ProviderCalls, ProviderHealth, ProviderModels, ProviderTest, SecretPaths,
+    AdminOptions, AdminServer, AdminState, CachedAnswers, CompileReport, ConfiguredKey, DataPlane, Health,
+    HeldAnswers, Holder, Holders, ProviderCalls, ProviderHealth, ProviderModels, ProviderTest, SecretPaths,
 };
 
 /// The key of the client `jack`.
@@ -49,7 +49,16 @@ impl DataPlane for Prompt {
     }
 }
 
-/// Nobody is called.
+impl CachedAnswers for Prompt {
+    fn held(&self, _: usize) -> HeldAnswers {
+        HeldAnswers::default()
+    }
+
+    fn clear(&self) -> usize {
+        0
+    }
+}
+
 impl Holders for Prompt {
     fn holder(&self, key: &str) -> Option<Holder> {
         (key == HOLDERS_KEY).then(|| Holder {
@@ -206,6 +215,8 @@ impl Admin {
             providers: Arc::new(Prompt),
             keys: Arc::new(Prompt),
             ledger: None,
+            live: Arc::default(),
+            answers: Arc::new(Prompt),
             options: AdminOptions {
                 keys: keys.collect(),
                 follow_wait: Duration::from_secs(60),

@@ -94,6 +94,8 @@ ledger:
   # One record per request in data_dir/ledger.db.
   #enabled: true
   #retention_days: 90
+  # Days that payloads are kept, where clients have them logged.
+  #payload_retention_days: 7
 
 builtin_routes:
   # The standard LLM endpoints (/v1/chat/completions, …) for clients that have a provider.
