@@ -24,7 +24,9 @@ use crate::providers::ProviderCalls;
 use crate::query::Query;
 use crate::reply::Reply;
 use crate::resources::{AuthKeyIndex, Call, Expected};
-use crate::{AdminOptions, CachedAnswers, DataPlane, DryRunHook, Holders, allow, dashboard, v1};
+use crate::{
+    AdminOptions, CachedAnswers, DataPlane, DryRunHook, Holders, LimitStandings, allow, dashboard, v1,
+};
 
 const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
 
@@ -54,6 +56,8 @@ pub struct AdminState {
     pub providers: Arc<dyn ProviderCalls>,
     /// Whose the keys of clients are.
     pub keys: Arc<dyn Holders>,
+    /// How limits stand.
+    pub limits: Arc<dyn LimitStandings>,
     /// The records of requests, if they are kept.
     pub ledger: Option<LedgerReader>,
     /// What happens right now.

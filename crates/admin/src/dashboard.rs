@@ -2,7 +2,6 @@
 //!
 //! Texts are kept compressed. The pages are one application: every path below `/admin/` that is no file is its index.
 
-use std::borrow::Cow;
 use std::io::Read;
 
 use axum::body::Body;
@@ -116,9 +115,9 @@ fn file(name: &str, found: Found, headers: &HeaderMap) -> Response {
     response
 }
 
-fn inflated(data: &Cow<'_, [u8]>) -> Body {
+fn inflated(data: &[u8]) -> Body {
     let mut plain = Vec::new();
-    match GzDecoder::new(&**data).read_to_end(&mut plain) {
+    match GzDecoder::new(data).read_to_end(&mut plain) {
         Ok(_) => Body::from(plain),
         Err(_) => Body::empty(),
     }

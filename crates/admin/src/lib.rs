@@ -29,6 +29,7 @@
 //! #     fn types(&self) -> Vec<serde_json::Value> { Vec::new() }
 //! #     fn prices(&self) -> Vec<(String, serde_json::Value)> { Vec::new() }
 //! #     fn price(&self, _: &str) -> Option<serde_json::Value> { None }
+//! #     fn key_header(&self, _: &str) -> Option<&'static str> { None }
 //! # }
 //! # impl sluice_admin::Holders for Idle {
 //! #     fn holder(&self, _: &str) -> Option<sluice_admin::Holder> { None }
@@ -36,6 +37,11 @@
 //! # impl sluice_admin::CachedAnswers for Idle {
 //! #     fn held(&self, _: usize) -> sluice_admin::HeldAnswers { sluice_admin::HeldAnswers::default() }
 //! #     fn clear(&self) -> usize { 0 }
+//! # }
+//! # impl sluice_admin::LimitStandings for Idle {
+//! #     fn of_client(&self, _: &str) -> Vec<(&'static str, String, sluice_core::LimitStanding)> { Vec::new() }
+//! #     fn of_group(&self, _: &str) -> Vec<sluice_core::LimitStanding> { Vec::new() }
+//! #     fn reset(&self, _: &str, _: &str) -> bool { false }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,6 +63,7 @@
 //!     health: Box::new(Health::ready),
 //!     providers: Arc::new(Idle),
 //!     keys: Arc::new(Idle),
+//!     limits: Arc::new(Idle),
 //!     ledger: None,
 //!     live: Arc::default(),
 //!     answers: Arc::new(Idle),
@@ -83,6 +90,7 @@ mod diff;
 mod dry_run;
 mod envelope;
 mod holders;
+mod limits;
 mod listeners;
 mod metrics;
 mod options;
@@ -109,6 +117,7 @@ pub use self::data_plane::{CompileReport, DataPlane};
 pub use self::dry_run::DryRunHook;
 pub use self::envelope::ApiVersion;
 pub use self::holders::{Holder, Holders};
+pub use self::limits::LimitStandings;
 pub use self::metrics::BasicAuth;
 pub use self::options::AdminOptions;
 pub use self::providers::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels, ProviderTest};

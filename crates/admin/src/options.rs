@@ -40,6 +40,8 @@ pub struct AdminOptions {
     pub commit: String,
     /// Whether it has a demo client.
     pub demo: bool,
+    /// Limits that new clients begin with, as `ai-limits` has them.
+    pub client_limits: serde_json::Value,
     /// Whether cookies are for TLS alone.
     pub secure_cookies: bool,
     /// Where metrics are beside `/metrics`.
@@ -70,6 +72,7 @@ impl Default for AdminOptions {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: String::new(),
             demo: false,
+            client_limits: serde_json::json!({}),
             secure_cookies: false,
             metrics_path: "/apisix/prometheus/metrics".to_owned(),
             metrics_auth: None,

@@ -27,6 +27,9 @@ pub trait ProviderCalls: Send + Sync {
     /// The models of the price table, with their rates in micro-dollars per million tokens.
     fn prices(&self) -> Vec<(String, Value)>;
 
+    /// The header, in lower case, in which a kind of provider takes its key; `None` where there is no such kind.
+    fn key_header(&self, kind: &str) -> Option<&'static str>;
+
     /// The rates of a model in the price table, whoever serves it.
     fn price(&self, model: &str) -> Option<Value>;
 }

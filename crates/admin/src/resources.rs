@@ -100,7 +100,7 @@ impl Api {
     }
 
     /// The readable resources of a kind whose keys begin so, oldest first.
-    async fn below(&self, prefix: &str, kind: Kind) -> Result<Vec<(Key, Item)>, StoreError> {
+    pub(crate) async fn below(&self, prefix: &str, kind: Kind) -> Result<Vec<(Key, Item)>, StoreError> {
         let listing = self.state.store.list(prefix).await?;
         for damaged in &listing.damaged {
             tracing::warn!(%damaged, "left out of a listing");

@@ -4,6 +4,7 @@
 
 mod audit;
 mod call;
+mod clients;
 mod dispatch;
 mod error;
 mod members;
@@ -87,6 +88,7 @@ pub(crate) fn routes() -> Vec<Route> {
         members::routes(),
         tokens::routes(),
         audit::routes(),
+        clients::routes(),
         providers::routes(),
         resources::routes(),
         observe::routes(),

@@ -18,6 +18,7 @@ use sluice_upstream::CheckerReport;
 use crate::answers::LocalAnswers;
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::limits::Standings;
 use crate::measuring::Measuring;
 use crate::providers::Calls;
 use crate::readiness::Readiness;
@@ -130,6 +131,10 @@ impl AdminSide {
                 snapshots: parts.snapshots.clone(),
             }),
             keys: Arc::new(Keys(parts.snapshots.clone())),
+            limits: Arc::new(Standings {
+                services: parts.services.clone(),
+                snapshots: parts.snapshots.clone(),
+            }),
             ledger: parts.measuring.ledger(),
             live: parts.measuring.live.clone(),
             answers: Arc::new(LocalAnswers(parts.services.clone())),
@@ -221,6 +226,7 @@ fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
         server: server_name(config),
         commit: env!("SLUICE_COMMIT").to_owned(),
         demo: parts.demo,
+        client_limits: serde_json::to_value(&config.defaults.limits).context("defaults.limits")?,
         secure_cookies: admin.tls_cert.is_some(),
         payload_days: config.ledger.payload_retention_days,
         metrics_path: metrics.path.clone(),

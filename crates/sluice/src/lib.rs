@@ -25,6 +25,7 @@ mod first_run;
 mod gateway;
 mod groups;
 mod keys;
+mod limits;
 mod logging;
 mod measuring;
 pub mod plugin;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sluice_admin::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels, ProviderTest};
 use sluice_core::{Services, SnapshotCell};
 use sluice_exchange::{ProbeReport, ProviderConfig, list_models, test_provider};
-use sluice_llm::{Price, Protocol, Provider, ProviderConf, Usage};
+use sluice_llm::{KeyHeader, Price, Protocol, Provider, ProviderConf, Usage};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -80,6 +80,14 @@ impl ProviderCalls for Calls {
         entries
             .map(|(provider, model, price)| (format!("{provider}/{model}"), rates(price)))
             .collect()
+    }
+
+    fn key_header(&self, kind: &str) -> Option<&'static str> {
+        let provider = Provider::find(kind).ok()?;
+        Some(match provider.key_header() {
+            KeyHeader::Bearer => "authorization",
+            KeyHeader::Named(header) => header,
+        })
     }
 
     fn price(&self, model: &str) -> Option<Value> {

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use sluice_core::LimitStanding;
 use sluice_observe::{Metrics, MetricsConfig};
 use sluice_resource::{Catalogue, PluginInfo, Schemas};
 use sluice_store::{
@@ -23,7 +24,8 @@ use tower::ServiceExt;
 
 use crate::{
     AdminOptions, AdminServer, AdminState, CachedAnswers, CompileReport, ConfiguredKey, DataPlane, Health,
-    HeldAnswers, Holder, Holders, ProviderCalls, ProviderHealth, ProviderModels, ProviderTest, SecretPaths,
+    HeldAnswers, Holder, Holders, LimitStandings, ProviderCalls, ProviderHealth, ProviderModels,
+    ProviderTest, SecretPaths,
 };
 
 /// The key of the client `jack`.
@@ -56,6 +58,21 @@ impl CachedAnswers for Prompt {
 
     fn clear(&self) -> usize {
         0
+    }
+}
+
+/// Nobody is called.
+impl LimitStandings for Prompt {
+    fn of_client(&self, _: &str) -> Vec<(&'static str, String, LimitStanding)> {
+        Vec::new()
+    }
+
+    fn of_group(&self, _: &str) -> Vec<LimitStanding> {
+        Vec::new()
+    }
+
+    fn reset(&self, _: &str, _: &str) -> bool {
+        false
     }
 }
 
@@ -96,6 +113,10 @@ impl ProviderCalls for Prompt {
 
     fn price(&self, _: &str) -> Option<Value> {
         None
+    }
+
+    fn key_header(&self, kind: &str) -> Option<&'static str> {
+        (kind == "openai").then_some("authorization")
     }
 
     fn models<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
@@ -214,6 +235,7 @@ impl Admin {
             health: Box::new(Health::ready),
             providers: Arc::new(Prompt),
             keys: Arc::new(Prompt),
+            limits: Arc::new(Prompt),
             ledger: None,
             live: Arc::default(),
             answers: Arc::new(Prompt),

@@ -50,7 +50,10 @@ async fn answer(api: Arc<Api>, parts: Parts, below: &str, body: Body) -> Result<
     .await
 }
 
-fn find(parts: &Parts, below: &str) -> Result<(&'static Route, Vec<(&'static str, String)>), ApiError> {
+/// What stands for the names in a path.
+type Params = Vec<(&'static str, String)>;
+
+fn find(parts: &Parts, below: &str) -> Result<(&'static Route, Params), ApiError> {
     let mut other_method = false;
     for route in ROUTES.iter() {
         let Some(params) = matched(route.path, below) else {
@@ -68,7 +71,7 @@ fn find(parts: &Parts, below: &str) -> Result<(&'static Route, Vec<(&'static str
 }
 
 /// What stands for the names in a pattern, if the path fits.
-fn matched(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+fn matched(pattern: &'static str, path: &str) -> Option<Params> {
     let mut params = Vec::new();
     let mut segments = path.split('/');
     for wanted in pattern.split('/') {

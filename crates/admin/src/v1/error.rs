@@ -16,7 +16,7 @@ pub(crate) struct ApiError {
     /// Which field is wrong, and how.
     fields: Vec<(String, String)>,
     /// What a write would have overwritten.
-    current: Option<Value>,
+    current: Option<Box<Value>>,
     retry_after: Option<u64>,
 }
 
@@ -64,7 +64,7 @@ impl ApiError {
             "conflict",
             "somebody has changed this since you read it: look at what is there, and try again",
         );
-        error.current = Some(current);
+        error.current = Some(Box::new(current));
         error
     }
 
@@ -91,6 +91,11 @@ impl ApiError {
 
     pub(crate) fn bad_gateway(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, "bad_gateway", message)
+    }
+
+    /// What went wrong, for people.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// A defect of ours. What happened goes to the log.
@@ -155,7 +160,7 @@ impl IntoResponse for ApiError {
             error["fields"] = self.fields.into_iter().map(field).collect();
         }
         if let Some(current) = self.current {
-            error["current"] = current;
+            error["current"] = *current;
         }
         let mut response = super::call::json_response(self.status, &json!({ "error": error }));
         if let Some(seconds) = self.retry_after {

@@ -64,6 +64,53 @@ fn shown(totals: &Totals) -> Value {
     })
 }
 
+/// A line of CSV.
+pub(super) fn csv_line<const N: usize>(cells: [String; N]) -> String {
+    export::line(cells)
+}
+
+/// What a client used, and its latest requests.
+pub(super) struct Used {
+    pub(super) today: Value,
+    pub(super) month: Value,
+    pub(super) requests: Vec<Value>,
+}
+
+/// What a client used today and in 30 days, and its latest requests. Nothing where no records are kept.
+pub(super) async fn of_client(api: &Api, client: &str) -> Result<Used, ApiError> {
+    if api.state.ledger.is_none() {
+        let nothing = shown(&Totals::default());
+        return Ok(Used {
+            today: nothing.clone(),
+            month: nothing,
+            requests: Vec::new(),
+        });
+    }
+    let now = i64::try_from(session::now())
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1000);
+    let since = |since: i64| Filter {
+        since_us: Some(since),
+        consumer: vec![client.to_owned()],
+        ..Filter::default()
+    };
+    let today = usage::total(api, &since(now - now.rem_euclid(24 * HOUR_US))).await?;
+    let month = usage::total(api, &since(now - 30 * 24 * HOUR_US)).await?;
+    let names = names::of(api).await;
+    let page = ledger(api)?
+        .records(&since(now - 30 * 24 * HOUR_US), None, 20)
+        .await?;
+    Ok(Used {
+        today: shown(&today),
+        month: shown(&month),
+        requests: page
+            .records
+            .iter()
+            .map(|entry| requests::row(entry, &names))
+            .collect(),
+    })
+}
+
 /// Sums by name over the running day, in UTC.
 pub(super) struct Today(HashMap<String, Totals>);
 
@@ -96,17 +143,5 @@ impl Today {
         self.0
             .get(name)
             .map_or((0, 0), |totals| (totals.requests, totals.errors))
-    }
-
-    /// Requests, tokens, cost and errors.
-    pub(super) fn of(&self, name: &str) -> (i64, u64, i64, i64) {
-        let none = Totals::default();
-        let totals = self.0.get(name).unwrap_or(&none);
-        (
-            totals.requests,
-            totals.usage.total(),
-            totals.cost_micros,
-            totals.errors,
-        )
     }
 }

@@ -331,10 +331,7 @@ async fn change(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     let item = api.state.store.get(&key.to_string()).await?;
     let item = item.ok_or_else(|| ApiError::not_found(format!("there is no provider `{}`", key.id())))?;
     let value = wanted.apply(item.value);
-    let written = resources::write(&api, &call, &key, value, Expected::At(version)).await;
-    if let Err(error) = written {
-        return Err(error);
-    }
+    resources::write(&api, &call, &key, value, Expected::At(version)).await?;
     Ok(ok(&one(&api, &key).await?))
 }
 

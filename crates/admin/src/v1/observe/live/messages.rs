@@ -1,6 +1,6 @@
 //! What a page gets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use sluice_store::{Change, EventKind, Watch};
 use tokio::time::Instant;
 
 use crate::api::Api;
+use crate::v1::clients;
 use crate::v1::observe::{names, overview, requests};
 use crate::v1::session;
 
@@ -24,7 +25,7 @@ const PROVIDERS: Duration = Duration::from_secs(5);
 const PING: Duration = Duration::from_secs(20);
 
 /// What a page may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Topic {
     Tiles,
     Series,
@@ -32,6 +33,8 @@ pub(super) enum Topic {
     Clients,
     Providers,
     Configuration,
+    /// How the limits of a client stand.
+    Limits(String),
 }
 
 impl Topic {
@@ -44,7 +47,11 @@ impl Topic {
             "clients" => Self::Clients,
             "providers" => Self::Providers,
             "configuration" => Self::Configuration,
-            _ => return None,
+            _ => Self::Limits(
+                name.strip_prefix("limits:")
+                    .filter(|id| !id.is_empty())?
+                    .to_owned(),
+            ),
         })
     }
 }
@@ -59,6 +66,8 @@ pub(super) struct Messages {
     pinged: Instant,
     edits: Watch,
     revision: u64,
+    /// The standings sent last.
+    limits: HashMap<String, Value>,
 }
 
 impl Messages {
@@ -74,6 +83,7 @@ impl Messages {
             pinged: Instant::now(),
             edits: api.state.store.subscribe(revision),
             revision,
+            limits: HashMap::new(),
         }
     }
 
@@ -84,6 +94,7 @@ impl Messages {
 
     pub(super) fn subscribe(&mut self, topics: Vec<Topic>) {
         self.topics = topics;
+        self.limits.clear();
         self.providers_at = None;
     }
 
@@ -98,6 +109,7 @@ impl Messages {
                 Topic::Clients => self.clients(api),
                 Topic::Providers => self.providers(api).await,
                 Topic::Configuration => self.configuration(api),
+                Topic::Limits(client) => self.limits(api, client),
             };
             messages.extend(message);
         }
@@ -169,6 +181,17 @@ impl Messages {
         };
         let items = overview::providers(api, &today).await.ok()?;
         Some(json!({ "type": "providers", "items": items }))
+    }
+
+    /// The standings of a client's limits, if they have changed.
+    fn limits(&mut self, api: &Api, client: String) -> Option<Value> {
+        let items = clients::standings(api, &client);
+        let known = self.limits.get(&client);
+        if known == Some(&items) {
+            return None;
+        }
+        self.limits.insert(client, items.clone());
+        Some(json!({ "type": "limits", "items": items }))
     }
 
     /// Which kinds were edited, once the edit is in force.
@@ -252,6 +275,11 @@ mod tests {
     #[test]
     fn topics_have_names() {
         assert_eq!(Topic::from_name("tiles"), Some(Topic::Tiles));
+        assert_eq!(
+            Topic::from_name("limits:a:b"),
+            Some(Topic::Limits("a:b".to_owned()))
+        );
+        assert_eq!(Topic::from_name("limits:"), None);
         assert_eq!(Topic::from_name("everything"), None);
     }
 }
