@@ -57,6 +57,7 @@ pub(crate) fn record(cx: &Context) -> Record {
         ai: ai_record(cx).map(Box::new),
         cache: cx.cache.as_ref().map(|cache| cache.found),
         error: cx.answer.error,
+        payload: None,
     }
 }
 

@@ -64,7 +64,7 @@ export interface ClientLimits {  // all optional, 0/null = unlimited
   time_zone?: string;   // of days and months; default UTC
 }
 export interface Client extends ClientWrite { id: string; version: number; created_at: number; updated_at: number; seen_at: number | null; keys: ClientKey[];
-  effective_limits: { name: string; limit: number; from: "client" | "group" | "route"; }[]; unmanaged_plugins: string[] /* plugins on the consumer that this form does not show */ }
+  effective_limits?: { name: string; limit: number; from: "client" | "group" | "route"; }[]; unmanaged_plugins?: string[] /* plugins on the consumer that this form does not show */ }
 export interface ClientKey { id: string; name: string | null; hint: string /* gm_ab…9f */; created_at: number; expires_at: number | null; active: boolean; seen_at: number | null; show_again: boolean; rotated_to?: string | null }
 export interface ClientRow { id: string; name: string; hint: string | null; provider: string | null; default_model: string | null; group: string | null; tags: string[]; active: boolean;
   expires_at: number | null; created_at: number; seen_at: number | null; requests_today: number; tokens_today: number; cost_today_micro_usd: number; errors_today: number; limits: LimitStanding[]; version: number }

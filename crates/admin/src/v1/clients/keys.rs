@@ -149,7 +149,11 @@ pub(super) async fn of(api: &Api, client: &str, item: &Item) -> Result<Value, Ap
     let credentials = api
         .below(&format!("/consumers/{client}/credentials/"), Kind::Credential)
         .await?;
-    keys.extend(credentials.iter().filter_map(|(key, item)| shown(key, item)));
+    keys.extend(credentials.iter().filter_map(|(key, item)| {
+        let mut shown = shown(key, item)?;
+        shown["seen_at"] = api.state.live.credential_seen(client, key.id()).into();
+        Some(shown)
+    }));
     Ok(keys.into())
 }
 
