@@ -57,7 +57,7 @@ test("every page of the menu opens by its link", async ({ page }) => {
 test("the search finds pages by keyboard", async ({ page }) => {
   await open(page, "/", "Overview");
   await page.keyboard.press("Control+k");
-  await page.getByPlaceholder("Page or client").fill("usage");
+  await page.getByPlaceholder("Page, client").fill("usage");
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { level: 1, name: "Usage and cost" })).toBeVisible();

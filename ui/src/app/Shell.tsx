@@ -1,13 +1,14 @@
-import { ActionIcon, AppShell, Badge, Burger, Group, Kbd, Menu, ScrollArea, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, AppShell, Badge, Burger, Group, Kbd, Menu, Modal, ScrollArea, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { spotlight } from "@mantine/spotlight";
-import { IconLogout, IconMoon, IconSearch, IconSun, IconUserCircle } from "@tabler/icons-react";
-import { useEffect, type ReactNode } from "react";
+import { IconDeviceDesktop, IconLock, IconLogout, IconMoon, IconSearch, IconSun, IconUserCircle } from "@tabler/icons-react";
+import { lazy, Suspense, useEffect, type ReactNode } from "react";
 import { Link, useLocation, useSearchParams } from "react-router";
 
 import { useLive, useLiveConnected } from "../api/live";
 import { mayDo, useSession, useSessionState } from "../api/session";
 import { useRefreshOnEdits } from "../api/useRefreshOnEdits";
+import { LoadingState } from "../components/states";
 import { PAGES, type Page } from "./pages";
 import { Search } from "./Search";
 import classes from "./Shell.module.css";
@@ -162,9 +163,19 @@ function SchemeToggle() {
   );
 }
 
+const Password = lazy(() => import("../pages/members/Password").then(({ Password: component }) => ({ default: component })));
+
 function Account() {
   const { session, signOut } = useSessionState();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const [change, changing] = useDisclosure(false);
   return (
+    <>
+    <Modal opened={change} onClose={changing.close} title="Change my password" centered closeButtonProps={{ "aria-label": "Close" }}>
+      <Suspense fallback={<LoadingState rows={3} />}>
+        <Password onDone={changing.close} />
+      </Suspense>
+    </Modal>
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Account">
@@ -175,10 +186,23 @@ function Account() {
         <Menu.Label>
           {session.name ?? "Signed in"} · {session.role}
         </Menu.Label>
+        {session.role === "holder" ? null : (
+          <Menu.Item leftSection={<IconLock size={16} aria-hidden />} onClick={changing.open}>
+            Change my password
+          </Menu.Item>
+        )}
+        <Menu.Item
+          leftSection={<IconDeviceDesktop size={16} aria-hidden />}
+          disabled={colorScheme === "auto"}
+          onClick={() => setColorScheme("auto")}
+        >
+          Colours of the system
+        </Menu.Item>
         <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut()}>
           Sign out
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>
+    </>
   );
 }

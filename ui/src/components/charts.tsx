@@ -2,7 +2,7 @@
 import "@mantine/charts/styles.css";
 
 import { AreaChart, BarChart } from "@mantine/charts";
-import { Paper, Text } from "@mantine/core";
+import { Center, Paper, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
 import { formatDateTime, formatDay } from "./format";
@@ -51,6 +51,15 @@ export function TimeChart({ data, series, format, axis = format, span, kind = "a
     tooltipAnimationDuration: 0,
     tooltipProps: { labelFormatter: (at: ReactNode) => (typeof at === "number" ? formatDateTime(at) : at), isAnimationActive: false },
   };
+  if (data.every((point) => series.every(({ name }) => !point[name]))) {
+    return (
+      <Center h={height}>
+        <Text size="sm" c="dimmed">
+          Nothing in this time.
+        </Text>
+      </Center>
+    );
+  }
   return (
     <div role="img" aria-label={label}>
       {kind === "area" ? (

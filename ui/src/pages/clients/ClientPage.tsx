@@ -11,6 +11,8 @@ import { notifyDone, notifyFailed } from "../../components/notify";
 import { PageHeader } from "../../components/PageHeader";
 import { ErrorState, LoadingState } from "../../components/states";
 import { TestResultPanel } from "../../components/TestResultPanel";
+import { AuditList } from "../audit/AuditList";
+import { ConnectPanel } from "../connect/ConnectPanel";
 import { ClientActivity } from "./ClientActivity";
 import { ClientKeys } from "./ClientKeys";
 import { ClientLimitsTab } from "./ClientLimitsTab";
@@ -74,12 +76,16 @@ export function ClientPage() {
           <Tabs.Tab value="models">Models</Tabs.Tab>
           <Tabs.Tab value="limits">Limits</Tabs.Tab>
           <Tabs.Tab value="activity">Usage and requests</Tabs.Tab>
+          <Tabs.Tab value="connect">Connect</Tabs.Tab>
+          {mayWrite ? <Tabs.Tab value="audit">Audit</Tabs.Tab> : null}
         </Tabs.List>
         <Tabs.Panel value="settings"><ClientSettings key={data.id} client={data} readOnly={!mayWrite} /></Tabs.Panel>
         <Tabs.Panel value="keys"><ClientKeys client={data} readOnly={!mayWrite} /></Tabs.Panel>
         <Tabs.Panel value="models"><ClientModels id={id} /></Tabs.Panel>
         <Tabs.Panel value="limits"><ClientLimitsTab client={data} readOnly={!mayWrite} /></Tabs.Panel>
         <Tabs.Panel value="activity"><ClientActivity id={id} /></Tabs.Panel>
+        <Tabs.Panel value="connect"><ConnectPanel client={id} /></Tabs.Panel>
+        {mayWrite ? <Tabs.Panel value="audit"><AuditList filterKey={`consumers/${id}`} caller="" /></Tabs.Panel> : null}
       </Tabs>
     </>
   );

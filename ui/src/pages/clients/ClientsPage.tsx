@@ -17,6 +17,7 @@ import { PageHeader } from "../../components/PageHeader";
 import { EmptyState, ErrorState, LoadingState } from "../../components/states";
 import classes from "./clients.module.css";
 import { CreateClient } from "./CreateClient";
+import { TagDialog } from "./TagDialog";
 
 const SORTS = [
   { value: "name", label: "By name" },
@@ -64,6 +65,7 @@ export function ClientsPage() {
     const yes = await confirm({ title: `Delete ${ids.length} ${ids.length === 1 ? "client" : "clients"}?`, body: "Their keys stop working with the next request. What they used stays in the books.", action: "Delete", danger: true });
     if (yes) bulk.mutate({ ids, action: "delete" });
   };
+  const [tagging, setTagging] = useState<"tag" | "untag" | null>(null);
   const creating = search.get("new") !== null;
   const setCreating = (on: boolean) =>
     setSearch((old) => {
@@ -95,6 +97,8 @@ export function ClientsPage() {
               <Menu.Dropdown>
                 <Menu.Item onClick={() => bulk.mutate({ ids, action: "enable" })}>Switch on</Menu.Item>
                 <Menu.Item onClick={() => bulk.mutate({ ids, action: "disable" })}>Switch off</Menu.Item>
+                <Menu.Item onClick={() => setTagging("tag")}>Tag…</Menu.Item>
+                <Menu.Item onClick={() => setTagging("untag")}>Take a tag away…</Menu.Item>
                 <Menu.Item c="red" onClick={() => void removeAll()}>Delete…</Menu.Item>
               </Menu.Dropdown>
             </Menu>
@@ -124,6 +128,15 @@ export function ClientsPage() {
         ) : null}
         {list.hasNextPage ? <Button variant="default" mx="auto" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Show more clients</Button> : null}
       </Stack>
+      <TagDialog
+        action={tagging}
+        count={ids.length}
+        onClose={() => setTagging(null)}
+        onTag={(wantedTag) => {
+          if (tagging) bulk.mutate({ ids, action: tagging, tag: wantedTag });
+          setTagging(null);
+        }}
+      />
       {mayWrite ? <CreateClient opened={creating} onClose={() => setCreating(false)} /> : null}
     </>
   );
@@ -148,7 +161,7 @@ function Row({ row, live, picked, onPick }: { row: ClientRow; live?: { requests_
       <Table.Td ff="monospace" fz="xs" style={{ whiteSpace: "nowrap" }}>{row.hint ?? "–"}</Table.Td>
       <Table.Td className={classes.name}>{row.provider ?? "model registry"}{row.default_model ? <Text size="xs" c="dimmed">{row.default_model}</Text> : null}</Table.Td>
       <Table.Td>{fullest.length === 0 ? <Text size="xs" c="dimmed">none</Text> : <Stack gap={4}>{fullest.map((one) => <LimitBar key={`${one.scope}${one.name}${one.model ?? ""}`} standing={one} compact />)}</Stack>}</Table.Td>
-      <Table.Td ta="right">{formatCompact(live?.requests_today ?? row.requests_today)}{row.errors_today > 0 ? <Text size="xs" c="red">{formatCompact(row.errors_today)} errors</Text> : null}</Table.Td>
+      <Table.Td ta="right">{formatCompact(live?.requests_today ?? row.requests_today)}{row.errors_today > 0 ? <Text size="xs" c="red">{formatCompact(row.errors_today)} {row.errors_today === 1 ? "error" : "errors"}</Text> : null}</Table.Td>
       <Table.Td ta="right">{formatMoney(live?.cost_today_micro_usd ?? row.cost_today_micro_usd)}</Table.Td>
       <Table.Td>{seen === null ? "never" : formatAgo(seen)}</Table.Td>
     </Table.Tr>

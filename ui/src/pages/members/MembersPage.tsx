@@ -1,4 +1,5 @@
 import { Tabs } from "@mantine/core";
+import { useSearchParams } from "react-router";
 
 import { PageHeader } from "../../components/PageHeader";
 import { Members } from "./Members";
@@ -8,10 +9,18 @@ import { Tokens } from "./Tokens";
 
 /** Who may see and change what: people, tokens for programs, and who is signed in. */
 export default function MembersPage() {
+  const [search, setSearch] = useSearchParams();
+  const show = (tab: string | null) =>
+    setSearch((old) => {
+      const next = new URLSearchParams(old);
+      if (tab && tab !== "members") next.set("tab", tab);
+      else next.delete("tab");
+      return next;
+    });
   return (
     <>
       <PageHeader title="Members and roles" description="Owners do everything; admins change the configuration; viewers look." />
-      <Tabs defaultValue="members" keepMounted={false}>
+      <Tabs value={search.get("tab") ?? "members"} onChange={show} keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="members">Members</Tabs.Tab>
           <Tabs.Tab value="tokens">Tokens</Tabs.Tab>

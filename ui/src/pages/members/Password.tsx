@@ -7,18 +7,18 @@ import { fieldErrors } from "../../components/fieldErrors";
 import { notifyDone } from "../../components/notify";
 import { ErrorState } from "../../components/states";
 
-export function Password() {
+export function Password({ onDone }: { onDone?: () => void }) {
   const [current, setCurrent] = useState("");
   const [password, setPassword] = useState("");
   const [again, setAgain] = useState("");
   const change = useMutation({
     mutationFn: () => api.post("/session/password", { current, password }),
-    onSuccess: () => { notifyDone("Password changed"); setCurrent(""); setPassword(""); setAgain(""); },
+    onSuccess: () => { notifyDone("Password changed"); setCurrent(""); setPassword(""); setAgain(""); onDone?.(); },
   });
   const errors = fieldErrors(change.error);
   const differs = again !== "" && again !== password;
   return (
-    <Paper p="md" maw={420}>
+    <Paper p={onDone ? 0 : "md"} maw={420} withBorder={!onDone}>
       <form onSubmit={(event) => { event.preventDefault(); if (!differs) change.mutate(); }}>
         <Stack>
           <PasswordInput label="Password now" required autoComplete="current-password" value={current} error={errors.current} onChange={(event) => setCurrent(event.currentTarget.value)} />

@@ -33,7 +33,7 @@ export function ProvidersPage() {
               </Group>
               <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>{provider.type}{provider.base_url ? ` · ${provider.base_url}` : ""}</Text>
               <Text size="sm">{provider.api_key_set ? `Key ${provider.api_key_hint ?? "set"}` : "No key"} · {formatMs(provider.last_latency_ms)}</Text>
-              <Text size="sm">{formatCount(provider.requests_today)} requests today, {formatCount(provider.errors_today)} errors</Text>
+              <Text size="sm">{formatCount(provider.requests_today)} {provider.requests_today === 1 ? "request" : "requests"} today, {formatCount(provider.errors_today)} {provider.errors_today === 1 ? "error" : "errors"}</Text>
               <Text size="xs" c="dimmed">{provider.models_using.length === 0 ? "No model points to it" : `Used by ${provider.models_using.slice(0, 4).join(", ")}${provider.models_using.length > 4 ? " …" : ""}`}</Text>
               {provider.last_error ? <Text size="xs" c="red" style={{ overflowWrap: "anywhere" }}>{provider.last_error}</Text> : null}
             </Stack>
