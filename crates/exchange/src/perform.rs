@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Trial, UpstreamCall};
+use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Sent, Trial, UpstreamCall};
 use sluice_llm::{
     Carriage, ChatTranslation, Conversion, EmbedTranslation, ErrorKind, Operation, Protocol, RequestView,
     RerankTranslation, TranslationFor, Unsayable, with_gemini_model,
@@ -279,8 +279,13 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
         *request.headers_mut() = signed.clone().unwrap_or_else(own_headers);
         request
     };
+    let kept = cx_ref.keeps_payload.then(|| Sent {
+        headers: signed.clone().unwrap_or_else(own_headers),
+        body: body.beginning(),
+    });
     let started = Instant::now();
     let sent = pool.send_with(origin, make, call.timeouts()).await;
+    cx.captured.sent = kept;
     cx.upstream_call = uri.path_and_query().map(|target| UpstreamCall {
         origin: origin.clone(),
         host: None,
