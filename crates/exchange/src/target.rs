@@ -269,6 +269,7 @@ impl Target {
             return Some(models_beside(path) + after);
         }
         let chat = self.provider.endpoint(Protocol::OpenAiChat);
+        let chat = chat.or_else(|| self.provider.openai_endpoint());
         let Some(chat) = chat.and_then(|chat| chat.path(&self.conf, None, false)) else {
             return Some(self.based(client.path));
         };
@@ -287,7 +288,7 @@ impl Target {
             Some(path) if path.ends_with(resource) => return Some(path.to_owned()),
             Some(path) => beside(path).to_owned(),
             None => {
-                let chat = self.provider.native_endpoint(Protocol::OpenAiChat)?;
+                let chat = self.provider.openai_endpoint()?;
                 let chat = chat.path(&self.conf, model.or(Some("any")), false)?;
                 beside(&self.based(&chat)).to_owned()
             }
