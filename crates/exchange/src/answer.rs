@@ -5,7 +5,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sluice_core::{Context, Failure, Profile, WholeAnswer};
-use sluice_llm::{AnswerFacts, Dialect, ErrorKind, Protocol, Provenance, PublicError, answer_id};
+use sluice_llm::{
+    AnswerFacts, Dialect, ErrorKind, Protocol, Provenance, PublicError, answer_id, answer_marks,
+};
 use sluice_net::{Body, BodyError};
 use sluice_wire::ObjectView;
 
@@ -100,6 +102,10 @@ fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &By
     let now = Instant::now();
     let Some(ai) = cx.ai.as_deref() else { return };
     let id = answer_id(spoken, upstream);
+    let signatures = match ai.keeps_signatures() {
+        true => answer_marks(upstream),
+        false => Vec::new(),
+    };
     let keep_text = ai.logging.payloads || cx.keeps_answer_text;
     let facts = AnswerFacts::read(spoken, upstream, keep_text).unwrap_or_default();
     let shown = match upstream.as_ptr() == client.as_ptr() {
@@ -120,6 +126,7 @@ fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &By
         state.model_answered = facts.model.as_deref().map(Into::into);
         state.response_text = facts.text;
         state.response_id = id.map(Into::into);
+        state.signatures = signatures;
         if let Some(usage) = &facts.usage {
             state.counts = shown.as_ref().unwrap_or(usage).counts;
             state.usage = usage.usage;

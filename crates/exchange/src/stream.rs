@@ -137,6 +137,7 @@ pub(crate) async fn relay(
             TapOptions {
                 keep_usage: ai.keeps_raw_usage,
                 keep_text: ai.logging.payloads || cx.keeps_answer_text,
+                keep_signatures: ai.keeps_signatures(),
                 ..TapOptions::default()
             },
         ),

@@ -46,6 +46,7 @@ mod refusal;
 mod request;
 mod rerank;
 mod response_id;
+mod signed;
 mod stream_event;
 mod tap;
 mod texts;
@@ -78,6 +79,7 @@ pub use self::refusal::Refusal;
 pub use self::request::RequestView;
 pub use self::rerank::RerankTranslation;
 pub use self::response_id::{answer_id, stream_id};
+pub use self::signed::{SignedMark, answer_marks, request_marks};
 pub use self::stream_event::{EventSplitter, Framing, StreamEvent};
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
 pub use self::texts::{

@@ -6,6 +6,7 @@ mod compile;
 mod config;
 mod hash;
 mod lists;
+mod makers;
 mod outcome;
 mod pick;
 mod refusals;
@@ -111,6 +112,8 @@ impl AiRouter {
                 model: model.clone(),
                 rule: None,
                 only: None,
+                preferred: None,
+                keeps_signatures: false,
                 ignores_cool_down: false,
                 hash_key: None,
                 why: String::new(),

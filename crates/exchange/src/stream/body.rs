@@ -355,6 +355,7 @@ impl StreamBody {
         if std::mem::replace(&mut self.booked, true) {
             return;
         }
+        let signatures = self.parts.tap.take_signatures();
         let tap = &self.parts.tap;
         let estimated = if tap.usage().is_none() {
             self.parts.input.with_output(tap.content_frames())
@@ -363,6 +364,7 @@ impl StreamBody {
         };
         self.parts.progress.update(|state| {
             state.has_tool_calls = tap.has_tool_calls();
+            state.signatures = signatures;
             state.model_answered = tap.model().map(Into::into);
             state.raw_usage = tap.raw_usage().map(String::into_boxed_str);
             // As in APISIX, the text of a stream is known only with its usage (compat §4.1.6).

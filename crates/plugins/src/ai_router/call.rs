@@ -13,7 +13,7 @@ use sluice_wire::Splice;
 
 use super::compile::{Ready, RoutedModel, RoutedTarget};
 use super::outcome::{self, Outcome};
-use super::{pick, refusals};
+use super::{makers, pick, refusals};
 
 impl RoutedModel {
     /// Calls the picked target, and others after it, by the fallback policy.
@@ -124,15 +124,18 @@ impl RoutedModel {
         let Some(target) = self.targets.get(ai.picked.index) else {
             return;
         };
-        let (ended, id) = ai.progress.read(|state| (state.ended, state.response_id.clone()));
+        let (ended, id, signatures) = ai
+            .progress
+            .read(|state| (state.ended, state.response_id.clone(), state.signatures.clone()));
         if ended == Ended::UpstreamCut {
             self.learn_failure(target, ErrorClass::Connection, None, Instant::now());
         }
-        if let Some(id) = id {
-            let made_by = self.maker_key(ai.picked.index);
-            cx.services
-                .affinities
-                .note(&pick::owner(cx), &id, &made_by, Instant::now());
+        if id.is_some() || !signatures.is_empty() {
+            let (owner, made_by, now) = (pick::owner(cx), self.maker_key(ai.picked.index), Instant::now());
+            let marks = signatures.iter().map(|mark| makers::signature_id(mark));
+            for id in id.as_deref().map(str::to_owned).into_iter().chain(marks) {
+                cx.services.affinities.note(&owner, &id, &made_by, now);
+            }
         }
         if let Some(routing) = cx.ai.as_deref_mut().and_then(|ai| ai.routing.as_deref_mut()) {
             routing.active = None;
