@@ -4,10 +4,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Trial, UpstreamCall};
+use sluice_core::{
+    AiCall, Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Trial, UpstreamCall,
+};
 use sluice_llm::{
-    Carriage, ChatTranslation, Conversion, EmbedTranslation, ErrorKind, Operation, Protocol, RequestView,
-    RerankTranslation, TranslationFor, Unsayable, with_gemini_model,
+    Carriage, ChatTranslation, Conversion, Dialect, EmbedTranslation, ErrorKind, Operation, Protocol,
+    PublicError, RequestView, RerankTranslation, TranslationFor, Unsayable, brings_foreign_thoughts,
+    with_gemini_model,
 };
 use sluice_net::{Body, SendError, SendErrorKind};
 use sluice_observe::ActiveLabels;
@@ -133,6 +136,12 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
         )
         .apisix_text(text)
     })?;
+    let carriage = match carriage {
+        Carriage::Same(endpoint) if profile == Profile::Native && is_foreign(ai, target) => {
+            Carriage::Translated(endpoint)
+        }
+        carriage => carriage,
+    };
     let model = target
         .model
         .clone()
@@ -182,6 +191,21 @@ fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
         body,
         uri,
     }))
+}
+
+/// Whether a request brings thoughts of another target's, which this one would refuse: what was packed for the client's
+/// own protocol, and in a chat whatever OpenAI does not know, where another target may have said it.
+fn is_foreign(ai: &AiCall, target: &Target) -> bool {
+    let Some(request) = &ai.request else { return false };
+    let is_asked = match ai.protocol {
+        Protocol::OpenAiChat => ai.keeps_signatures() && target.provider.quirks().is_openai(),
+        // It goes on with what the provider keeps.
+        Protocol::OpenAiResponses => request
+            .object()
+            .is_none_or(|body| body.get("previous_response_id").is_none()),
+        _ => true,
+    };
+    is_asked && brings_foreign_thoughts(ai.protocol, request.bytes())
 }
 
 /// A request as it goes to the provider.
@@ -504,6 +528,17 @@ fn unanswered(profile: Profile, error: &SendError) -> Failure {
         return timed_out();
     }
     network_error(profile)
+}
+
+/// An answer or a stream that says, with a status of success, that it failed.
+pub(crate) fn said_failed(error: &PublicError) -> Failure {
+    let status = error.status(Dialect::OpenAi);
+    let code = match error.code() {
+        Some("upstream_auth") => "upstream_auth",
+        Some("upstream_billing") => "upstream_billing",
+        _ => "upstream_error",
+    };
+    Failure::new(status, error.kind(), code, error.message().to_owned()).upstream(Retry::NextTarget)
 }
 
 pub(crate) fn timed_out() -> Failure {

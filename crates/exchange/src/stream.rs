@@ -11,14 +11,16 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use sluice_core::{Context, Failure, Profile, Progress, Retry};
 use sluice_llm::{
-    Conversion, Dialect, ErrorKind, Protocol, PublicError, StreamConversion, StreamTap, TapOptions, stream_id,
+    Conversion, Dialect, ErrorKind, Framing, Protocol, StreamConversion, StreamTap, TapOptions, stream_id,
 };
 use sluice_net::{Body, BodyError};
 
 use self::body::{Begun, KeepAlive, Limit, Manner, StreamBody, StreamParts};
 use crate::config::CallConfig;
 use crate::estimate;
-use crate::perform::{Attempt, Provided, deadline, network_error, spoken, timed_out, upstream_reply};
+use crate::perform::{
+    Attempt, Provided, deadline, network_error, said_failed, spoken, timed_out, upstream_reply,
+};
 use crate::prepare::client_framing;
 
 /// How often a native client hears of a model that thinks.
@@ -65,6 +67,7 @@ pub(crate) async fn relay_binary(
         ends,
         keep_alive: None,
         breaks_in_band: None,
+        framing: Framing::Sse,
         has_end: false,
         input: estimate::Input::of(cx),
     });
@@ -150,6 +153,7 @@ pub(crate) async fn relay(
             .flatten()
             .map(|frame| KeepAlive::new(KEEP_ALIVE, frame)),
         breaks_in_band: native.then_some(dialect),
+        framing: client_framing(cx),
         has_end: estimate::generates(spoken),
         input: estimate::Input::of(cx),
     });
@@ -158,7 +162,7 @@ pub(crate) async fn relay(
         match stream.begin(data).await {
             Ok(Begun::Output) => {}
             Ok(Begun::Nothing) => return unconverted().into(),
-            Ok(Begun::Failed(error)) => return failed(&error).into(),
+            Ok(Begun::Failed(error)) => return said_failed(&error).into(),
             Ok(Begun::Stopped(limit)) => return over_limit(limit).into(),
             Err(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
             Err(error) => return network_error(cx.profile).caused_by(error).into(),
@@ -207,13 +211,6 @@ async fn first_data(body: &mut Body, hold: Option<Duration>, ends: Option<Instan
         (_, Some(left)) => tokio::time::timeout(left, next).await.unwrap_or(First::TooLong),
         (Some(_), None) => next.await,
     }
-}
-
-/// A stream whose first word is that it failed.
-fn failed(error: &PublicError) -> Failure {
-    let status = error.status(Dialect::OpenAi);
-    Failure::new(status, error.kind(), "upstream_error", error.message().to_owned())
-        .upstream(Retry::NextTarget)
 }
 
 fn over_limit(limit: Limit) -> Failure {

@@ -73,6 +73,29 @@ pub fn request_marks(body: &[u8]) -> Vec<SignedMark> {
     found.into_iter().take(MOST).map(|(_, mark)| mark).collect()
 }
 
+/// Whether a request brings back what another provider signed, packed into the client's own protocol, or thoughts that
+/// OpenAI's chat has no word for: its own provider would refuse them, where the bytes went there as they are.
+#[must_use]
+pub fn brings_foreign_thoughts(protocol: Protocol, body: &[u8]) -> bool {
+    let needles: &[Finder<'static>] = match protocol {
+        Protocol::AnthropicMessages | Protocol::BedrockConverse | Protocol::OpenAiResponses => &PACKED[..1],
+        Protocol::GeminiGenerate => &PACKED[1..],
+        Protocol::OpenAiChat => &*THOUGHTS,
+        _ => return false,
+    };
+    if !needles.iter().any(|needle| needle.find(body).is_some()) {
+        return false;
+    }
+    protocol == Protocol::OpenAiChat
+        || FORWARDS.iter().any(|finder| {
+            finder.find_iter(body).any(|at| {
+                value_at(body, at, finder.needle())
+                    .and_then(|(member, text)| signature_in(member, &text))
+                    .is_some_and(|signature| !SignedMark::of(&signature).protocols().contains(&protocol))
+            })
+        })
+}
+
 /// Digests of the signatures in a provider's answer, or in an event of one.
 #[must_use]
 pub fn answer_marks(body: &[u8]) -> Vec<String> {
@@ -97,6 +120,20 @@ pub(crate) fn digest(data: &str) -> String {
 /// Ends of the names of members that hold signatures: `signature`, `thoughtSignature`, `thought_signature`,
 /// `encrypted_content`. Inside texts the quote would be escaped.
 const ENDS: [&[u8]; 2] = [b"ignature\"", b"encrypted_content\""];
+
+/// What packed signatures begin with: as it is, and as base64 that Gemini's must be.
+static PACKED: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| [&b"sluice"[..], b"c2x1aWNl", b"aGlkZGVu"].map(Finder::new));
+
+/// Members of messages by which chat clients send thoughts back.
+static THOUGHTS: LazyLock<[Finder<'static>; 3]> = LazyLock::new(|| {
+    [
+        &b"\"reasoning_content\""[..],
+        b"\"reasoning_details\"",
+        b"\"extra_content\"",
+    ]
+    .map(Finder::new)
+});
 
 static FORWARDS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| ENDS.map(Finder::new));
 static BACKWARDS: LazyLock<[FinderRev<'static>; 2]> = LazyLock::new(|| ENDS.map(FinderRev::new));
@@ -156,6 +193,55 @@ mod tests {
         let found = digests(&body);
         assert_eq!(found[..2], [digest("e39"), digest("s39")]);
         assert_eq!(found.len(), MOST);
+    }
+
+    #[test]
+    fn foreign_thoughts_are_told_from_own_ones() {
+        let gemini = Signature::new(SignatureOrigin::Gemini, "AA==");
+        let anthropic = Signature::new(SignatureOrigin::Anthropic, "EqQB");
+        let packed = gemini.pack(SignatureOrigin::Anthropic);
+        for (protocol, body, is_foreign) in [
+            (
+                Protocol::AnthropicMessages,
+                format!(r#"{{"signature":"{packed}"}}"#),
+                true,
+            ),
+            (
+                Protocol::AnthropicMessages,
+                r#"{"text":"sluice.google","signature":"EqQB"}"#.to_owned(),
+                false,
+            ),
+            (
+                Protocol::OpenAiResponses,
+                format!(
+                    r#"{{"encrypted_content":"{}"}}"#,
+                    anthropic.pack(SignatureOrigin::OpenAi)
+                ),
+                true,
+            ),
+            (
+                Protocol::GeminiGenerate,
+                r#"{"thoughtSignature":"c2x1aWNlLmFudGhyb3BpYy1jbGF1ZGUtdjEuRXFRQg=="}"#.to_owned(),
+                true,
+            ),
+            (
+                Protocol::GeminiGenerate,
+                r#"{"thoughtSignature":"AA=="}"#.to_owned(),
+                false,
+            ),
+            (
+                Protocol::OpenAiChat,
+                r#"{"reasoning_content":"hm"}"#.to_owned(),
+                true,
+            ),
+            (Protocol::OpenAiChat, r#"{"content":"hm"}"#.to_owned(), false),
+        ] {
+            assert_eq!(
+                brings_foreign_thoughts(protocol, body.as_bytes()),
+                is_foreign,
+                "{body}"
+            );
+        }
     }
 
     #[test]

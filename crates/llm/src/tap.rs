@@ -109,6 +109,8 @@ pub struct StreamTap {
     content_frames: u64,
     counted_tokens: u64,
     text: String,
+    /// Of the events of Responses, the number that the last one had.
+    last_number: Option<u64>,
     signatures: Vec<String>,
     raw_usage: serde_json::Map<String, serde_json::Value>,
 }
@@ -137,6 +139,7 @@ impl StreamTap {
             content_frames: 0,
             counted_tokens: 0,
             text: String::new(),
+            last_number: None,
             signatures: Vec::new(),
             raw_usage: serde_json::Map::new(),
         }
@@ -255,6 +258,18 @@ impl StreamTap {
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.options.keep_text.then_some(self.text.as_str())
+    }
+
+    /// The number of the event that would come next, where they are numbered (Responses).
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.last_number.map_or(0, |number| number + 1)
+    }
+
+    /// Whether a binary stream stands between two messages: only there can another follow.
+    #[must_use]
+    pub fn is_at_boundary(&self) -> bool {
+        self.messages.is_at_boundary()
     }
 
     /// Takes the marks of what was signed, with [`TapOptions::keep_signatures`].

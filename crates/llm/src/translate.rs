@@ -12,12 +12,12 @@ use bytes::Bytes;
 pub use self::memory::{Conversation, Memory};
 use self::names::Names;
 pub use self::stream::ChatStream;
-use crate::chat::{Assembler, ChatAnswer, ChatRequest, Drops, Turn, Unsayable};
+use crate::chat::{Assembler, ChatAnswer, ChatRequest, Drops, PartKind, SignatureOrigin, Turn, Unsayable};
 use crate::client_call::ClientCall;
 use crate::codec::{Ask, ChatCodec, ReplyFacts, TargetRules, codec};
 use crate::convert::AnswerError;
 use crate::protocol::Protocol;
-use crate::provider::Provider;
+use crate::provider::{Provider, ReasoningBack};
 
 /// What a translation is made for.
 #[derive(Clone, Copy)]
@@ -95,6 +95,9 @@ impl ChatTranslation {
         };
         let mut drops = Drops::default();
         let encoded = provider.encode_request(&request, &rules, &mut drops)?;
+        if leaves_thoughts_out(&request, to) && !drops.names().iter().any(|name| name == "reasoning") {
+            drops.note("reasoning_content");
+        }
         let translation = Self {
             client,
             provider,
@@ -148,6 +151,30 @@ impl ChatTranslation {
             assembler,
         })
     }
+}
+
+/// Whether a request brings back thoughts that another kind of provider signed, and the provider does not get them.
+fn leaves_thoughts_out(request: &ChatRequest, to: TranslationFor<'_>) -> bool {
+    let reads = match to.protocol {
+        Protocol::AnthropicMessages | Protocol::BedrockConverse => Some(SignatureOrigin::Anthropic),
+        Protocol::GeminiGenerate => Some(SignatureOrigin::Gemini),
+        Protocol::OpenAiResponses => Some(SignatureOrigin::OpenAi),
+        // They take the words without the signature.
+        Protocol::OllamaChat => return false,
+        Protocol::OpenAiChat if to.provider.quirks().reasoning_back != ReasoningBack::Never => return false,
+        _ => None,
+    };
+    request
+        .turns
+        .iter()
+        .flat_map(|turn| &turn.parts)
+        .any(|part| match &part.kind {
+            PartKind::Reasoning(thought) => thought
+                .signature
+                .as_ref()
+                .is_some_and(|signature| Some(signature.origin) != reads),
+            _ => false,
+        })
 }
 
 impl Keeper {

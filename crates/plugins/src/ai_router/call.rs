@@ -41,7 +41,7 @@ impl RoutedModel {
                 && tried.len() < self.fallback.max_attempts
                 && ends.is_none_or(|ends| Instant::now() < ends);
             let next = match may_go_on {
-                true => self.choose(cx, &tried, Instant::now()),
+                true => self.choose_with_quota(cx, &tried).await,
                 false => None,
             };
             let Some(next) = next else {
@@ -77,7 +77,12 @@ impl RoutedModel {
                 }
             }
         };
-        let outcome = outcome::look_at(attempt).await;
+        let filters = cx
+            .ai
+            .as_deref()
+            .filter(|ai| !ai.stream && self.fallback.wants(ErrorClass::ContentFilter))
+            .map(|ai| ai.protocol);
+        let outcome = outcome::look_at(attempt, filters).await;
         let now = Instant::now();
         let stream = cx.ai.as_deref().is_some_and(|ai| ai.stream);
         match outcome.class {

@@ -15,7 +15,19 @@ use super::{NAME, hash, makers, refusals, score};
 
 impl ModelRoute for RoutedModel {
     fn pick<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        Step::Done(self.first(cx))
+        if let Err(failure) = self.begin(cx) {
+            return Step::Done((*failure).into());
+        }
+        if self.targets.len() == 1 || cx.pipeline.quota().is_none() {
+            let choice = self.choose(cx, &Tried::default(), Instant::now());
+            return Step::Done(self.chosen(cx, choice));
+        }
+        Step::wait(async move {
+            let choice = self.choose_with_quota(cx, &Tried::default()).await;
+            // Where nobody has any left, the plugin refuses whoever is picked.
+            let choice = choice.or_else(|| self.choose(cx, &Tried::default(), Instant::now()));
+            self.chosen(cx, choice)
+        })
     }
 
     fn call<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
@@ -34,20 +46,17 @@ pub(super) struct Choice {
 }
 
 impl RoutedModel {
-    /// The first pick of a call.
-    fn first(&self, cx: &mut Context) -> Verdict {
+    /// Finds out what the picks of a call go by.
+    fn begin(&self, cx: &mut Context) -> Result<(), Box<Failure>> {
         if self.targets.iter().all(|target| target.ready.is_none()) {
-            return refusals::no_target().into();
+            return Err(Box::new(refusals::no_target()));
         }
         let now = Instant::now();
         let (rule, hash_key) = self.look_at(cx);
-        let makers = match self.makers(cx) {
-            Ok(makers) => makers,
-            Err(failure) => return failure.into(),
-        };
+        let makers = self.makers(cx)?;
         let cooling = |index: usize| self.targets[index].state.is_cooling(now);
         let Some(routing) = cx.ai.as_deref_mut().and_then(|ai| ai.routing.as_deref_mut()) else {
-            return refusals::no_target().into();
+            return Err(Box::new(refusals::no_target()));
         };
         // Who can answer at all comes before who should.
         routing.rule = rule.filter(|_| makers.only.is_none());
@@ -57,12 +66,39 @@ impl RoutedModel {
         routing.only = makers.only;
         routing.preferred = makers.preferred;
         routing.keeps_signatures = self.targets.len() > 1;
-        match self.choose(cx, &Tried::default(), now) {
+        Ok(())
+    }
+
+    /// What comes of the first pick.
+    fn chosen(&self, cx: &mut Context, choice: Option<Choice>) -> Verdict {
+        match choice {
             Some(choice) => {
                 self.take(cx, choice);
                 Verdict::Continue
             }
-            None => nobody_up(self, rule).into(),
+            None => {
+                let routing = cx.ai.as_deref().and_then(|ai| ai.routing.as_deref());
+                nobody_up(self, routing.and_then(|routing| routing.rule)).into()
+            }
+        }
+    }
+
+    /// The same as [`choose`](Self::choose), passing over targets whose quota is used up where a plugin keeps one for
+    /// each.
+    pub(super) async fn choose_with_quota(&self, cx: &mut Context, tried: &Tried) -> Option<Choice> {
+        let mut passed = tried.clone();
+        loop {
+            let choice = self.choose(cx, &passed, Instant::now())?;
+            let Some(entry) = cx.pipeline.quota().cloned() else {
+                return Some(choice);
+            };
+            let Some(quota) = entry.plugin.instance_quota() else {
+                return Some(choice);
+            };
+            if quota.has_quota(cx, &self.targets[choice.index].name).await {
+                return Some(choice);
+            }
+            passed.insert(choice.index);
         }
     }
 

@@ -55,7 +55,7 @@ impl<'a, 'd> Body<'a, 'd> {
 
     /// Whether the provider speaks the protocol as OpenAI does, newer members included.
     pub(super) fn is_openai(&self) -> bool {
-        self.quirks.developer_role
+        self.quirks.is_openai()
     }
 }
 
