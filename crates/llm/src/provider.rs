@@ -206,7 +206,9 @@ impl Provider {
     /// Whether `model` is removed from bodies of a protocol, because the path names it.
     #[must_use]
     pub fn drops_model(&self, target: Protocol) -> bool {
-        self.drops_model
+        // The path of counting names no model.
+        let is_in_path = self.drops_model && target.operation() != Operation::CountTokens;
+        is_in_path
             || matches!(
                 target,
                 Protocol::VertexPredict

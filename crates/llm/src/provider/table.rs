@@ -296,6 +296,21 @@ pub(super) const PROVIDERS: &[Provider] = &[
             ),
             max_tokens: MAX_TOKENS,
         }],
+        native: &[
+            Endpoint {
+                protocol: Protocol::AnthropicMessages,
+                path: "/v1/projects/{project}/locations/{region}/publishers/anthropic/models/{model}:rawPredict",
+                stream_path: Some(
+                    "/v1/projects/{project}/locations/{region}/publishers/anthropic/models/{model}:streamRawPredict",
+                ),
+                max_tokens: MAX_TOKENS,
+            },
+            endpoint(
+                Protocol::AnthropicCountTokens,
+                "/v1/projects/{project}/locations/{region}/publishers/anthropic/models/count-tokens:rawPredict",
+                MaxTokens::Unmapped,
+            ),
+        ],
         drops_model: true,
         body: &[("anthropic_version", "vertex-2023-10-16")],
         needs: Needs::ProjectAndRegionOrEndpoint,
