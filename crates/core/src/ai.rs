@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use sluice_llm::{Price, Protocol, Provenance, ReportedCounts, RequestView, Usage};
 use sluice_observe::LlmActiveGuard;
@@ -115,6 +116,16 @@ pub struct Routing {
 }
 
 impl AiCall {
+    /// What rules on content judge: the client's body, or the texts of its form as a body of OpenAI's media endpoints.
+    #[must_use]
+    pub fn judged_body(&self) -> Option<Bytes> {
+        if let Some(request) = &self.request {
+            return Some(request.bytes().clone());
+        }
+        let texts: Vec<_> = self.form.as_ref()?.texts().collect();
+        Some(serde_json::json!({ "prompt": texts }).to_string().into())
+    }
+
     /// Whether marks of what the answer's thoughts are signed with are kept.
     #[must_use]
     pub fn keeps_signatures(&self) -> bool {

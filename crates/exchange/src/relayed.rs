@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
-use sluice_core::{Context, Failure};
-use sluice_llm::{ErrorKind, Protocol, RequestView};
+use sluice_core::{Context, Failure, Profile};
+use sluice_llm::{ClientCall, ErrorKind, Protocol, RequestView};
 use sluice_record::Text;
 use sluice_wire::FormView;
 
@@ -58,6 +58,20 @@ pub(crate) async fn prepare(
         prepared.request = Some(request);
     }
     Ok(prepared)
+}
+
+/// The texts of a form to one of the media endpoints, on native routes, as a body that rules on prompts can judge.
+#[must_use]
+pub fn form_texts(cx: &Context) -> Option<Bytes> {
+    let is_media = cx.profile == Profile::Native
+        && ClientCall::of(&cx.request.path, None).protocol == Protocol::OpenAiMedia;
+    let content_type = cx
+        .request
+        .header(header::CONTENT_TYPE.as_str())
+        .filter(|_| is_media)?;
+    let form = FormView::parse(content_type, cx.request.body.bytes()?.clone()).ok()?;
+    let texts: Vec<_> = form.texts().collect();
+    Some(serde_json::json!({ "prompt": texts }).to_string().into())
 }
 
 /// The model that query or header name for requests that have none of their own.
