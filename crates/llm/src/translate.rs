@@ -208,7 +208,8 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Remembers an answer that the client got under the id that is made of `id`.
+    /// Remembers an answer that the client got under its own id, where that is one of Responses, else under the one that
+    /// is made of `id`.
     fn keep(&self, answer: &ChatAnswer, id: &str) {
         let Some(memory) = &self.memory else { return };
         if self.signatures {
@@ -219,7 +220,9 @@ impl Keeper {
             .as_ref()
             .and_then(|(turns, bytes)| Conversation::of(turns, answer, *bytes));
         if let Some(conversation) = conversation {
-            memory.keep_conversation(&format!("resp_{id}"), Arc::new(conversation));
+            let own = answer.id.clone().filter(|own| own.starts_with("resp_"));
+            let shown = own.unwrap_or_else(|| format!("resp_{id}"));
+            memory.keep_conversation(&shown, Arc::new(conversation));
         }
     }
 }

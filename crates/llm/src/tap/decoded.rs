@@ -129,7 +129,7 @@ pub(crate) fn tally_of(usage: &Usage) -> Tally {
             completion: usage.total_output(),
             total: usage.total(),
             cache_read: usage.cache_read,
-            cache_creation: usage.cache_write + usage.cache_write_1h,
+            cache_creation: usage.cache_write.saturating_add(usage.cache_write_1h),
             reasoning: usage.reasoning,
         },
         prompt_includes_cache: true,
