@@ -9,7 +9,7 @@
 //! # use std::sync::Arc;
 //! # use futures_util::future::BoxFuture;
 //! # use sluice_admin::{AdminOptions, AdminServer, AdminState, CompileReport, DataPlane, Health, SecretPaths};
-//! # use sluice_admin::{ProviderCalls, ProviderModels, ProviderTest};
+//! # use sluice_admin::{ProviderCalls, ProviderHealth, ProviderModels, ProviderTest};
 //! # use sluice_observe::{Metrics, MetricsConfig};
 //! # use sluice_resource::{Catalogue, Schemas};
 //! # use sluice_store::{Database, KeySource, Keyring, Store, Vault};
@@ -25,6 +25,19 @@
 //! #     fn models<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
 //! #         Box::pin(async { None })
 //! #     }
+//! #     fn health(&self, _: &str) -> ProviderHealth { ProviderHealth::default() }
+//! #     fn types(&self) -> Vec<serde_json::Value> { Vec::new() }
+//! #     fn prices(&self) -> Vec<(String, serde_json::Value)> { Vec::new() }
+//! #     fn price(&self, _: &str) -> Option<serde_json::Value> { None }
+//! #     fn key_header(&self, _: &str) -> Option<&'static str> { None }
+//! # }
+//! # impl sluice_admin::Holders for Idle {
+//! #     fn holder(&self, _: &str) -> Option<sluice_admin::Holder> { None }
+//! # }
+//! # impl sluice_admin::LimitStandings for Idle {
+//! #     fn of_client(&self, _: &str) -> Vec<(&'static str, String, sluice_core::LimitStanding)> { Vec::new() }
+//! #     fn of_group(&self, _: &str) -> Vec<sluice_core::LimitStanding> { Vec::new() }
+//! #     fn reset(&self, _: &str, _: &str) -> bool { false }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,6 +58,9 @@
 //!     dry_run: Box::new(|_, _, _| Ok(())),
 //!     health: Box::new(Health::ready),
 //!     providers: Arc::new(Idle),
+//!     keys: Arc::new(Idle),
+//!     limits: Arc::new(Idle),
+//!     ledger: None,
 //!     options: AdminOptions::default(),
 //! });
 //! server.serve_admin(std::net::TcpListener::bind("127.0.0.1:0")?, None)?;
@@ -61,10 +77,13 @@ mod auth;
 mod body;
 mod bulk;
 mod control;
+mod dashboard;
 mod data_plane;
 mod diff;
 mod dry_run;
 mod envelope;
+mod holders;
+mod limits;
 mod listeners;
 mod metrics;
 mod options;
@@ -81,6 +100,7 @@ mod status;
 mod status_server;
 #[cfg(test)]
 mod tests;
+mod v1;
 mod yaml;
 
 pub use self::api::{AdminState, Health};
@@ -88,9 +108,12 @@ pub use self::auth::{ConfiguredKey, is_published_key};
 pub use self::data_plane::{CompileReport, DataPlane};
 pub use self::dry_run::DryRunHook;
 pub use self::envelope::ApiVersion;
+pub use self::holders::{Holder, Holders};
+pub use self::limits::LimitStandings;
 pub use self::metrics::BasicAuth;
 pub use self::options::AdminOptions;
-pub use self::providers::{ProviderCalls, ProviderModel, ProviderModels, ProviderTest};
+pub use self::providers::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels, ProviderTest};
 pub use self::secrets::SecretPaths;
 pub use self::server::AdminServer;
 pub use self::status_server::StatusServer;
+pub use self::v1::{SETUP_TOKEN, hash_password, setup_token_value};

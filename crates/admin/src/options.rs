@@ -36,6 +36,14 @@ pub struct AdminOptions {
     pub server: HeaderValue,
     /// The gateway's version, as `/status` shows it.
     pub version: String,
+    /// The commit that it was built from.
+    pub commit: String,
+    /// Whether it has a demo client.
+    pub demo: bool,
+    /// Limits that new clients begin with, as `ai-limits` has them.
+    pub client_limits: serde_json::Value,
+    /// Whether cookies are for TLS alone.
+    pub secure_cookies: bool,
     /// Where metrics are beside `/metrics`.
     pub metrics_path: String,
     /// What metrics ask for, if anything.
@@ -60,6 +68,10 @@ impl Default for AdminOptions {
             commands: AllowedCommands::default(),
             server: HeaderValue::from_static("APISIX/3.18.0"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: String::new(),
+            demo: false,
+            client_limits: serde_json::json!({}),
+            secure_cookies: false,
             metrics_path: "/apisix/prometheus/metrics".to_owned(),
             metrics_auth: None,
             follow_wait: Duration::from_millis(200),

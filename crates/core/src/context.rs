@@ -20,6 +20,7 @@ use crate::ai::{AiCall, RenamedModel};
 use crate::cache::CacheCall;
 use crate::capture::Captured;
 use crate::consumer::Caller;
+use crate::limits::Holds;
 use crate::pipeline::{Pipeline, PluginEntry};
 use crate::redact::KeyPlace;
 use crate::request::{Request, UpstreamOverrides};
@@ -112,6 +113,8 @@ pub struct Context {
     pub jwt_auth_payload: Option<Box<Map<String, Value>>>,
     /// Places that the request holds in limits on requests under way.
     pub places: Vec<PlaceGuard>,
+    /// What it holds in limits that reserve and settle.
+    pub holds: Option<Box<Holds>>,
     /// What the last limit said, for `$rate_limiting_info`.
     pub rate_limit: Option<RateLimitInfo>,
     /// Set by the `prometheus` plugin: whether metrics prefer names to ids.
@@ -236,6 +239,7 @@ impl Context {
             trace: None,
             request_id: None,
             places: Vec::new(),
+            holds: None,
             rate_limit: None,
             prometheus: None,
             answer: Answer::default(),

@@ -71,6 +71,7 @@ impl Fixture {
             signatures: Kept::new(1 << 20),
             answer_backlog: Backlog::new(1 << 20),
             balancers: BalancerStates::default(),
+            limits: crate::CallerBudgets::default(),
             targets: TargetStates::default(),
             affinities: Affinities::new(16, Duration::from_secs(60)),
             breakers: Breakers::default(),

@@ -120,9 +120,7 @@ impl std::fmt::Debug for AuthConfig {
 pub struct OverrideConfig {
     /// `scheme://host[:port][/path][?query]`; with a path, that path is used as it stands.
     pub endpoint: Option<String>,
-    /// Path under which the API stands: unlike a path in `endpoint`, the provider's own paths follow it. Not of
-    /// `ai-proxy`.
-    #[serde(skip)]
+    /// Path under which the API stands: unlike a path in `endpoint`, the provider's own paths follow it.
     pub base: Option<String>,
     /// Options by meaning, mapped to the provider's names.
     pub llm_options: LlmOptions,

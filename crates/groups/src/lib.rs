@@ -35,8 +35,8 @@ pub use self::document::{Document, Group, Parsed, User};
 pub use self::key::{KEY_BYTES, key_of};
 pub use self::nearest::nearest;
 pub use self::objects::{
-    COUNT_LABEL, EMBEDDING_ROUTE, GROUP_LABEL, INSTANCE, MANAGED_BY, MANAGER, MORE_ROUTE, Object, ROUTE,
-    USER_LABEL, chat_route, is_managed, plain_consumer,
+    COUNT_LABEL, EMBEDDING_ROUTE, GROUP_LABEL, INSTANCE, MANAGED_BY, MANAGER, MODE_LABEL, MORE_ROUTE, Object,
+    RATE_LIMIT_LABEL, ROUTE, TIME_WINDOW_LABEL, USER_LABEL, chat_route, is_managed, plain_consumer,
 };
 pub use self::plan::{Action, Options, Plan, Present, Step, cleanup, key, name, setup, wanted_consumer};
 pub use self::problem::Problem;

@@ -25,6 +25,13 @@ pub const USER_LABEL: &str = "gateway-user";
 /// The label of how many users share a consumer.
 pub const COUNT_LABEL: &str = "gateway-users";
 
+/// The label of the chat route that tells the quota of the setup.
+pub const RATE_LIMIT_LABEL: &str = "gateway-rate-limit";
+/// The label of the chat route that tells the window of the setup.
+pub const TIME_WINDOW_LABEL: &str = "gateway-time-window";
+/// The label of the chat route that tells the mode of the setup.
+pub const MODE_LABEL: &str = "gateway-mode";
+
 /// Paths of the clients of other protocols, and those without a version.
 const MORE_URIS: [&str; 8] = [
     "/chat/completions",
@@ -74,14 +81,19 @@ pub(crate) fn routes(settings: &Settings) -> Vec<Object> {
 /// The route for chats alone.
 #[must_use]
 pub fn chat_route(settings: &Settings) -> Object {
-    route(
+    let mut chat = route(
         ROUTE,
         json!({
             "uri": "/v1/chat/completions",
             "methods": ["POST"],
             "plugins": ai_plugins(settings, Some(&settings.model)),
         }),
-    )
+    );
+    let labels = &mut chat.value["labels"];
+    labels[RATE_LIMIT_LABEL] = json!(settings.rate_limit.to_string());
+    labels[TIME_WINDOW_LABEL] = json!(settings.time_window.to_string());
+    labels[MODE_LABEL] = json!(settings.mode.name());
+    chat
 }
 
 /// An AI route, so that embeddings draw on the same quota as chats.
@@ -128,8 +140,8 @@ fn ai_plugins(settings: &Settings, model: Option<&str>) -> Value {
     }
     if let Some(model) = model {
         instance["options"] = json!({ "model": model });
-        if settings.flavour == Flavour::Sluice && !settings.force_model {
-            instance["override"]["keep_model"] = json!(true);
+        if settings.flavour == Flavour::Sluice {
+            instance["override"]["keep_model"] = json!(!settings.force_model);
         }
     }
     json!({ "key-auth": {}, "ai-proxy-multi": { "instances": [instance] } })

@@ -210,7 +210,7 @@ fn wanted_route(object: Object, present: &Present) -> Step {
         .find(|there| there["id"] == object.id.as_str());
     let action = match there {
         None => Action::Create,
-        Some(there) if covers(there, &object.value) => Action::Keep,
+        Some(there) if is_as_wanted(there, &object.value) => Action::Keep,
         Some(_) => Action::Update,
     };
     Step { action, object }
@@ -268,6 +268,9 @@ pub fn key(consumer: &Value) -> Option<&str> {
     consumer["plugins"]["key-auth"]["key"].as_str()
 }
 
+/// Members in which nothing else may stand.
+const WHOLE: [&str; 3] = ["plugins", "header", "options"];
+
 /// Whether everything that is wanted is there. There may be more: the Admin API fills defaults in.
 fn covers(there: &Value, wanted: &Value) -> bool {
     match (there, wanted) {
@@ -280,6 +283,29 @@ fn covers(there: &Value, wanted: &Value) -> bool {
                     .iter()
                     .zip(wanted)
                     .all(|(there, wanted)| covers(there, wanted))
+        }
+        _ => there == wanted,
+    }
+}
+
+/// Whether a route is as wanted: it covers that, and has no plugin, header or option of its own.
+fn is_as_wanted(there: &Value, wanted: &Value) -> bool {
+    let grown = |member: &str, there: &Value, wanted: &Value| {
+        let size = |value: &Value| value.as_object().map(serde_json::Map::len);
+        WHOLE.contains(&member) && size(there) != size(wanted)
+    };
+    match (there, wanted) {
+        (Value::Object(there), Value::Object(wanted)) => wanted.iter().all(|(member, value)| {
+            there
+                .get(member)
+                .is_some_and(|there| !grown(member, there, value) && is_as_wanted(there, value))
+        }),
+        (Value::Array(there), Value::Array(wanted)) => {
+            there.len() == wanted.len()
+                && there
+                    .iter()
+                    .zip(wanted)
+                    .all(|(there, wanted)| is_as_wanted(there, wanted))
         }
         _ => there == wanted,
     }

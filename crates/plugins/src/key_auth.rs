@@ -11,6 +11,7 @@ use sluice_core::{
 };
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
+use crate::ai_key::{self, Found};
 use crate::auth::{self, Gate, Refusal};
 
 const NAME: &str = "key-auth";
@@ -94,6 +95,11 @@ const INVALID: Refusal = Refusal {
     message: "Invalid API key in request",
 };
 
+const ENDED: Refusal = Refusal {
+    code: "api_key_ended",
+    message: "This API key has expired or is switched off",
+};
+
 impl KeyAuth {
     fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
         let Config {
@@ -119,20 +125,25 @@ impl KeyAuth {
         if let Some((key, place)) = self.own_place(cx) {
             cx.key_place = place.masked();
             match find(cx, &key) {
-                Some(caller) => {
+                Found::Caller(caller) => {
                     self.accept(cx, caller, place);
                     return Ok(());
                 }
-                None => problem = INVALID,
+                Found::Ended => return Err(ENDED),
+                Found::Nobody => problem = INVALID,
             }
         }
         if !(llm_endpoint(cx)) {
             return Err(problem);
         }
         for (key, place) in dialect_places(cx) {
-            if let Some(caller) = find(cx, &key) {
-                self.accept(cx, caller, place);
-                return Ok(());
+            match find(cx, &key) {
+                Found::Caller(caller) => {
+                    self.accept(cx, caller, place);
+                    return Ok(());
+                }
+                Found::Ended => return Err(ENDED),
+                Found::Nobody => {}
             }
             // To APISIX these places hold the provider's key, not the caller's.
             if cx.profile == Profile::Native {
@@ -190,8 +201,12 @@ impl Plugin for KeyAuth {
     }
 }
 
-fn find(cx: &Context, key: &str) -> Option<Caller> {
-    auth::find(cx, NAME, key).map(|(caller, _)| caller)
+/// Keys that are kept as they are come first: they cost no digest.
+fn find(cx: &Context, key: &str) -> Found {
+    match auth::find(cx, NAME, key) {
+        Some((caller, _)) => Found::Caller(caller),
+        None => ai_key::find(cx, key),
+    }
 }
 
 fn llm_endpoint(cx: &Context) -> bool {

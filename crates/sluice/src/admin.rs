@@ -16,6 +16,8 @@ use sluice_store::{Database, Keyring, Role, Store};
 use sluice_upstream::CheckerReport;
 
 use crate::config::Config;
+use crate::keys::Keys;
+use crate::limits::Standings;
 use crate::measuring::Measuring;
 use crate::providers::Calls;
 use crate::readiness::Readiness;
@@ -100,6 +102,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) services: &'a Arc<Services>,
     pub(crate) compiler_options: CompilerOptions,
     pub(crate) readiness: &'a Readiness,
+    pub(crate) demo: bool,
 }
 
 /// The control side while it serves.
@@ -126,8 +129,14 @@ impl AdminSide {
                 services: parts.services.clone(),
                 snapshots: parts.snapshots.clone(),
             }),
+            keys: Arc::new(Keys(parts.snapshots.clone())),
+            limits: Arc::new(Standings {
+                services: parts.services.clone(),
+                snapshots: parts.snapshots.clone(),
+            }),
+            ledger: parts.measuring.ledger(),
             health: Box::new(move || readiness.health()),
-            options: options(parts.config)?,
+            options: options(parts)?,
         });
         server
             .serve_admin(sockets.admin, sockets.tls)
@@ -180,7 +189,8 @@ fn dry_run(parts: &Parts<'_>) -> DryRunHook {
     Box::new(move |key, value, metadata| run.check(key, value, metadata))
 }
 
-fn options(config: &Config) -> anyhow::Result<AdminOptions> {
+fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
+    let config = parts.config;
     let admin = &config.admin;
     let configured = admin.keys.iter().map(|key| {
         let role =
@@ -211,6 +221,10 @@ fn options(config: &Config) -> anyhow::Result<AdminOptions> {
         standalone: admin.standalone,
         commands: config.commands.allowed.clone(),
         server: server_name(config),
+        commit: env!("SLUICE_COMMIT").to_owned(),
+        demo: parts.demo,
+        client_limits: serde_json::to_value(&config.defaults.limits).context("defaults.limits")?,
+        secure_cookies: admin.tls_cert.is_some(),
         metrics_path: metrics.path.clone(),
         metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),
         ..AdminOptions::default()

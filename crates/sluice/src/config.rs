@@ -45,6 +45,8 @@ pub struct Config {
     pub ledger: LedgerSection,
     /// The standard LLM endpoints that exist without a stored route.
     pub builtin_routes: BuiltinRoutesConfig,
+    /// What new clients of the dashboard begin with.
+    pub defaults: DefaultsConfig,
     /// Names of the plugins that exist; all when absent.
     pub plugins: Option<Vec<String>>,
     /// Per plugin, settings of this machine (`plugin_attr` of APISIX).
@@ -207,6 +209,45 @@ pub struct BuiltinRoutesConfig {
     pub disabled: Vec<String>,
 }
 
+/// What new clients of the dashboard begin with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DefaultsConfig {
+    /// Their limits; 0 means none.
+    pub limits: DefaultLimits,
+}
+
+/// Limits of new clients; 0 means none.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DefaultLimits {
+    /// Requests a minute.
+    pub requests_per_minute: u64,
+    /// Requests an hour.
+    pub requests_per_hour: u64,
+    /// Requests a day.
+    pub requests_per_day: u64,
+    /// Tokens to models a day.
+    pub input_tokens_per_day: u64,
+    /// Tokens from models a day.
+    pub output_tokens_per_day: u64,
+    /// Tokens of one request.
+    pub max_input_tokens: u64,
+}
+
+impl Default for DefaultLimits {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: 60,
+            requests_per_hour: 1_000,
+            requests_per_day: 1_000,
+            input_tokens_per_day: 1_000_000,
+            output_tokens_per_day: 500_000,
+            max_input_tokens: 1_000_000,
+        }
+    }
+}
+
 /// The commands that plugins may run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -264,6 +305,7 @@ impl Default for Config {
             access_log: AccessLogConfig::default(),
             ledger: LedgerSection::default(),
             builtin_routes: BuiltinRoutesConfig::default(),
+            defaults: DefaultsConfig::default(),
             plugins: None,
             plugin_attr: Map::new(),
             commands: CommandsConfig::default(),

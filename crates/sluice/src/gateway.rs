@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use sluice_admin::StatusServer;
 use sluice_cache::{Answers, Backlog, Kept};
-use sluice_core::{CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
+use sluice_core::{CallerBudgets, CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
@@ -25,6 +25,7 @@ use sluice_upstream::{Affinities, BalancerStates, Breakers, Checkers, TargetStat
 use crate::admin::{AdminSide, Parts, Sockets};
 use crate::config::Config;
 use crate::first_run::{self, Credentials};
+use crate::limits::Saving;
 use crate::measuring::Measuring;
 use crate::plugins::Plugins;
 use crate::readiness::Readiness;
@@ -75,6 +76,7 @@ pub struct Gateway {
     addresses: Addresses,
     credentials: Option<Credentials>,
     demo_key: Option<String>,
+    limits: Saving,
     /// Keeps a second gateway from the same folder.
     _lock: File,
 }
@@ -135,6 +137,7 @@ impl Gateway {
         let hostname = hostname();
         let measuring = Measuring::start(&config, &hostname).await?;
         let services = Arc::new(services(&config, &measuring, &hostname)?);
+        let limits = Saving::start(&config.data_dir, services.clone());
         let schemas = Arc::new(Schemas::compile()?);
         let compiling = Compiling {
             registry: registry.clone(),
@@ -163,6 +166,7 @@ impl Gateway {
             services: &services,
             compiler_options: compiler_options(&config),
             readiness: &readiness,
+            demo: wants_demo,
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {
@@ -178,6 +182,7 @@ impl Gateway {
             addresses,
             credentials,
             demo_key,
+            limits,
             _lock: lock,
         })
     }
@@ -215,6 +220,7 @@ impl Gateway {
             );
         }
         self.admin.stop().await;
+        self.limits.stop().await;
         self.measuring.close().await;
         let services = self.services;
         let lost = services.batches.stop(LOGGERS).await;
@@ -336,6 +342,7 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         signatures: Kept::new(SIGNATURES),
         answer_backlog: Backlog::new(ANSWER_BACKLOG),
         balancers: BalancerStates::default(),
+        limits: CallerBudgets::default(),
         targets: TargetStates::default(),
         affinities: Affinities::new(AFFINITIES, AFFINITIES_KEPT),
         breakers: Breakers::default(),

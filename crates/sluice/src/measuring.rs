@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 use sluice_core::{Services, SnapshotCell};
-use sluice_ledger::{Ledger, LedgerConfig, LedgerHandle};
+use sluice_ledger::{Ledger, LedgerConfig, LedgerHandle, LedgerReader};
 use sluice_observe::{
     AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, AskedVariables, Drain, Escape, Exposition,
     Kind, Metrics, RecordQueue, RecordSink,
@@ -84,6 +84,11 @@ impl Measuring {
         };
         measuring.collect();
         Ok(measuring)
+    }
+
+    /// What reads the records of requests, if they are kept.
+    pub(crate) fn ledger(&self) -> Option<LedgerReader> {
+        self.ledger.as_ref().map(Ledger::reader)
     }
 
     /// Shows queue, access log and ledger among the metrics.

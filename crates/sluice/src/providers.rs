@@ -2,10 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use sluice_admin::{ProviderCalls, ProviderModel, ProviderModels, ProviderTest};
+use serde_json::{Value, json};
+use sluice_admin::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels, ProviderTest};
 use sluice_core::{Services, SnapshotCell};
 use sluice_exchange::{ProbeReport, ProviderConfig, list_models, test_provider};
+use sluice_llm::{KeyHeader, Price, Protocol, Provider, ProviderConf, Usage};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -45,6 +48,98 @@ impl ProviderCalls for Calls {
             }))
         })
     }
+
+    fn health(&self, id: &str) -> ProviderHealth {
+        let now = Instant::now();
+        let states = self.services.targets.beginning_with(&format!("{id}/"));
+        let views: Vec<_> = states
+            .iter()
+            .map(|state| (state.view(true, now), state.is_cooling(now)))
+            .collect();
+        let latency = views.iter().filter_map(|(view, _)| view.latency).reduce(f64::min);
+        let state = match views.as_slice() {
+            [] => "unknown",
+            views if views.iter().all(|(_, cooling)| *cooling) => "cooling_down",
+            views if views.iter().any(|(view, _)| view.error_rate > 0.5) => "failing",
+            views if views.iter().all(|(view, _)| view.latency.is_none()) => "unknown",
+            _ => "ok",
+        };
+        ProviderHealth {
+            state,
+            last_error: None,
+            latency_ms: latency.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)).as_millis() as u64),
+        }
+    }
+
+    fn types(&self) -> Vec<Value> {
+        Provider::all().iter().map(described).collect()
+    }
+
+    fn prices(&self) -> Vec<(String, Value)> {
+        let entries = self.services.prices.entries().into_iter();
+        entries
+            .map(|(provider, model, price)| (format!("{provider}/{model}"), rates(price)))
+            .collect()
+    }
+
+    fn key_header(&self, kind: &str) -> Option<&'static str> {
+        let provider = Provider::find(kind).ok()?;
+        Some(match provider.key_header() {
+            KeyHeader::Bearer => "authorization",
+            KeyHeader::Named(header) => header,
+        })
+    }
+
+    fn price(&self, model: &str) -> Option<Value> {
+        let prices = &self.services.prices;
+        let found = Provider::all()
+            .iter()
+            .find_map(|provider| prices.find(provider.name(), model));
+        found.map(rates)
+    }
+}
+
+fn rates(price: &Price) -> Value {
+    let rates = price.rates_for(&Usage::default());
+    json!({
+        "input": rates.input,
+        "cache_read": rates.cache_read,
+        "cache_write": rates.cache_write,
+        "cache_write_1h": rates.cache_write_1h,
+        "output": rates.output,
+        "reasoning": rates.reasoning,
+        "audio_input": rates.audio_input,
+        "audio_output": rates.audio_output,
+    })
+}
+
+/// What a form has to know of a kind of provider.
+fn described(provider: &'static Provider) -> Value {
+    let host = provider.host(&ProviderConf::default());
+    let base = match (host, provider.local_port()) {
+        (Some(host), Some(port)) => Some(format!("http://{host}:{port}")),
+        (Some(host), None) => Some(format!("https://{host}")),
+        (None, _) => None,
+    };
+    let needs: &[&str] = match provider.name() {
+        "bedrock" => &["region", "aws"],
+        "vertex-ai" | "vertex-anthropic" => &["region", "project"],
+        _ if provider.is_built_in() || provider.local_port().is_some() => &[],
+        _ if base.is_none() => &["base_url", "api_key"],
+        _ => &["api_key"],
+    };
+    let protocols: Vec<_> = Protocol::ALL
+        .into_iter()
+        .filter(|protocol| provider.endpoint(*protocol).is_some())
+        .map(Protocol::name)
+        .collect();
+    json!({
+        "type": provider.name(),
+        "title": provider.name(),
+        "base_url": base,
+        "needs": needs,
+        "protocols": protocols,
+    })
 }
 
 fn told(report: ProbeReport) -> ProviderTest {

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use sluice_core::LimitStanding;
 use sluice_observe::{Metrics, MetricsConfig};
 use sluice_resource::{Catalogue, PluginInfo, Schemas};
 use sluice_store::{
@@ -22,9 +23,12 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{
-    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPlane, Health, ProviderCalls,
-    ProviderModels, ProviderTest, SecretPaths,
+    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPlane, Health, Holder, Holders,
+    LimitStandings, ProviderCalls, ProviderHealth, ProviderModels, ProviderTest, SecretPaths,
 };
+
+/// The key of the client `jack`.
+pub(crate) const HOLDERS_KEY: &str = "holders-key";
 
 pub(crate) const KEY: &str = "the-admin-key";
 pub(crate) const VIEWER: &str = "the-viewer-key";
@@ -47,6 +51,29 @@ impl DataPlane for Prompt {
 }
 
 /// Nobody is called.
+impl LimitStandings for Prompt {
+    fn of_client(&self, _: &str) -> Vec<(&'static str, String, LimitStanding)> {
+        Vec::new()
+    }
+
+    fn of_group(&self, _: &str) -> Vec<LimitStanding> {
+        Vec::new()
+    }
+
+    fn reset(&self, _: &str, _: &str) -> bool {
+        false
+    }
+}
+
+impl Holders for Prompt {
+    fn holder(&self, key: &str) -> Option<Holder> {
+        (key == HOLDERS_KEY).then(|| Holder {
+            consumer: "jack".to_owned(),
+            credential: None,
+        })
+    }
+}
+
 impl ProviderCalls for Prompt {
     fn test<'a>(&'a self, id: &'a str, model: Option<&'a str>) -> BoxFuture<'a, Option<ProviderTest>> {
         let test = (id == "known").then(|| ProviderTest {
@@ -59,6 +86,26 @@ impl ProviderCalls for Prompt {
             message: "the provider answered".to_owned(),
         });
         std::future::ready(test).boxed()
+    }
+
+    fn health(&self, _: &str) -> ProviderHealth {
+        ProviderHealth::default()
+    }
+
+    fn types(&self) -> Vec<Value> {
+        Vec::new()
+    }
+
+    fn prices(&self) -> Vec<(String, Value)> {
+        Vec::new()
+    }
+
+    fn price(&self, _: &str) -> Option<Value> {
+        None
+    }
+
+    fn key_header(&self, kind: &str) -> Option<&'static str> {
+        (kind == "openai").then_some("authorization")
     }
 
     fn models<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
@@ -176,6 +223,9 @@ impl Admin {
             dry_run: Box::new(|_, _, _| Ok(())),
             health: Box::new(Health::ready),
             providers: Arc::new(Prompt),
+            keys: Arc::new(Prompt),
+            limits: Arc::new(Prompt),
+            ledger: None,
             options: AdminOptions {
                 keys: keys.collect(),
                 follow_wait: Duration::from_secs(60),

@@ -7,8 +7,8 @@ use super::{Access, Tool};
 pub(super) const TOOL: Tool = Tool {
     name: "claude-code",
     title: "Claude Code",
-    file: "settings.json",
-    place: ".claude/ in the project, or ~/.claude/",
+    file: ".claude/settings.json",
+    place: "the project's root, or your home folder",
     render,
 };
 

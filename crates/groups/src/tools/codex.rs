@@ -5,8 +5,8 @@ use super::{Access, Tool, quoted};
 pub(super) const TOOL: Tool = Tool {
     name: "codex",
     title: "Codex CLI",
-    file: "config.toml",
-    place: "~/.codex/",
+    file: ".codex/config.toml",
+    place: "your home folder",
     render,
 };
 

@@ -5,8 +5,8 @@ use super::{Access, Tool, quoted};
 pub(super) const TOOL: Tool = Tool {
     name: "continue",
     title: "Continue",
-    file: "config.yaml",
-    place: "~/.continue/",
+    file: ".continue/config.yaml",
+    place: "your home folder",
     render,
 };
 

@@ -87,6 +87,7 @@ pub(crate) fn target_properties() -> Map<String, Value> {
                 },
                 "request_body_force_override": { "type": "boolean", "default": false },
                 "keep_model": { "type": "boolean" },
+                "base": { "type": "string", "pattern": "^/[^?#]*$", "maxLength": 256 },
             },
         },
         "provider_conf": {

@@ -18,6 +18,7 @@ mod cli;
 mod cloud_providers;
 mod crash;
 mod demo;
+mod groups;
 mod health;
 mod ledger;
 mod limits;

@@ -1,0 +1,118 @@
+//! The first page: how everything is going.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use serde_json::{Value, json};
+use sluice_ledger::{Dimension, Filter, GroupBy, Period, UsageRow};
+use sluice_resource::Kind;
+
+use super::{HOUR_US, filter, ledger, shown, usage};
+use crate::api::Api;
+use crate::v1::call::ok;
+use crate::v1::{ApiError, Call, Route, route};
+
+/// Rows of a list of the most.
+const TOP: usize = 8;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![route!(GET "/overview", Viewer, "Sums, series and the busiest of a time", overview)]
+}
+
+async fn overview(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
+    let mut filter = filter::of(&call)?;
+    let now = i64::try_from(crate::v1::session::now())
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1000);
+    let since = *filter.since_us.get_or_insert(now - 24 * HOUR_US);
+    let until = filter.until_us.unwrap_or(now);
+    let period = if until - since > 72 * HOUR_US {
+        Period::Day
+    } else {
+        Period::Hour
+    };
+    let series = ledger(&api)?
+        .usage(
+            &filter,
+            GroupBy {
+                period,
+                dimension: None,
+            },
+            None,
+            2000,
+        )
+        .await?;
+    let point = |row: &UsageRow| {
+        let mut point = shown(&row.totals);
+        point["at"] = (row.key.period_us / 1000).into();
+        point
+    };
+    let providers = top(&api, &filter, Dimension::Provider).await?;
+    let report = api.state.data_plane.report();
+    let clients = api.all(Kind::Consumer).await?.len();
+    Ok(ok(&json!({
+        "now": shown(&usage::total(&api, &filter).await?),
+        "previous": shown(&usage::total(&api, &usage::before(&filter)).await?),
+        "in_flight": api.state.metrics.server().in_flight(),
+        "clients_total": clients,
+        "interval_ms": if period == Period::Day { 86_400_000 } else { 3_600_000 },
+        "series": series.iter().map(point).collect::<Vec<_>>(),
+        "top_models": shown_top(&top(&api, &filter, Dimension::Model).await?),
+        "top_clients": shown_top(&top(&api, &filter, Dimension::Consumer).await?),
+        "top_groups": shown_top(&top(&api, &filter, Dimension::ConsumerGroup).await?),
+        "providers": providers_health(&api, &providers).await?,
+        "problems": report.problems.iter().map(|(key, text)| json!({ "key": key, "message": text })).collect::<Vec<_>>(),
+        "revision": report.revision,
+    })))
+}
+
+/// The names with most requests; those without a name are nobody.
+async fn top(api: &Api, filter: &Filter, dimension: Dimension) -> Result<Vec<UsageRow>, ApiError> {
+    let group = GroupBy {
+        period: Period::Whole,
+        dimension: Some(dimension),
+    };
+    let mut rows = ledger(api)?.usage(filter, group, None, 10_000).await?;
+    rows.retain(|row| !row.key.name.is_empty());
+    rows.sort_by_key(|row| std::cmp::Reverse(row.totals.requests));
+    rows.truncate(TOP);
+    Ok(rows)
+}
+
+fn shown_top(rows: &[UsageRow]) -> Value {
+    rows.iter()
+        .map(|row| {
+            json!({
+                "id": row.key.name,
+                "name": row.key.name,
+                "requests": row.totals.requests,
+                "tokens": row.totals.usage.total(),
+                "cost_micro_usd": row.totals.cost_micros,
+                "errors": row.totals.errors,
+            })
+        })
+        .collect()
+}
+
+/// Providers of the registry, with what the ledger says of their kind.
+async fn providers_health(api: &Api, rows: &[UsageRow]) -> Result<Value, ApiError> {
+    let all = api.all(Kind::Provider).await?;
+    let shown = all.into_iter().map(|(key, item)| {
+        let kind = item.value["type"].as_str().unwrap_or_default().to_owned();
+        let totals = rows
+            .iter()
+            .find(|row| row.key.name == kind)
+            .map(|row| row.totals)
+            .unwrap_or_default();
+        let health = api.state.providers.health(key.id());
+        json!({
+            "id": key.id(),
+            "type": kind,
+            "health": health.state,
+            "latency_ms": health.latency_ms,
+            "requests": totals.requests,
+            "errors": totals.errors,
+        })
+    });
+    Ok(shown.collect())
+}
