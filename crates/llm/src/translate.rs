@@ -122,9 +122,10 @@ impl ChatTranslation {
     pub fn answer(&self, body: &[u8]) -> Result<Bytes, AnswerError> {
         let mut answer: ChatAnswer = self.provider.decode_answer(body)?;
         self.names.restore_answer(&mut answer);
-        self.keeper.keep(&answer, &self.facts.id);
         let encoded = self.client.encode_answer(&answer, &self.facts);
-        Ok(Bytes::copy_from_slice(encoded.text().as_bytes()))
+        let written = Bytes::copy_from_slice(encoded.text().as_bytes());
+        self.keeper.keep(&answer, &self.facts, || written.clone());
+        Ok(written)
     }
 
     /// Media type of a stream as the client reads it.
@@ -144,7 +145,8 @@ impl ChatTranslation {
         let assembler = (self.keeper.memory.is_some()).then(|| Assembler::new(self.provider.protocol()));
         ChatStream::new(stream::Parts {
             decoder: self.provider.stream_decoder(),
-            id: self.facts.id.clone(),
+            client: self.client,
+            facts: assembler.is_some().then(|| self.facts.clone()),
             encoder: self.client.stream_encoder(self.facts),
             names: self.names,
             keeper: self.keeper,
@@ -209,19 +211,18 @@ impl Keeper {
     }
 
     /// Remembers an answer that the client got under its own id, where that is one of Responses, else under the one that
-    /// is made of `id`.
-    fn keep(&self, answer: &ChatAnswer, id: &str) {
+    /// is made of the request's.
+    fn keep(&self, answer: &ChatAnswer, facts: &ReplyFacts, written: impl FnOnce() -> Bytes) {
         let Some(memory) = &self.memory else { return };
         if self.signatures {
             memory::keep_signatures(answer, &**memory);
         }
-        let conversation = self
-            .conversation
-            .as_ref()
-            .and_then(|(turns, bytes)| Conversation::of(turns, answer, *bytes));
+        let conversation = self.conversation.as_ref().and_then(|(turns, bytes)| {
+            Conversation::of(turns, answer, *bytes, (facts.body.clone(), written()))
+        });
         if let Some(conversation) = conversation {
             let own = answer.id.clone().filter(|own| own.starts_with("resp_"));
-            let shown = own.unwrap_or_else(|| format!("resp_{id}"));
+            let shown = own.unwrap_or_else(|| format!("resp_{}", facts.id));
             memory.keep_conversation(&shown, Arc::new(conversation));
         }
     }

@@ -249,6 +249,6 @@ async fn prompts_for_pictures_and_speech_are_guarded_in_forms_too() {
 
     let before = provider.requests().len();
     let blocked = answered(ask("card 4111 1111 1111 1111")).await;
-    assert_eq!(blocked["error"]["type"], "content_policy_violation");
+    assert_eq!(blocked["error"]["code"], "content_policy_violation");
     assert_eq!(provider.requests().len(), before, "nothing is sent");
 }
