@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
-use sluice_core::{Context, Failure, Profile, Progress, Retry};
+use sluice_core::{AiCall, Context, Failure, Profile, Progress, Retry};
 use sluice_llm::{
     Conversion, Dialect, ErrorKind, Framing, Protocol, StreamConversion, StreamTap, TapOptions, stream_id,
 };
@@ -135,15 +135,7 @@ pub(crate) async fn relay(
     let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
     let mut stream = StreamBody::new(StreamParts {
         upstream: body,
-        tap: StreamTap::new(
-            spoken,
-            TapOptions {
-                keep_usage: ai.keeps_raw_usage,
-                keep_text: ai.logging.payloads || cx.keeps_answer_text,
-                keep_signatures: ai.keeps_signatures(),
-                ..TapOptions::default()
-            },
-        ),
+        tap: StreamTap::new(spoken, watched(ai, cx.keeps_answer_text)),
         manner,
         progress: ai.progress.clone(),
         max_bytes: call.max_response_bytes,
@@ -177,6 +169,16 @@ pub(crate) async fn relay(
         filtered::filtered(body, framing, filters)
     };
     upstream_reply(status, headers, body).into()
+}
+
+/// What of a stream somebody asks for.
+fn watched(ai: &AiCall, keeps_text: bool) -> TapOptions {
+    TapOptions {
+        keep_usage: ai.keeps_raw_usage,
+        keep_text: ai.logging.payloads || keeps_text,
+        keep_signatures: ai.keeps_signatures(),
+        ..TapOptions::default()
+    }
 }
 
 /// Keeps the id of an answer that later requests may go on with.
