@@ -22,6 +22,7 @@ mod stream;
 mod target;
 
 pub use self::complete::{CompleteError, complete};
+pub use self::estimate::input_tokens;
 pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
 pub use self::memory::keeps_response;
 pub use self::perform::{Attempt, perform};
