@@ -60,7 +60,7 @@ async fn keys_end_and_are_replaced() {
     let (status, refused) = site.ask(&second).await;
     assert_eq!(
         (status, &refused["error"]["code"]),
-        (401, &json!("api_key_ended")),
+        (401, &json!("api_key_inactive")),
         "{refused}"
     );
     site.call(Method::PATCH, &path, json!({ "active": true })).await;
