@@ -30,7 +30,12 @@ impl Input {
 
     fn tokens(&self) -> u64 {
         let request = self.request.as_ref();
-        request.map(spoken).into_iter().flatten().map(TokenCounter::estimate).sum()
+        request
+            .map(spoken)
+            .into_iter()
+            .flatten()
+            .map(TokenCounter::estimate)
+            .sum()
     }
 }
 

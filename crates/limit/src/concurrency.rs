@@ -84,7 +84,10 @@ mod tests {
         assert_eq!(counts.enter(key, 2), Ok(Some(1)));
         assert_eq!(counts.enter(key, 2), Ok(Some(2)));
         assert_eq!(counts.enter(key, 2), Ok(None));
-        assert_eq!((counts.count(key), counts.count(CounterKey::new(&["other"]))), (2, 0));
+        assert_eq!(
+            (counts.count(key), counts.count(CounterKey::new(&["other"]))),
+            (2, 0)
+        );
         counts.leave(key);
         assert_eq!(counts.enter(key, 2), Ok(Some(2)));
         for _ in 0..5 {

@@ -103,7 +103,8 @@ fn wanted(limit: u64) -> Option<u64> {
 impl AiLimits {
     fn compile(conf: &Value, env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
         if env.owner.contains("/global_rules/") {
-            let message = "ai-limits limits a client, a group or a route: on a global rule it has nobody to count for";
+            let message =
+                "ai-limits limits a client, a group or a route: on a global rule it has nobody to count for";
             return Err(CompileError(message.to_owned()));
         }
         let config = Config::deserialize(conf)?;

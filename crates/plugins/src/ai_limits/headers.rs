@@ -31,7 +31,10 @@ pub(super) fn names(measure: Measure) -> Option<&'static Names> {
 /// Tells how the limits stand that a request holds something in.
 pub(super) fn set(headers: &mut HeaderMap, holds: &Holds) {
     for own in [&REQUESTS, &TOKENS] {
-        let counted = holds.reserved.iter().filter(|hold| names(hold.measure) == Some(own));
+        let counted = holds
+            .reserved
+            .iter()
+            .filter(|hold| names(hold.measure) == Some(own));
         let tightest = counted.min_by_key(|hold| hold.guard.standing().remaining);
         if let Some(hold) = tightest {
             for (name, value) in values(own, hold.guard.budget().limit, hold.guard.standing()) {

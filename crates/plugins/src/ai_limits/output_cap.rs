@@ -48,12 +48,7 @@ pub(super) fn asked(request: &RequestView, protocol: Protocol, provider: &str) -
 }
 
 /// The body with at most that much asked for; `None` where it needs no change.
-pub(super) fn capped(
-    request: &RequestView,
-    protocol: Protocol,
-    provider: &str,
-    most: u64,
-) -> Option<Bytes> {
+pub(super) fn capped(request: &RequestView, protocol: Protocol, provider: &str, most: u64) -> Option<Bytes> {
     let (holders, members) = place(protocol, provider)?;
     let object = request.object()?;
     let Some(first) = holders.first() else {
@@ -122,14 +117,49 @@ mod tests {
     fn more_is_lowered_less_stays_and_nothing_is_filled_in() {
         use Protocol as P;
         for (protocol, provider, body, expected) in [
-            (P::OpenAiChat, "openai", json!({}), json!({"max_completion_tokens": 100})),
+            (
+                P::OpenAiChat,
+                "openai",
+                json!({}),
+                json!({"max_completion_tokens": 100}),
+            ),
             (P::OpenAiChat, "ollama", json!({}), json!({"max_tokens": 100})),
-            (P::OpenAiChat, "openai", json!({"max_tokens": 500}), json!({"max_tokens": 100})),
-            (P::OpenAiChat, "openai", json!({"max_tokens": 5}), json!({"max_tokens": 5})),
-            (P::OpenAiChat, "openai", json!({"max_tokens": 1e9}), json!({"max_tokens": 100})),
-            (P::OpenAiChat, "ollama", json!({"max_tokens": null}), json!({"max_tokens": 100})),
-            (P::OpenAiResponses, "openai", json!({}), json!({"max_output_tokens": 100})),
-            (P::AnthropicMessages, "anthropic", json!({"max_tokens": 101}), json!({"max_tokens": 100})),
+            (
+                P::OpenAiChat,
+                "openai",
+                json!({"max_tokens": 500}),
+                json!({"max_tokens": 100}),
+            ),
+            (
+                P::OpenAiChat,
+                "openai",
+                json!({"max_tokens": 5}),
+                json!({"max_tokens": 5}),
+            ),
+            (
+                P::OpenAiChat,
+                "openai",
+                json!({"max_tokens": 1e9}),
+                json!({"max_tokens": 100}),
+            ),
+            (
+                P::OpenAiChat,
+                "ollama",
+                json!({"max_tokens": null}),
+                json!({"max_tokens": 100}),
+            ),
+            (
+                P::OpenAiResponses,
+                "openai",
+                json!({}),
+                json!({"max_output_tokens": 100}),
+            ),
+            (
+                P::AnthropicMessages,
+                "anthropic",
+                json!({"max_tokens": 101}),
+                json!({"max_tokens": 100}),
+            ),
             (P::CohereChat, "cohere", json!({}), json!({"max_tokens": 100})),
             (
                 P::GeminiGenerate,
@@ -143,15 +173,30 @@ mod tests {
                 json!({"generation_config": {"max_output_tokens": 200}}),
                 json!({"generation_config": {"max_output_tokens": 100}}),
             ),
-            (P::GeminiGenerate, "gemini", json!({}), json!({"generationConfig": {"maxOutputTokens": 100}})),
-            (P::BedrockConverse, "bedrock", json!({}), json!({"inferenceConfig": {"maxTokens": 100}})),
+            (
+                P::GeminiGenerate,
+                "gemini",
+                json!({}),
+                json!({"generationConfig": {"maxOutputTokens": 100}}),
+            ),
+            (
+                P::BedrockConverse,
+                "bedrock",
+                json!({}),
+                json!({"inferenceConfig": {"maxTokens": 100}}),
+            ),
             (
                 P::OllamaChat,
                 "ollama",
                 json!({"options": {"num_predict": -1}}),
                 json!({"options": {"num_predict": 100}}),
             ),
-            (P::OpenAiEmbeddings, "openai", json!({"input": "x"}), json!({"input": "x"})),
+            (
+                P::OpenAiEmbeddings,
+                "openai",
+                json!({"input": "x"}),
+                json!({"input": "x"}),
+            ),
         ] {
             assert_eq!(cap(protocol, provider, &body), expected, "{protocol}: {body}");
         }
@@ -165,10 +210,16 @@ mod tests {
         };
         assert_eq!(read(Protocol::OpenAiChat, json!({"max_tokens": 7})), Some(7));
         assert_eq!(
-            read(Protocol::GeminiGenerate, json!({"generationConfig": {"maxOutputTokens": 9}})),
+            read(
+                Protocol::GeminiGenerate,
+                json!({"generationConfig": {"maxOutputTokens": 9}})
+            ),
             Some(9)
         );
-        assert_eq!(read(Protocol::OllamaChat, json!({"options": {"num_predict": -1}})), None);
+        assert_eq!(
+            read(Protocol::OllamaChat, json!({"options": {"num_predict": -1}})),
+            None
+        );
         assert_eq!(read(Protocol::OpenAiEmbeddings, json!({"max_tokens": 7})), None);
     }
 }

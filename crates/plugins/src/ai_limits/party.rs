@@ -31,7 +31,10 @@ impl Party {
     }
 
     pub(super) fn limits(&self) -> Option<&AiLimits> {
-        self.plugin.caller_limits().and_then(CallerLimits::as_any)?.downcast_ref()
+        self.plugin
+            .caller_limits()
+            .and_then(CallerLimits::as_any)?
+            .downcast_ref()
     }
 }
 

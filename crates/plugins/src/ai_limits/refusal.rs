@@ -97,7 +97,9 @@ pub(super) fn too_long(tokens: u64, most: u64) -> Box<Failure> {
 /// Money is limited, and nobody knows what this would cost.
 pub(super) fn unpriced(model: &str) -> Box<Failure> {
     let shown: String = model.chars().take(128).collect();
-    let message = format!("this client has a budget, and the model `{shown}` has no price: give it one, or use another model");
+    let message = format!(
+        "this client has a budget, and the model `{shown}` has no price: give it one, or use another model"
+    );
     Box::new(
         Failure::new(
             StatusCode::FORBIDDEN,

@@ -62,7 +62,9 @@ pub(super) fn late(cx: &mut Context) -> Reserved<()> {
 
 /// Lowers how long an answer the request asks for to what all allow.
 fn cap_output(cx: &mut Context, parties: &[Party]) {
-    let caps = parties.iter().filter_map(|party| party.limits()?.max_output_tokens);
+    let caps = parties
+        .iter()
+        .filter_map(|party| party.limits()?.max_output_tokens);
     let (Some(most), Some(ai)) = (caps.min(), cx.ai.as_deref()) else {
         return;
     };
@@ -107,7 +109,9 @@ struct Expected<'a> {
 
 impl AiLimits {
     fn take_place(&self, services: &Services, subject: Subject<'_>, holds: &mut Holds) -> Reserved<()> {
-        let Some(most) = self.concurrency else { return Ok(()) };
+        let Some(most) = self.concurrency else {
+            return Ok(());
+        };
         let budgets = &services.limits;
         let key = concurrency_key(subject);
         match budgets.concurrency.enter(key, most) {
@@ -144,7 +148,10 @@ impl AiLimits {
         };
         let input = ai.request.as_ref().map_or(0, sluice_exchange::input_tokens);
         if let Some(most) = self.max_input_tokens.filter(|most| input > *most) {
-            services.limits.refusals.count(subject.scope(), "max_input_tokens");
+            services
+                .limits
+                .refusals
+                .count(subject.scope(), "max_input_tokens");
             return Err(refusal::too_long(input, most));
         }
         // Counting and looking things up costs no tokens.
@@ -154,7 +161,8 @@ impl AiLimits {
         ) || !model.is_empty() && ai.protocol.operation() == Operation::Relay;
         let mut output = None;
         for limit in self.limits.of_call(model) {
-            let mut output = || *output.get_or_insert_with(|| self.output(services, subject, &expected, holds));
+            let mut output =
+                || *output.get_or_insert_with(|| self.output(services, subject, &expected, holds));
             let amount = match limit.measure {
                 Measure::Requests => 1,
                 _ if !costs => continue,

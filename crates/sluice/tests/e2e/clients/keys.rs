@@ -163,7 +163,11 @@ async fn an_expired_key_says_so_and_signs_nobody_in() {
             assert_eq!(answer["error"]["code"], "api_key_expired");
         }
         let client = Client::new(site.gateway.admin_addr());
-        let signed_in = client.post("/api/v1/session").json(&json!({ "key": "gm_over" })).send().await;
+        let signed_in = client
+            .post("/api/v1/session")
+            .json(&json!({ "key": "gm_over" }))
+            .send()
+            .await;
         assert_eq!(signed_in.status.as_u16(), session);
     }
 }

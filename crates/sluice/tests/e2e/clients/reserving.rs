@@ -30,7 +30,9 @@ async fn a_thousand_calls_at_once_pass_no_limit_and_the_books_are_exact() {
     let limits = json!({ "requests_per_day": 600, "tokens_total": 1_000_000 });
     let (id, key) = site.client(json!({ "limits": limits })).await;
     site.upstream.always(answer(100, 23));
-    let calls = stream::iter(0..1000).map(|_| site.ask(&key)).buffer_unordered(200);
+    let calls = stream::iter(0..1000)
+        .map(|_| site.ask(&key))
+        .buffer_unordered(200);
     let statuses: Vec<u16> = calls.map(|(status, _)| status).collect().await;
     let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
     assert_eq!((count(200), count(429)), (600, 400));
@@ -41,7 +43,9 @@ async fn a_thousand_calls_at_once_pass_no_limit_and_the_books_are_exact() {
 #[tokio::test]
 async fn tokens_at_once_pass_a_limit_by_one_request_at_most() {
     let site = Site::start().await;
-    let (id, key) = site.client(json!({ "limits": { "output_tokens_per_day": 2000 } })).await;
+    let (id, key) = site
+        .client(json!({ "limits": { "output_tokens_per_day": 2000 } }))
+        .await;
     site.upstream.always(answer(10, 90));
     // What answers of this model are like is learned first.
     assert_eq!(site.ask(&key).await.0, 200);
@@ -58,7 +62,9 @@ async fn the_limits_of_the_route_hold_beside_those_of_the_client() {
     let site = Site::start().await;
     let plugins = json!({ "key-auth": {}, "ai-proxy": openai(&site.upstream), "ai-limits": { "requests_per_minute": 3 } });
     put_route(&site.gateway, "shared", CHAT, plugins).await;
-    let (_, first) = site.client(json!({ "limits": { "requests_per_minute": 2 } })).await;
+    let (_, first) = site
+        .client(json!({ "limits": { "requests_per_minute": 2 } }))
+        .await;
     let (_, second) = site.client(json!({ "name": "b", "limits": {} })).await;
     let statuses = [
         site.ask(&first).await.0,
@@ -88,14 +94,26 @@ async fn a_cached_answer_costs_a_request_and_no_tokens() {
 #[tokio::test]
 async fn answers_are_capped_in_every_dialect() {
     let site = Site::start().await;
-    let (_, key) = site.client(json!({ "limits": { "max_output_tokens": 100 } })).await;
+    let (_, key) = site
+        .client(json!({ "limits": { "max_output_tokens": 100 } }))
+        .await;
     let client = site.gateway.client().with_header("x-api-key", &key);
     let sent = |path: &'static str, body: Value| {
         let (client, upstream) = (client.clone(), &site.upstream);
         async move {
-            client.post(path).json(&body).send().await.expect_status(200).await.bytes().await;
+            client
+                .post(path)
+                .json(&body)
+                .send()
+                .await
+                .expect_status(200)
+                .await
+                .bytes()
+                .await;
             let sent = upstream.last_request().json();
-            let member = sent.get("max_completion_tokens").or_else(|| sent.get("max_tokens"));
+            let member = sent
+                .get("max_completion_tokens")
+                .or_else(|| sent.get("max_tokens"));
             member.cloned().unwrap_or_default()
         }
     };
@@ -134,7 +152,15 @@ async fn too_long_a_request_is_told_its_size_and_the_next_is_none_the_worse() {
             "/error/status",
         ),
     ] {
-        let refused = client.post(path).json(&body).send().await.expect_status(400).await.json().await;
+        let refused = client
+            .post(path)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(400)
+            .await
+            .json()
+            .await;
         let expected = ["input_too_long", "invalid_request_error", "INVALID_ARGUMENT"];
         let told = refused.pointer(kind).and_then(Value::as_str).unwrap_or_default();
         assert!(expected.contains(&told), "{refused}");
@@ -149,8 +175,18 @@ async fn answers_tell_how_the_limits_stand() {
     let limits = json!({ "requests_per_minute": 10, "requests_per_day": 5, "concurrency": 4 });
     let (id, key) = site.client(json!({ "limits": limits })).await;
     let client = site.gateway.client().with_header("x-api-key", &key);
-    let answer = client.post(CHAT).json(&chat("conf:hello")).send().await.expect_status(200).await;
-    assert_eq!(answer.header("x-ratelimit-limit-requests"), Some("5"), "the tightest");
+    let answer = client
+        .post(CHAT)
+        .json(&chat("conf:hello"))
+        .send()
+        .await
+        .expect_status(200)
+        .await;
+    assert_eq!(
+        answer.header("x-ratelimit-limit-requests"),
+        Some("5"),
+        "the tightest"
+    );
     assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("4"));
     assert!(answer.header("x-ratelimit-reset-requests").is_some());
     answer.bytes().await;
@@ -165,6 +201,12 @@ async fn endpoints_are_allowed_by_protocol_and_by_path() {
     let client = site.gateway.client().with_header("x-api-key", &key);
     assert_eq!(site.ask(&key).await.0, 200);
     let messages = json!({ "model": "gpt-4o", "max_tokens": 5, "messages": [] });
-    let refused = client.post("/v1/messages").json(&messages).send().await.expect_status(403).await;
+    let refused = client
+        .post("/v1/messages")
+        .json(&messages)
+        .send()
+        .await
+        .expect_status(403)
+        .await;
     assert_eq!(refused.json().await["error"]["type"], "permission_error");
 }
