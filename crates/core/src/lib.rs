@@ -83,7 +83,9 @@ pub use self::context::{Answer, Context, Profile, RateLimitInfo, Trial, Unreadab
 pub use self::endpoints::is_llm_path;
 pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
 pub use self::filter::{AnswerFilter, AnswerFilters, FilterStep, Flow, WholeAnswer};
-pub use self::limits::{CallerBudgets, CallerLimits, Hold, Holds, LimitStanding, Measure, Place, Subject};
+pub use self::limits::{
+    CallerBudgets, CallerLimits, Hold, Holds, LimitStanding, Measure, Place, Refusals, Subject,
+};
 pub use self::models::{
     CompileModel, Model, ModelInfo, ModelProvider, ModelRoute, Models, ModelsDef, Providers,
 };

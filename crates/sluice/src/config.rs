@@ -227,6 +227,8 @@ pub struct DefaultsConfig {
     pub output_tokens_per_day: u64,
     /// Tokens of one request.
     pub max_input_tokens: u64,
+    /// Tokens of one answer.
+    pub max_output_tokens: u64,
 }
 
 impl Default for DefaultsConfig {
@@ -238,6 +240,7 @@ impl Default for DefaultsConfig {
             input_tokens_per_day: 1_000_000,
             output_tokens_per_day: 500_000,
             max_input_tokens: 1_000_000,
+            max_output_tokens: 8_192,
         }
     }
 }

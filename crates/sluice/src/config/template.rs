@@ -105,6 +105,7 @@ defaults:
   #input_tokens_per_day: 1000000
   #output_tokens_per_day: 500000
   #max_input_tokens: 1000000
+  #max_output_tokens: 8192
 
 builtin_routes:
   # The standard LLM endpoints (/v1/chat/completions, …) for clients that have a provider.
