@@ -138,7 +138,7 @@ export interface CacheReport {
   enabled_on: string[]; hits: number; misses: number; bypasses: number; semantic_hits: number; hit_rate: number | null; saved_tokens: number; saved_micro_usd: number;
   entries: number; bytes: number; series: { at: number; hits: number; misses: number }[]; items: CacheEntry[];
 }
-export interface CacheEntry { key: string; layer: "exact" | "semantic"; model: string | null; hits: number; bytes: number; created_at: number; expires_at: number | null }
+export interface CacheEntry { key: string; kind: string; format: string | null; bytes: number; created_at: number | null; expires_at: number | null }
 export interface AuditEntry { id: string; at: number; caller: string; peer: string | null; action: string; key: string; revision: number | null; changes: { path: string; from?: unknown; to?: unknown }[] }
 export interface SettingItem { key: string; value: unknown; source: "default" | "file" | "environment" | "option" | "apisix"; secret: boolean; help: string }
 export interface Settings {
