@@ -33,7 +33,7 @@ test("a route: bad input is refused at the field, then made, changed, validated 
   await expect(page.getByRole("heading", { level: 1, name: "ui-test" })).toBeVisible();
   expect((await api.get("/api/v1/resources/routes/ui-test")).status()).toBe(200);
 
-  await page.getByRole("switch", { name: "mocking is on" }).click({ force: true });
+  await page.getByRole("switch", { name: "mocking is on" }).click();
   await expect(page.getByText("not saved")).toBeVisible();
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByText("not saved")).toHaveCount(0);
