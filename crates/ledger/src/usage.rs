@@ -17,6 +17,9 @@ const MAX_LIMIT: u32 = 10_000;
 /// Records of a sample.
 const SAMPLE: u32 = 1000;
 
+/// Most rows that are looked up instead of being searched for.
+const PLACES: i64 = 50_000;
+
 /// Columns before the sums.
 const KEY_COLUMNS: usize = 2;
 
