@@ -125,6 +125,9 @@ pub struct Context {
     pub keeps_answer_headers: bool,
     /// Set by plugins whose log phase reads the text of an AI answer, before the provider is called.
     pub keeps_answer_text: bool,
+    /// Set for clients whose payloads are logged, before the provider is called: what was sent and came back goes into the
+    /// record.
+    pub keeps_payload: bool,
     /// Copies of bodies that plugins of the log phase asked for.
     pub captured: Captured,
     /// By the expression's address, which is that of the snapshot's own.
@@ -245,6 +248,7 @@ impl Context {
             answer: Answer::default(),
             keeps_answer_headers: false,
             keeps_answer_text,
+            keeps_payload: false,
             captured: Captured::default(),
             decided: SmallVec::new(),
         }

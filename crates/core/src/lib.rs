@@ -75,7 +75,7 @@ mod vars;
 
 pub use self::ai::{AiCall, AiLogging, ModelAccess, Picked, Progress, ProgressState, RenamedModel, Routing};
 pub use self::cache::{CacheCall, KeepAnswer, Likeness};
-pub use self::capture::{BodyCopy, Captured};
+pub use self::capture::{BodyCopy, Captured, Sent};
 pub use self::certificates::{Certificate, Certificates, ClientRules, TlsPeer};
 pub use self::compiler::{BuiltinRoute, Change, Compiler, CompilerOptions, DryRun, DryRunError};
 pub use self::consumer::{Caller, Consumer, ConsumerGroup, Consumers, Identity};

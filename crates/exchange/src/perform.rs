@@ -6,7 +6,7 @@ mod failures;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Request, StatusCode};
-use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Trial, UpstreamCall};
+use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Sent, Trial, UpstreamCall};
 use sluice_llm::{Carriage, Conversion, Operation, Protocol};
 use sluice_net::Body;
 use sluice_observe::ActiveLabels;
@@ -143,8 +143,13 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
         *request.headers_mut() = signed.clone().unwrap_or_else(own_headers);
         request
     };
+    let kept = cx_ref.keeps_payload.then(|| Sent {
+        headers: signed.clone().unwrap_or_else(own_headers),
+        body: body.beginning(),
+    });
     let started = Instant::now();
     let sent = pool.send_with(origin, make, call.timeouts()).await;
+    cx.captured.sent = kept;
     cx.upstream_call = uri.path_and_query().map(|target| UpstreamCall {
         origin: origin.clone(),
         host: None,

@@ -14,6 +14,7 @@
 //! ```
 
 mod admin;
+mod answers;
 mod builtin;
 mod cli;
 mod commands;

@@ -23,8 +23,9 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{
-    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPlane, Health, Holder, Holders,
-    LimitStandings, ProviderCalls, ProviderHealth, ProviderModels, ProviderTest, SecretPaths,
+    AdminOptions, AdminServer, AdminState, CachedAnswers, CompileReport, ConfiguredKey, DataPlane, Health,
+    HeldAnswers, Holder, Holders, LimitStandings, ProviderCalls, ProviderHealth, ProviderModels,
+    ProviderTest, SecretPaths,
 };
 
 /// The key of the client `jack`.
@@ -47,6 +48,16 @@ impl DataPlane for Prompt {
             problems: vec![("/apisix/routes/1".to_owned(), "no such upstream".to_owned())],
             warnings: vec![("/apisix/routes/2".to_owned(), "obsolete".to_owned())],
         }
+    }
+}
+
+impl CachedAnswers for Prompt {
+    fn held(&self, _: usize) -> HeldAnswers {
+        HeldAnswers::default()
+    }
+
+    fn clear(&self) -> usize {
+        0
     }
 }
 
@@ -226,6 +237,8 @@ impl Admin {
             keys: Arc::new(Prompt),
             limits: Arc::new(Prompt),
             ledger: None,
+            live: Arc::default(),
+            answers: Arc::new(Prompt),
             options: AdminOptions {
                 keys: keys.collect(),
                 follow_wait: Duration::from_secs(60),

@@ -149,7 +149,11 @@ pub(super) async fn of(api: &Api, client: &str, item: &Item) -> Result<Value, Ap
     let credentials = api
         .below(&format!("/consumers/{client}/credentials/"), Kind::Credential)
         .await?;
-    keys.extend(credentials.iter().filter_map(|(key, item)| shown(key, item)));
+    keys.extend(credentials.iter().filter_map(|(key, item)| {
+        let mut shown = shown(key, item)?;
+        shown["seen_at"] = api.state.live.credential_seen(client, key.id()).into();
+        Some(shown)
+    }));
     Ok(keys.into())
 }
 
@@ -163,8 +167,10 @@ fn shown(key: &Key, item: &Item) -> Option<Value> {
     let created = conf["created_at"]
         .as_u64()
         .or_else(|| item.value["create_time"].as_u64().map(|seconds| seconds * 1000));
+    // The id of a credential is its path below the consumers.
+    let id = key.id().rsplit('/').next();
     Some(json!({
-        "id": key.id(),
+        "id": id,
         "name": item.value.get("name"),
         "hint": conf.get("hint").cloned().unwrap_or_else(|| hint(plain)),
         "created_at": created,

@@ -20,7 +20,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// How the limits of a client stand, those of its group among them.
-pub(super) fn standings(api: &Api, client: &str) -> Value {
+pub(in crate::v1) fn standings(api: &Api, client: &str) -> Value {
     let standings = api.state.limits.of_client(client);
     standings
         .into_iter()
