@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use sluice_admin::StatusServer;
 use sluice_cache::{Answers, Backlog, Kept};
-use sluice_core::{CallerBudgets, CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
+use sluice_core::{CallerBudgets, CompilerOptions, Impersonation, Registry, RouterKind, Services, SnapshotCell, Uids};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
@@ -101,6 +101,12 @@ impl Addresses {
             status: admin.status_addr()?,
         })
     }
+
+    /// An address of the proxy that speaks plain HTTP.
+    fn plain_proxy(&self) -> Option<SocketAddr> {
+        let plain = self.proxy.iter().find(|(_, scheme)| *scheme == "http");
+        plain.map(|(addr, _)| *addr)
+    }
 }
 
 impl Gateway {
@@ -167,6 +173,7 @@ impl Gateway {
             compiler_options: compiler_options(&config),
             readiness: &readiness,
             demo: wants_demo,
+            proxy: addresses.plain_proxy(),
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {
@@ -343,6 +350,7 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         answer_backlog: Backlog::new(ANSWER_BACKLOG),
         balancers: BalancerStates::default(),
         limits: CallerBudgets::default(),
+        impersonation: Impersonation::default(),
         targets: TargetStates::default(),
         affinities: Affinities::new(AFFINITIES, AFFINITIES_KEPT),
         breakers: Breakers::default(),

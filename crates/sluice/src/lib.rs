@@ -19,6 +19,7 @@ mod cli;
 mod commands;
 mod config;
 mod console;
+mod data_path;
 mod demo;
 mod first_run;
 mod gateway;
