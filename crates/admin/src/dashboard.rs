@@ -25,7 +25,7 @@ const NOT_BUILT: &str = "<!doctype html><title>Sluice</title><h1>The dashboard i
                          <a href=\"/api/v1/openapi.json\">/api/v1</a>, the Admin API at /apisix/admin.</p>";
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../ui/dist"]
+#[folder = "../../ui/dist"]
 #[allow_missing = true]
 struct Files;
 

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_resource::{Key, Kind, Method};
+use sluice_resource::{CheckScope, Key, Kind, Method};
 use sluice_store::Item;
 
 use super::call::{no_content, ok};
@@ -66,6 +66,8 @@ async fn plugins(api: Arc<Api>, _: Call) -> Result<Response, ApiError> {
         .map(|info| {
             let mut described = info.describe();
             described["name"] = info.name.into();
+            described["encrypted_fields"] = json!(info.encrypted_fields(CheckScope::Main));
+            described["consumer_encrypted_fields"] = json!(info.encrypted_fields(CheckScope::Consumer));
             described
         })
         .collect();

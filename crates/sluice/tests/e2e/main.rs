@@ -15,6 +15,7 @@ mod bad_input;
 mod boot;
 mod canaries;
 mod cli;
+mod clients;
 mod cloud_providers;
 mod crash;
 mod demo;

@@ -175,8 +175,10 @@ fn shown(key: &Key, item: &Item) -> Option<Value> {
     let created = conf["created_at"]
         .as_u64()
         .or_else(|| item.value["create_time"].as_u64().map(|seconds| seconds * 1000));
+    // The id of a credential is its path below the consumers.
+    let id = key.id().rsplit('/').next();
     Some(json!({
-        "id": key.id(),
+        "id": id,
         "name": item.value.get("name"),
         "hint": conf.get("hint").cloned().unwrap_or_else(|| hint(plain)),
         "created_at": created,
