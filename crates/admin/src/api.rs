@@ -11,11 +11,11 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method as HttpMethod, StatusCode, header};
 use serde_json::{Map, Value};
 use sluice_ledger::LedgerReader;
-use sluice_observe::Metrics;
+use sluice_observe::{Live, Metrics};
 use sluice_resource::{Checker, PluginCatalogue, Schemas, UnknownPlugins};
 use sluice_store::{Database, Keyring, Store};
 use sluice_upstream::CheckerReport;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::auth::Auth;
 use crate::body;
@@ -24,7 +24,10 @@ use crate::providers::ProviderCalls;
 use crate::query::Query;
 use crate::reply::Reply;
 use crate::resources::{AuthKeyIndex, Call, Expected};
-use crate::{AdminOptions, DataPath, DataPlane, DryRunHook, Holders, LimitStandings, allow, dashboard, v1};
+use crate::{
+    AdminOptions, CachedAnswers, DataPath, DataPlane, DryRunHook, Holders, LimitStandings, allow, dashboard,
+    v1,
+};
 
 const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
 
@@ -60,6 +63,10 @@ pub struct AdminState {
     pub limits: Arc<dyn LimitStandings>,
     /// The records of requests, if they are kept.
     pub ledger: Option<LedgerReader>,
+    /// What happens right now.
+    pub live: Arc<Live>,
+    /// The answers kept in process.
+    pub answers: Arc<dyn CachedAnswers>,
     /// Everything else.
     pub options: AdminOptions,
 }
@@ -92,6 +99,10 @@ pub(crate) struct Api {
     pub(crate) setting_up: Mutex<()>,
     /// Held from the checks of a write to its commit, so that what was checked still holds then.
     pub(crate) writing: Mutex<AuthKeyIndex>,
+    /// Places of pages that look on.
+    pub(crate) sockets: Arc<Semaphore>,
+    /// How clients are called.
+    pub(crate) names: v1::NamesCache,
 }
 
 impl Api {
@@ -104,6 +115,8 @@ impl Api {
             auth: Auth::new(&state.options),
             writing: Mutex::default(),
             setting_up: Mutex::default(),
+            sockets: Arc::new(Semaphore::new(v1::MAX_SOCKETS)),
+            names: v1::NamesCache::default(),
             state,
         }
     }

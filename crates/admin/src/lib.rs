@@ -51,6 +51,10 @@
 //! # impl sluice_admin::Holders for Idle {
 //! #     fn holder(&self, _: &str) -> Option<sluice_admin::Holder> { None }
 //! # }
+//! # impl sluice_admin::CachedAnswers for Idle {
+//! #     fn held(&self, _: usize) -> sluice_admin::HeldAnswers { sluice_admin::HeldAnswers::default() }
+//! #     fn clear(&self) -> usize { 0 }
+//! # }
 //! # impl sluice_admin::LimitStandings for Idle {
 //! #     fn of_client(&self, _: &str) -> Vec<(&'static str, String, sluice_core::LimitStanding)> { Vec::new() }
 //! #     fn of_group(&self, _: &str) -> Vec<sluice_core::LimitStanding> { Vec::new() }
@@ -79,6 +83,8 @@
 //!     data_path: Arc::new(Idle),
 //!     limits: Arc::new(Idle),
 //!     ledger: None,
+//!     live: Arc::default(),
+//!     answers: Arc::new(Idle),
 //!     options: AdminOptions::default(),
 //! });
 //! server.serve_admin(std::net::TcpListener::bind("127.0.0.1:0")?, None)?;
@@ -89,6 +95,7 @@
 //! ```
 
 mod allow;
+mod answers;
 mod api;
 mod audit;
 mod auth;
@@ -122,6 +129,7 @@ mod tests;
 mod v1;
 mod yaml;
 
+pub use self::answers::{CachedAnswers, HeldAnswers};
 pub use self::api::{AdminState, Health};
 pub use self::auth::{ConfiguredKey, is_published_key};
 pub use self::data_path::DataPath;

@@ -48,6 +48,8 @@ pub struct AdminOptions {
     pub metrics_path: String,
     /// What metrics ask for, if anything.
     pub metrics_auth: Option<BasicAuth>,
+    /// Days that payloads of requests are kept, as the ledger is told.
+    pub payload_days: u32,
     /// How long a write waits for the data plane to follow it.
     pub follow_wait: Duration,
 }
@@ -74,6 +76,7 @@ impl Default for AdminOptions {
             secure_cookies: false,
             metrics_path: "/apisix/prometheus/metrics".to_owned(),
             metrics_auth: None,
+            payload_days: 7,
             follow_wait: Duration::from_millis(200),
         }
     }

@@ -23,6 +23,7 @@ mod tokens;
 pub(crate) use self::call::{Call, Signed};
 pub(crate) use self::dispatch::serve;
 pub(crate) use self::error::ApiError;
+pub(crate) use self::observe::{MAX_SOCKETS, NamesCache};
 pub use self::password::hash_password;
 pub use self::setup::{SETUP_TOKEN, setup_token_value};
 

@@ -28,4 +28,5 @@ pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, client_framing, prepare, protocol_of};
 pub use self::probe::{ListedModel, ProbeReport, list_models, test_provider};
 pub use self::provider::ProviderConfig;
+pub use self::relayed::{form_texts, stored_response};
 pub use self::target::{Target, TargetError, is_endpoint};

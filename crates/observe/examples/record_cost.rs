@@ -169,5 +169,6 @@ fn record(n: usize) -> Record {
         })),
         cache: None,
         error: None,
+        payload: None,
     }
 }

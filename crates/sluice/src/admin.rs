@@ -15,6 +15,7 @@ use sluice_resource::{Schemas, parse_ip_net};
 use sluice_store::{Database, Keyring, Role, Store};
 use sluice_upstream::CheckerReport;
 
+use crate::answers::LocalAnswers;
 use crate::config::Config;
 use crate::data_path::Loopback;
 use crate::keys::Keys;
@@ -142,6 +143,8 @@ impl AdminSide {
                 snapshots: parts.snapshots.clone(),
             }),
             ledger: parts.measuring.ledger(),
+            live: parts.measuring.live.clone(),
+            answers: Arc::new(LocalAnswers(parts.services.clone())),
             health: Box::new(move || readiness.health()),
             options: options(parts)?,
         });
@@ -232,6 +235,7 @@ fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
         demo: parts.demo,
         client_limits: serde_json::to_value(&config.defaults.limits).context("defaults.limits")?,
         secure_cookies: admin.tls_cert.is_some(),
+        payload_days: config.ledger.payload_retention_days,
         metrics_path: metrics.path.clone(),
         metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),
         ..AdminOptions::default()

@@ -111,7 +111,10 @@ async fn apply(
             Some(item) if same(&item.value, value) => say(format_args!("as it is  {key}")),
             Some(_) => say(format_args!("kept      {key}: it is here already, and differs")),
             None => {
-                say(format_args!("{}  {key}", if dry_run { "would add" } else { "added    " }));
+                say(format_args!(
+                    "{}  {key}",
+                    if dry_run { "would add" } else { "added    " }
+                ));
                 writes.push(Write::Put {
                     key: key.to_string(),
                     value: stamped(value.clone()),
@@ -126,11 +129,17 @@ async fn apply(
     }
     let count = writes.len();
     if dry_run || writes.is_empty() {
-        say(format_args!("{count} resources would be added; nothing was changed"));
+        say(format_args!(
+            "{count} resources would be added; nothing was changed"
+        ));
         store.close().await;
         return Ok(());
     }
-    let keys: Vec<Value> = plan.resources.iter().map(|(key, _)| key.to_string().into()).collect();
+    let keys: Vec<Value> = plan
+        .resources
+        .iter()
+        .map(|(key, _)| key.to_string().into())
+        .collect();
     let committed = store.batch(writes).await.context("nothing was imported")?;
     let entry = NewAuditEntry {
         caller: "command line".to_owned(),

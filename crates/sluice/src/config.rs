@@ -197,6 +197,8 @@ pub struct LedgerSection {
     pub enabled: bool,
     /// Days that records are kept.
     pub retention_days: u32,
+    /// Days that payloads are kept, where clients have them logged.
+    pub payload_retention_days: u32,
 }
 
 /// The standard LLM endpoints.
@@ -398,6 +400,7 @@ impl Default for LedgerSection {
         Self {
             enabled: true,
             retention_days: 90,
+            payload_retention_days: 7,
         }
     }
 }

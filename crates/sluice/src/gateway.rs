@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use sluice_admin::StatusServer;
 use sluice_cache::{Answers, Backlog, Kept};
-use sluice_core::{CallerBudgets, CompilerOptions, Impersonation, Registry, RouterKind, Services, SnapshotCell, Uids};
+use sluice_core::{
+    CallerBudgets, CompilerOptions, Impersonation, Registry, RouterKind, Services, SnapshotCell, Uids,
+};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
@@ -255,7 +257,7 @@ pub(crate) fn registry(plugins: Plugins, config: &Config) -> anyhow::Result<Arc<
 }
 
 /// Makes the folder if need be, and takes its lock.
-fn open_folder(path: &Path) -> anyhow::Result<File> {
+pub(crate) fn open_folder(path: &Path) -> anyhow::Result<File> {
     use std::os::unix::fs::DirBuilderExt;
     let shown = path.display();
     let made = std::fs::DirBuilder::new()

@@ -14,6 +14,8 @@
 //! ```
 
 mod admin;
+mod aigateway;
+mod answers;
 mod builtin;
 mod cli;
 mod commands;

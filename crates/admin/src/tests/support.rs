@@ -23,8 +23,9 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{
-    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPath, DataPlane, Health, Holder, Holders,
-    LimitStandings, ProviderCalls, ProviderHealth, ProviderModels, ProviderTest, SecretPaths,
+    AdminOptions, AdminServer, AdminState, CachedAnswers, CompileReport, ConfiguredKey, DataPath, DataPlane,
+    Health, HeldAnswers, Holder, Holders, LimitStandings, ProviderCalls, ProviderHealth, ProviderModels,
+    ProviderTest, SecretPaths,
 };
 
 /// The key of the client `jack`.
@@ -47,6 +48,16 @@ impl DataPlane for Prompt {
             problems: vec![("/apisix/routes/1".to_owned(), "no such upstream".to_owned())],
             warnings: vec![("/apisix/routes/2".to_owned(), "obsolete".to_owned())],
         }
+    }
+}
+
+impl CachedAnswers for Prompt {
+    fn held(&self, _: usize) -> HeldAnswers {
+        HeldAnswers::default()
+    }
+
+    fn clear(&self) -> usize {
+        0
     }
 }
 
@@ -119,7 +130,10 @@ impl ProviderCalls for Prompt {
             model: model.map(str::to_owned),
             answered_model: None,
             error_class: None,
-            message: provider["auth"]["api_key"].as_str().unwrap_or("no key").to_owned(),
+            message: provider["auth"]["api_key"]
+                .as_str()
+                .unwrap_or("no key")
+                .to_owned(),
         };
         std::future::ready(Ok(test)).boxed()
     }
@@ -267,6 +281,8 @@ impl Admin {
             data_path: Arc::new(Prompt),
             limits: Arc::new(Prompt),
             ledger: None,
+            live: Arc::default(),
+            answers: Arc::new(Prompt),
             options: AdminOptions {
                 keys: keys.collect(),
                 follow_wait: Duration::from_secs(60),

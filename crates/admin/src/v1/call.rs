@@ -169,8 +169,8 @@ pub(crate) fn json_response(status: StatusCode, value: &Value) -> Response {
 }
 
 /// A download that no spreadsheet takes for a page.
-pub(crate) fn csv(name: &str, text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
+pub(crate) fn csv(name: &str, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

@@ -11,11 +11,10 @@ use std::sync::Arc;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_ledger::Dimension;
 use sluice_resource::{Key, Kind};
 use sluice_store::Item;
 
-pub(super) use self::limits::of_group as group_standings;
+pub(super) use self::limits::{of_group as group_standings, standings};
 use self::shape::Face;
 use self::write::Write;
 pub(super) use self::write::{checked_id, limits as set_limits};
@@ -55,8 +54,9 @@ pub(super) async fn consumer(api: &Api, id: &str) -> Result<Item, ApiError> {
 async fn shown(api: &Api, id: &str) -> Result<Value, ApiError> {
     let item = consumer(api, id).await?;
     let mut client = Face::of(api, id, &item).client();
+    client["seen_at"] = api.state.live.client(id).seen_at.into();
     client["keys"] = keys::of(api, id, &item).await?;
-    client["limit_standings"] = limits::standings(api, id);
+    client["limit_standings"] = standings(api, id);
     Ok(client)
 }
 
@@ -66,7 +66,6 @@ async fn get(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
 
 /// Rows that fit, sorted.
 async fn rows(api: &Api, call: &Call) -> Result<Vec<Value>, ApiError> {
-    let today = observe::Today::by(api, Dimension::Consumer).await;
     let search = call.text("search").map(|text| text.to_lowercase());
     let (tag, group) = (call.text("tag"), call.text("group"));
     let active = match call.query.get("active") {
@@ -95,11 +94,12 @@ async fn rows(api: &Api, call: &Call) -> Result<Vec<Value>, ApiError> {
         if !(found && tagged && grouped && switched) {
             continue;
         }
-        let (requests, tokens, cost, errors) = today.of(key.id());
-        row["requests_today"] = requests.into();
-        row["tokens_today"] = tokens.into();
-        row["cost_today_micro_usd"] = cost.into();
-        row["errors_today"] = errors.into();
+        let today = api.state.live.client(key.id());
+        row["requests_today"] = today.totals.requests.into();
+        row["tokens_today"] = today.totals.tokens().into();
+        row["cost_today_micro_usd"] = today.totals.cost_micros.into();
+        row["errors_today"] = today.totals.errors.into();
+        row["seen_at"] = today.seen_at.into();
         rows.push(row);
     }
     let number = |row: &Value, member: &str| std::cmp::Reverse(row[member].as_i64().unwrap_or_default());
@@ -107,10 +107,11 @@ async fn rows(api: &Api, call: &Call) -> Result<Vec<Value>, ApiError> {
         "-cost_today" => rows.sort_by_key(|row| number(row, "cost_today_micro_usd")),
         "-requests_today" => rows.sort_by_key(|row| number(row, "requests_today")),
         "-tokens_today" => rows.sort_by_key(|row| number(row, "tokens_today")),
+        "-seen_at" => rows.sort_by_key(|row| number(row, "seen_at")),
         "-created_at" => rows.sort_by_key(|row| number(row, "created_at")),
         "name" | "" => rows.sort_by_key(|row| row["name"].as_str().unwrap_or_default().to_lowercase()),
         _ => {
-            let known = "name, -cost_today, -requests_today, -tokens_today, -created_at";
+            let known = "name, -cost_today, -requests_today, -tokens_today, -seen_at, -created_at";
             return Err(ApiError::field("sort", format!("one of {known} is wanted")));
         }
     }
@@ -125,7 +126,7 @@ async fn list(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     let total = rows.len();
     let mut items: Vec<Value> = rows.into_iter().skip(skip).take(limit).collect();
     for item in &mut items {
-        let standings = limits::standings(&api, item["id"].as_str().unwrap_or_default());
+        let standings = standings(&api, item["id"].as_str().unwrap_or_default());
         item["limits"] = standings;
     }
     let next = skip.saturating_add(limit);

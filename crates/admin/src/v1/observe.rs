@@ -1,7 +1,10 @@
-//! What the ledger knows: overview, requests, usage.
+//! What happens and what happened: overview, requests, usage, caches, and live.
 
+mod cache;
 mod export;
 mod filter;
+mod live;
+mod names;
 mod overview;
 mod requests;
 mod usage;
@@ -14,15 +17,25 @@ use sluice_ledger::{Dimension, Filter, GroupBy, LedgerError, LedgerReader, Perio
 use super::{ApiError, Route, session};
 use crate::api::Api;
 
+pub(crate) use self::live::MAX_SOCKETS;
+pub(crate) use self::names::NamesCache;
+
 pub(super) fn routes() -> Vec<Route> {
-    [overview::routes(), requests::routes(), usage::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        overview::routes(),
+        requests::routes(),
+        usage::routes(),
+        cache::routes(),
+        live::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-/// Microseconds of an hour.
+/// Microseconds of an hour, and of a day.
 const HOUR_US: i64 = 3_600_000_000;
+const DAY_US: i64 = 24 * HOUR_US;
 
 impl From<LedgerError> for ApiError {
     fn from(error: LedgerError) -> Self {
@@ -46,6 +59,7 @@ fn shown(totals: &Totals) -> Value {
         "cache_read_tokens": usage.cache_read,
         "cost_micro_usd": totals.cost_micros,
         "unpriced_requests": totals.unpriced,
+        "cache_hits": totals.cache.hits(),
         "duration_ms": totals.duration_us / 1000,
     })
 }
@@ -77,18 +91,23 @@ pub(super) async fn of_client(api: &Api, client: &str) -> Result<Used, ApiError>
         .saturating_mul(1000);
     let since = |since: i64| Filter {
         since_us: Some(since),
-        consumer: Some(client.to_owned()),
+        consumer: vec![client.to_owned()],
         ..Filter::default()
     };
     let today = usage::total(api, &since(now - now.rem_euclid(24 * HOUR_US))).await?;
     let month = usage::total(api, &since(now - 30 * 24 * HOUR_US)).await?;
+    let names = names::of(api).await;
     let page = ledger(api)?
         .records(&since(now - 30 * 24 * HOUR_US), None, 20)
         .await?;
     Ok(Used {
         today: shown(&today),
         month: shown(&month),
-        requests: page.records.iter().map(requests::row).collect(),
+        requests: page
+            .records
+            .iter()
+            .map(|entry| requests::row(entry, &names))
+            .collect(),
     })
 }
 
@@ -124,17 +143,5 @@ impl Today {
         self.0
             .get(name)
             .map_or((0, 0), |totals| (totals.requests, totals.errors))
-    }
-
-    /// Requests, tokens, cost and errors.
-    pub(super) fn of(&self, name: &str) -> (i64, u64, i64, i64) {
-        let none = Totals::default();
-        let totals = self.0.get(name).unwrap_or(&none);
-        (
-            totals.requests,
-            totals.usage.total(),
-            totals.cost_micros,
-            totals.errors,
-        )
     }
 }

@@ -71,17 +71,16 @@ async fn relay(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     let body = std::mem::take(call.body.get_mut().unwrap_or_else(PoisonError::into_inner));
     let mut request = Request::new(body);
     *request.method_mut() = call.parts.method.clone();
-    *request.uri_mut() = target
-        .parse()
-        .map_err(|_| ApiError::invalid("this is no path"))?;
+    *request.uri_mut() = target.parse().map_err(|_| ApiError::invalid("this is no path"))?;
     *request.headers_mut() = relayed(&call.parts.headers);
     let answer = sent(&api, &client, request).await?;
     let (mut parts, body) = answer.into_parts();
     parts.headers = relayed(&parts.headers);
     // What a provider says is shown by our page, never by the browser itself.
-    parts
-        .headers
-        .insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    parts.headers.insert(
+        header::CONTENT_DISPOSITION,
+        HeaderValue::from_static("attachment"),
+    );
     Ok(Response::from_parts(parts, body))
 }
 
@@ -149,8 +148,14 @@ pub(super) async fn ask(
     let bytes = axum::body::to_bytes(answer.into_body(), ANSWER_MAX)
         .await
         .map_err(|_| ApiError::bad_gateway("the answer broke off, or is too large"))?;
-    let body = serde_json::from_slice(&bytes)
-        .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).chars().take(2000).collect::<String>()));
+    let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+        Value::from(
+            String::from_utf8_lossy(&bytes)
+                .chars()
+                .take(2000)
+                .collect::<String>(),
+        )
+    });
     Ok(Answered {
         status,
         request_id,
@@ -171,9 +176,9 @@ pub(super) fn complaint(body: &Value) -> String {
 fn shown(answer: &Answered, model: Option<String>, latency: u64, sent: &Value) -> Value {
     let ok = answer.status == 200 && answer.body["choices"].is_array();
     let usage = &answer.body["usage"];
-    let tokens = usage["prompt_tokens"]
-        .as_u64()
-        .map(|input| json!({ "input": input, "output": usage["completion_tokens"].as_u64().unwrap_or_default() }));
+    let tokens = usage["prompt_tokens"].as_u64().map(
+        |input| json!({ "input": input, "output": usage["completion_tokens"].as_u64().unwrap_or_default() }),
+    );
     json!({
         "ok": ok,
         "status": answer.status,
@@ -201,12 +206,22 @@ mod tests {
     #[test]
     fn who_the_operator_is_stays_here() {
         let mut headers = HeaderMap::new();
-        for name in ["cookie", "authorization", "x-csrf-token", "x-api-key", "sec-fetch-site", "host"] {
+        for name in [
+            "cookie",
+            "authorization",
+            "x-csrf-token",
+            "x-api-key",
+            "sec-fetch-site",
+            "host",
+        ] {
             headers.insert(name, HeaderValue::from_static("x"));
         }
         headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
         let kept = relayed(&headers);
-        assert_eq!(kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["anthropic-version"]);
+        assert_eq!(
+            kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+            ["anthropic-version"]
+        );
     }
 
     #[test]

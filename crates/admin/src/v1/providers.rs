@@ -11,9 +11,9 @@ use sluice_store::Item;
 
 use super::call::{created, no_content, ok};
 use super::{ApiError, Call, Route, observe, resources, route};
-use crate::{ProviderModels, ProviderTest};
 use crate::api::Api;
 use crate::resources::Expected;
+use crate::{ProviderModels, ProviderTest};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -363,17 +363,28 @@ async fn drafted(api: &Api, id: Option<&str>, draft: Write) -> Result<Value, Api
     let id = id.or(draft.id.as_deref()).map(str::to_owned);
     let before = match &id {
         None => None,
-        Some(id) => api.state.store.get(&Key::new(Kind::Provider, id.as_str()).to_string()).await?,
+        Some(id) => {
+            api.state
+                .store
+                .get(&Key::new(Kind::Provider, id.as_str()).to_string())
+                .await?
+        }
     };
     let before = before.map_or_else(|| json!({}), |item| item.value);
     let brings_key = draft.api_key.is_some() || draft.aws.is_some();
     let value = draft.apply(before.clone());
-    let moved = ["type", "base_url"].iter().any(|member| before[member] != value[member]);
+    let moved = ["type", "base_url"]
+        .iter()
+        .any(|member| before[member] != value[member]);
     if moved && before.get("auth").is_some() && !brings_key {
-        let message = "a key is bound to the address that it was given for: type it again to test another one";
+        let message =
+            "a key is bound to the address that it was given for: type it again to test another one";
         return Err(ApiError::field("api_key", message));
     }
-    if value["auth"]["api_key"].as_str().is_some_and(|key| key.starts_with('$')) {
+    if value["auth"]["api_key"]
+        .as_str()
+        .is_some_and(|key| key.starts_with('$'))
+    {
         let message = "a reference is looked up when it is stored: save first, then test";
         return Err(ApiError::field("api_key", message));
     }
@@ -397,7 +408,9 @@ async fn test(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
         let test = api.state.providers.test_draft(&value, model).await;
         return Ok(ok(&shown_test(&test.map_err(ApiError::invalid)?)));
     }
-    let id = wanted.id.ok_or_else(|| ApiError::field("id", "an id or a draft is wanted"))?;
+    let id = wanted
+        .id
+        .ok_or_else(|| ApiError::field("id", "an id or a draft is wanted"))?;
     match api.state.providers.test(&id, model).await {
         Some(test) => Ok(ok(&shown_test(&test))),
         None => Err(ApiError::not_found(format!("no provider `{id}` is in force"))),

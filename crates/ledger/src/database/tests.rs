@@ -100,12 +100,12 @@ async fn a_file_of_the_next_minor_release_works() {
     database.sqlite().close().await;
     let mut later = connect(&config.path).await;
     for change in [
-        "INSERT INTO _sqlx_migrations VALUES (1002, 'later', 0, TRUE, x'00', 0)",
+        "INSERT INTO _sqlx_migrations VALUES (1003, 'later', 0, TRUE, x'00', 0)",
         "ALTER TABLE records_20261120 ADD COLUMN mood TEXT",
         "ALTER TABLE rollups ADD COLUMN video INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE series ADD COLUMN team TEXT",
-        "ALTER TABLE rolled_up ADD COLUMN payloads INTEGER",
-        "CREATE TABLE payloads (seq INTEGER PRIMARY KEY)",
+        "ALTER TABLE rolled_up ADD COLUMN moods INTEGER",
+        "CREATE TABLE moods (seq INTEGER PRIMARY KEY)",
     ] {
         later.execute(change).await.unwrap();
     }

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::database::Database;
 use crate::fixture::{MIDNIGHT, config, reader, record, rows};
+use crate::seq::{DAY_US, HOUR_US};
 use crate::{Dimension, GroupBy, Period, UsageKey};
 
 /// Records of some days and hours; ids count up. Half of them are not in the rollups yet, if so wished.
@@ -104,20 +105,20 @@ async fn filters_hold_together() {
         assert_eq!(read(filter).await, [60, 50, 40, 30, 20, 10]);
         let filter = Filter {
             status: Some(400..=599),
-            consumer: Some("bob".into()),
+            consumer: vec!["bob".into()],
             since_us: Some(MIDNIGHT - HOUR_US),
             until_us: Some(MIDNIGHT + HOUR_US),
             ..Filter::default()
         };
         assert_eq!(read(filter.clone()).await, [40, 30]);
         let nobody = Filter {
-            consumer: Some("mallory".into()),
+            consumer: vec!["mallory".into()],
             ..Filter::default()
         };
         assert_eq!(read(nobody).await, [0; 0]);
         let alice = Filter {
-            consumer: Some("alice".into()),
-            model: Some("gpt-4o-mini".into()),
+            consumer: vec!["alice".into()],
+            model: vec!["gpt-4o-mini".into()],
             until_us: Some(MIDNIGHT - 2 * HOUR_US + 3),
             ..Filter::default()
         };

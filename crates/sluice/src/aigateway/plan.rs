@@ -59,11 +59,14 @@ impl Plan {
             ..
         } = provider;
         if !is_id(name) {
-            self.notes.push(format!("provider `{name}` is left out: its name can be no id"));
+            self.notes
+                .push(format!("provider `{name}` is left out: its name can be no id"));
             return;
         }
         if api_key.is_empty() && base_url.is_empty() {
-            self.notes.push(format!("provider `{name}` is left out: it has neither key nor address"));
+            self.notes.push(format!(
+                "provider `{name}` is left out: it has neither key nor address"
+            ));
             return;
         }
         let mut value = json!({ "id": name, "type": kind_of(kind) });
@@ -73,17 +76,22 @@ impl Plan {
         if !base_url.is_empty() {
             value["base_url"] = base_url.as_str().into();
         }
-        self.resources.push((Key::new(Kind::Provider, name.as_str()), value));
+        self.resources
+            .push((Key::new(Kind::Provider, name.as_str()), value));
     }
 
     fn client(&mut self, client: &Client, providers: &[Provider]) {
         let Client { id, name, .. } = client;
         if !is_id(id) {
-            self.notes.push(format!("client `{name}` is left out: its id `{id}` can be none here"));
+            self.notes.push(format!(
+                "client `{name}` is left out: its id `{id}` can be none here"
+            ));
             return;
         }
         if client.digest.len() != 32 {
-            self.notes.push(format!("client `{name}` is left out: its key is not kept as SHA-256"));
+            self.notes.push(format!(
+                "client `{name}` is left out: its key is not kept as SHA-256"
+            ));
             return;
         }
         let mut plugins = Map::new();
@@ -106,12 +114,19 @@ impl Plan {
             plugins.insert("ai-limits".to_owned(), Value::Object(limits));
         }
         if client.gateway_tools {
-            self.notes.push(format!("client `{name}`: tools that the gateway ran are not taken over"));
+            self.notes.push(format!(
+                "client `{name}`: tools that the gateway ran are not taken over"
+            ));
         }
         let consumer = json!({ "username": id, "plugins": plugins });
-        self.resources.push((Key::new(Kind::Consumer, id.as_str()), consumer));
+        self.resources
+            .push((Key::new(Kind::Consumer, id.as_str()), consumer));
         let digest: String = client.digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let prefix = if client.prefix.is_empty() { "gm_" } else { &client.prefix };
+        let prefix = if client.prefix.is_empty() {
+            "gm_"
+        } else {
+            &client.prefix
+        };
         let hint = format!("{}…", prefix.chars().take(20).collect::<String>());
         let key = json!({ "id": "aigateway", "name": "from aigateway", "plugins": { "ai-key": { "digest": digest, "hint": hint } } });
         self.resources.push((Key::credential(id, "aigateway"), key));
@@ -144,7 +159,10 @@ impl Plan {
         }
         if !base_url.is_empty() {
             let Some((origin, base)) = split(&base_url) else {
-                self.notes.push(format!("client `{}`: its address `{base_url}` is none", client.name));
+                self.notes.push(format!(
+                    "client `{}`: its address `{base_url}` is none",
+                    client.name
+                ));
                 return;
             };
             proxy["override"] = json!({ "endpoint": origin });
@@ -158,7 +176,10 @@ impl Plan {
             plugins.insert("ai-proxy".to_owned(), proxy);
             return;
         }
-        plugins.insert("ai-proxy-multi".to_owned(), with_fallbacks(&proxy, &client.fallback_models));
+        plugins.insert(
+            "ai-proxy-multi".to_owned(),
+            with_fallbacks(&proxy, &client.fallback_models),
+        );
     }
 
     /// Zero is no limit there either, though aigateway's form says so in vain.
@@ -172,7 +193,10 @@ impl Plan {
         let hour = least(of("rate_limit_hour"), day);
         let wanted = [
             ("requests_per_minute", least(of("rate_limit_minute"), hour)),
-            ("requests_per_hour", hour.filter(|_| of("rate_limit_hour").is_some())),
+            (
+                "requests_per_hour",
+                hour.filter(|_| of("rate_limit_hour").is_some()),
+            ),
             ("requests_per_day", day),
             ("input_tokens_per_day", of("quota_input_tokens_day")),
             ("output_tokens_per_day", of("quota_output_tokens_day")),
@@ -184,14 +208,20 @@ impl Plan {
                 client.name
             ));
         }
-        let kept = wanted.into_iter().filter_map(|(name, limit)| Some((name, limit?)));
-        kept.map(|(name, limit)| (name.to_owned(), limit.into())).collect()
+        let kept = wanted
+            .into_iter()
+            .filter_map(|(name, limit)| Some((name, limit?)));
+        kept.map(|(name, limit)| (name.to_owned(), limit.into()))
+            .collect()
     }
 }
 
 fn about(client: &Client) -> Value {
     let mut about = json!({ "active": client.active, "tags": ["aigateway"] });
-    for (member, text, most) in [("name", &client.name, 200), ("description", &client.description, 2000)] {
+    for (member, text, most) in [
+        ("name", &client.name, 200),
+        ("description", &client.description, 2000),
+    ] {
         if !text.is_empty() {
             about[member] = text.chars().take(most).collect::<String>().into();
         }
@@ -203,7 +233,11 @@ fn about(client: &Client) -> Value {
 fn with_fallbacks(proxy: &Value, models: &[String]) -> Value {
     let instance = |number: usize, model: Option<&String>| {
         let mut instance = proxy.clone();
-        instance["name"] = if number == 0 { "main".into() } else { format!("fallback-{number}").into() };
+        instance["name"] = if number == 0 {
+            "main".into()
+        } else {
+            format!("fallback-{number}").into()
+        };
         instance["weight"] = 1.into();
         instance["priority"] = (models.len() - number).into();
         if let Some(model) = model {
@@ -211,7 +245,10 @@ fn with_fallbacks(proxy: &Value, models: &[String]) -> Value {
         }
         instance
     };
-    let others = models.iter().enumerate().map(|(number, model)| instance(number + 1, Some(model)));
+    let others = models
+        .iter()
+        .enumerate()
+        .map(|(number, model)| instance(number + 1, Some(model)));
     let instances: Vec<Value> = std::iter::once(instance(0, None)).chain(others).collect();
     json!({ "instances": instances, "fallback_strategy": ["http_429", "http_5xx"], "profile": "native" })
 }
@@ -229,13 +266,22 @@ mod tests {
             backend: "openai".to_owned(),
             api_key: "sk-up".to_owned(),
             base_url: "http://a:1/v1/".to_owned(),
-            limits: vec![("rate_limit_minute", 60), ("rate_limit_day", 10_000), ("quota_requests_day", 50)],
+            limits: vec![
+                ("rate_limit_minute", 60),
+                ("rate_limit_day", 10_000),
+                ("quota_requests_day", 50),
+            ],
             ..Client::default()
         }
     }
 
     fn consumer(client: &Client, providers: &[Provider]) -> Value {
-        plan(client.as_slice(), providers).resources.into_iter().find(|(key, _)| key.kind() == Kind::Consumer).unwrap().1
+        plan(client.as_slice(), providers)
+            .resources
+            .into_iter()
+            .find(|(key, _)| key.kind() == Kind::Consumer)
+            .unwrap()
+            .1
     }
 
     impl Client {
@@ -247,7 +293,9 @@ mod tests {
     #[test]
     fn a_client_keeps_its_id_key_and_provider() {
         let plan = plan(&[client()], &[]);
-        let [(key, consumer), (credential, own)] = plan.resources.as_slice() else { panic!() };
+        let [(key, consumer), (credential, own)] = plan.resources.as_slice() else {
+            panic!()
+        };
         assert_eq!(key.to_string(), "/consumers/0f1e");
         assert_eq!(credential.to_string(), "/consumers/0f1e/credentials/aigateway");
         assert_eq!(own["plugins"]["ai-key"]["digest"], "ab".repeat(32));
@@ -264,7 +312,10 @@ mod tests {
     #[test]
     fn limits_that_could_never_be_reached_shrink() {
         let limits = consumer(&client(), &[])["plugins"]["ai-limits"].clone();
-        assert_eq!(limits, json!({ "requests_per_minute": 50, "requests_per_day": 50 }));
+        assert_eq!(
+            limits,
+            json!({ "requests_per_minute": 50, "requests_per_day": 50 })
+        );
     }
 
     #[test]
@@ -280,10 +331,17 @@ mod tests {
             ..Provider::default()
         };
         let plugins = consumer(&client, &[shared])["plugins"].clone();
-        assert_eq!(plugins["ai-proxy"]["auth"]["header"]["authorization"], "Bearer sk-shared");
+        assert_eq!(
+            plugins["ai-proxy"]["auth"]["header"]["authorization"],
+            "Bearer sk-shared"
+        );
         assert_eq!(plugins["ai-models"]["default"], "gpt-4o");
         let alone = plan(&[client], &[]);
-        assert!(alone.notes.iter().any(|note| note.contains("registry")), "{:?}", alone.notes);
+        assert!(
+            alone.notes.iter().any(|note| note.contains("registry")),
+            "{:?}",
+            alone.notes
+        );
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Context;
-use serde_json::Value;
 use super::table::{self, Cell};
 use super::{not_too_many, wrong};
+use anyhow::Context;
+use serde_json::Value;
 
 /// A client of an aigateway. Empty texts and zeros say that nothing was configured.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +76,10 @@ impl Columns<'_> {
 /// The clients of a database.
 pub(super) async fn clients(path: &Path) -> anyhow::Result<Vec<Client>> {
     if !path.is_file() {
-        return Err(wrong(path, "there is no such file (--db names aigateway's gateway.db)"));
+        return Err(wrong(
+            path,
+            "there is no such file (--db names aigateway's gateway.db)",
+        ));
     }
     let rows = table::clients(path)
         .await
@@ -89,7 +92,10 @@ pub(super) async fn clients(path: &Path) -> anyhow::Result<Vec<Client>> {
 fn client(path: &Path, row: &Columns<'_>) -> anyhow::Result<Client> {
     for column in ["id", "name", "api_key_hash"] {
         if row.cell(column).is_none() {
-            return Err(wrong(path, &format!("its table `clients` has no column `{column}`")));
+            return Err(wrong(
+                path,
+                &format!("its table `clients` has no column `{column}`"),
+            ));
         }
     }
     let digest = match row.cell("api_key_hash") {

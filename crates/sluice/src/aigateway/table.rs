@@ -31,7 +31,9 @@ pub(super) async fn clients(path: &Path) -> Result<Option<Vec<Columns>>, sqlx::E
     if found.is_none() {
         return Ok(None);
     }
-    let rows = sqlx::query("SELECT * FROM clients").fetch_all(&mut connection).await?;
+    let rows = sqlx::query("SELECT * FROM clients")
+        .fetch_all(&mut connection)
+        .await?;
     connection.close().await?;
     rows.iter().map(cells).collect::<Result<_, _>>().map(Some)
 }

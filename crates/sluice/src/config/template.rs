@@ -94,6 +94,8 @@ ledger:
   # One record per request in data_dir/ledger.db.
   #enabled: true
   #retention_days: 90
+  # Days that payloads are kept, where clients have them logged.
+  #payload_retention_days: 7
 
 defaults:
   # Limits that new clients of the dashboard begin with; 0 means none.

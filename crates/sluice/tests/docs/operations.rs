@@ -91,7 +91,11 @@ async fn every_metric_of_a_running_gateway_is_documented() {
 fn metrics_of(expression: &str) -> impl Iterator<Item = &str> {
     let words = expression.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
     words
-        .filter(|word| ["sluice_", "ai_gateway_", "apisix_"].iter().any(|prefix| word.starts_with(prefix)))
+        .filter(|word| {
+            ["sluice_", "ai_gateway_", "apisix_"]
+                .iter()
+                .any(|prefix| word.starts_with(prefix))
+        })
         .map(|word| word.strip_suffix("_bucket").unwrap_or(word))
 }
 

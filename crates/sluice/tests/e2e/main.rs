@@ -30,6 +30,7 @@ mod measuring;
 mod models;
 mod moderation;
 mod native;
+mod observing;
 mod operations;
 mod peer;
 mod process;

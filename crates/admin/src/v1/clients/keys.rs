@@ -161,7 +161,11 @@ pub(super) async fn of(api: &Api, client: &str, item: &Item) -> Result<Value, Ap
     let credentials = api
         .below(&format!("/consumers/{client}/credentials/"), Kind::Credential)
         .await?;
-    keys.extend(credentials.iter().filter_map(|(key, item)| shown(key, item)));
+    keys.extend(credentials.iter().filter_map(|(key, item)| {
+        let mut shown = shown(key, item)?;
+        shown["seen_at"] = api.state.live.credential_seen(client, key.id()).into();
+        Some(shown)
+    }));
     Ok(keys.into())
 }
 
@@ -262,9 +266,9 @@ async fn remove(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
 async fn reveal(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     let (client, id) = (call.param("id").to_owned(), call.param("key").to_owned());
     let item = stored(&api, &client, &id).await?;
-    let key = item.value["plugins"]["key-auth"]["key"].as_str().ok_or_else(|| {
-        ApiError::invalid("this key is kept as a digest only: nobody can show it again")
-    })?;
+    let key = item.value["plugins"]["key-auth"]["key"]
+        .as_str()
+        .ok_or_else(|| ApiError::invalid("this key is kept as a digest only: nobody can show it again"))?;
     let path = Key::credential(&client, &id).to_string();
     audit::note(&api, &call, "reveal-key", path, json!([])).await?;
     Ok(ok(&json!({ "key": key })))

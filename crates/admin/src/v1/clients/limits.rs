@@ -20,7 +20,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// How the limits of a client stand, those of its group among them.
-pub(super) fn standings(api: &Api, client: &str) -> Value {
+pub(in crate::v1) fn standings(api: &Api, client: &str) -> Value {
     let standings = api.state.limits.of_client(client);
     standings
         .into_iter()
@@ -31,7 +31,10 @@ pub(super) fn standings(api: &Api, client: &str) -> Value {
 /// How the limits of a group stand.
 pub(in super::super) fn of_group(api: &Api, group: &str) -> Value {
     let standings = api.state.limits.of_group(group);
-    standings.iter().map(|standing| shown("group", group, standing)).collect()
+    standings
+        .iter()
+        .map(|standing| shown("group", group, standing))
+        .collect()
 }
 
 fn shown(scope: &str, subject: &str, standing: &LimitStanding) -> Value {

@@ -38,7 +38,9 @@ async fn list(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
         })
         .collect();
     let error = (answer.status != 200).then(|| complaint(&answer.body));
-    Ok(ok(&json!({ "items": items, "fetched_at": session::now(), "error": error })))
+    Ok(ok(
+        &json!({ "items": items, "fetched_at": session::now(), "error": error }),
+    ))
 }
 
 async fn check(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
@@ -100,7 +102,10 @@ mod tests {
     fn names_are_judged_as_the_plugin_does() {
         let conf = json!({ "default": "small", "aliases": { "small": "gpt-4o-mini" }, "allow": ["gpt-*"] });
         let of = |name: &str| verdict(&conf, "the client's list", name);
-        assert_eq!((&of("")["allowed"], &of("")["target"]), (&json!(true), &json!("gpt-4o-mini")));
+        assert_eq!(
+            (&of("")["allowed"], &of("")["target"]),
+            (&json!(true), &json!("gpt-4o-mini"))
+        );
         assert_eq!(of("gpt-5")["allowed"], true);
         assert_eq!(of("claude")["allowed"], false);
         assert_eq!(verdict(&Value::Null, "", "x")["allowed"], true);

@@ -1,5 +1,7 @@
 //! Lines of CSV.
 
+use serde_json::Value;
+
 /// A line of cells, quoted where they must be, that no spreadsheet takes for a formula.
 pub(super) fn line<T: AsRef<str>, const N: usize>(cells: [T; N]) -> String {
     let cells = cells.map(|cell| {
@@ -17,6 +19,15 @@ pub(super) fn line<T: AsRef<str>, const N: usize>(cells: [T; N]) -> String {
         }
     });
     format!("{}\r\n", cells.join(","))
+}
+
+/// A value of JSON as a cell.
+pub(super) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

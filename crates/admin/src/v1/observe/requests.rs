@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::response::Response;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use sluice_ledger::{Entry, Seq};
+use sluice_ledger::{Entry, Filter, LedgerError, Seq};
 use sluice_llm::Usage;
-use sluice_record::{Cost, RequestId};
+use sluice_record::{Cost, Payload, PayloadPart, RequestId};
 
-use super::{export, filter, ledger};
+use super::names::{self, ClientNames};
+use super::{DAY_US, export, filter, ledger};
 use crate::api::Api;
 use crate::v1::call::{csv, ok};
 use crate::v1::{ApiError, Call, Route, route};
-
-/// Most rows of a download.
-const MAX_ROWS: usize = 50_000;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -25,10 +25,11 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 async fn list(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
-    let filter = filter::of(&call)?;
+    let filter = filter::of(&api, &call).await?;
     let after = after(&call)?;
     let page = ledger(&api)?.records(&filter, after, call.limit()?).await?;
-    let items: Vec<Value> = page.records.iter().map(row).collect();
+    let names = names::of(&api).await;
+    let items: Vec<Value> = page.records.iter().map(|entry| row(entry, &names)).collect();
     Ok(ok(
         &json!({ "items": items, "next": page.next.map(|seq| seq.0.to_string()) }),
     ))
@@ -41,57 +42,80 @@ fn after(call: &Call) -> Result<Option<Seq>, ApiError> {
         .transpose()
 }
 
+/// The columns of a download: members of a row.
+const COLUMNS: [&str; 26] = [
+    "started_at",
+    "id",
+    "status",
+    "ended",
+    "error",
+    "method",
+    "path",
+    "client",
+    "client_name",
+    "group",
+    "credential",
+    "route",
+    "provider",
+    "instance",
+    "model_asked",
+    "model",
+    "stream",
+    "input_tokens",
+    "output_tokens",
+    "cost_micro_usd",
+    "unpriced",
+    "cache",
+    "tries",
+    "duration_ms",
+    "ttft_ms",
+    "address",
+];
+
+/// Where a download is.
+struct Download {
+    api: Arc<Api>,
+    filter: Filter,
+    names: Arc<ClientNames>,
+    after: Option<Seq>,
+}
+
+/// A page at a time, as the reader takes them: however long the log is, little of it is in memory.
 async fn download(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
-    let filter = filter::of(&call)?;
-    let mut text = export::line([
-        "started_at",
-        "id",
-        "status",
-        "client",
-        "group",
-        "route",
-        "provider",
-        "model",
-        "input_tokens",
-        "output_tokens",
-        "cost_micro_usd",
-        "duration_ms",
-        "ttft_ms",
-        "address",
-    ]);
-    let mut after = None;
-    let mut rows = 0;
-    loop {
-        let page = ledger(&api)?.records(&filter, after, 1000).await?;
-        rows += page.records.len();
-        for entry in &page.records {
-            let row = row(entry);
-            let cell = |member: &str| match &row[member] {
-                Value::Null => String::new(),
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            text.push_str(&export::line([
-                cell("started_at"),
-                cell("id"),
-                cell("status"),
-                cell("client"),
-                cell("group"),
-                cell("route"),
-                cell("provider"),
-                cell("model"),
-                cell("input_tokens"),
-                cell("output_tokens"),
-                cell("cost_micro_usd"),
-                cell("duration_ms"),
-                cell("ttft_ms"),
-                cell("address"),
-            ]));
+    let filter = filter::of(&api, &call).await?;
+    let names = names::of(&api).await;
+    ledger(&api)?;
+    let download = Download {
+        api,
+        filter,
+        names,
+        after: None,
+    };
+    let head = stream::once(std::future::ready(Ok(export::line(COLUMNS))));
+    let pages = stream::unfold(Some(download), |state| async {
+        let mut download = state?;
+        match download.page().await {
+            Ok((text, true)) => Some((Ok(text), Some(download))),
+            Ok((text, false)) => Some((Ok(text), None)),
+            // The connection breaks off, so that nobody takes the part for the whole.
+            Err(error) => Some((Err(std::io::Error::other(error.to_string())), None)),
         }
-        after = page.next;
-        if after.is_none() || rows >= MAX_ROWS {
-            return Ok(csv("requests.csv", text));
-        }
+    });
+    Ok(csv("requests.csv", Body::from_stream(head.chain(pages))))
+}
+
+impl Download {
+    /// The lines of a page, and whether there are more.
+    async fn page(&mut self) -> Result<(String, bool), LedgerError> {
+        let ledger = self.api.state.ledger.as_ref().ok_or(LedgerError::Unavailable)?;
+        let page = ledger.records(&self.filter, self.after, 500).await?;
+        let lines = page.records.iter().map(|entry| {
+            let row = row(entry, &self.names);
+            export::line(COLUMNS.map(|member| export::cell(&row[member])))
+        });
+        let text = lines.collect();
+        self.after = page.next;
+        Ok((text, self.after.is_some()))
     }
 }
 
@@ -100,7 +124,13 @@ async fn get(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     let digits = call.param("id").replace('-', "");
     let id = u128::from_str_radix(&digits, 16).map_err(|_| absent())?;
     let entry = ledger(&api)?.record(RequestId(id)).await?.ok_or_else(absent)?;
-    Ok(ok(&detail(&entry)))
+    let names = names::of(&api).await;
+    let mut shown = detail(&entry, &names);
+    if entry.detail.payload {
+        let payload = ledger(&api)?.payload(entry.seq).await?;
+        shown["payload"] = payload.map_or(Value::Null, |payload| shown_payload(&payload, &entry, &api));
+    }
+    Ok(ok(&shown))
 }
 
 /// A UUID as people write it.
@@ -116,7 +146,7 @@ fn tokens(usage: &Usage) -> (u64, u64) {
 }
 
 /// A request as lists show it.
-pub(in crate::v1) fn row(entry: &Entry) -> Value {
+pub(in crate::v1) fn row(entry: &Entry, names: &ClientNames) -> Value {
     let series = &entry.series;
     let detail = &entry.detail;
     let (input, output) = tokens(&entry.usage);
@@ -138,7 +168,7 @@ pub(in crate::v1) fn row(entry: &Entry) -> Value {
         "method": detail.method.as_deref().unwrap_or("POST"),
         "path": detail.uri.as_deref().or(series.endpoint.as_deref()),
         "client": series.consumer,
-        "client_name": series.consumer,
+        "client_name": series.consumer.as_deref().map(|id| names.name(id)),
         "group": series.consumer_group,
         "credential": series.credential,
         "route": series.route,
@@ -158,7 +188,7 @@ pub(in crate::v1) fn row(entry: &Entry) -> Value {
         "tools": detail.tools,
         "tries": detail.attempts.len().max(1),
         "tokens_per_second": speed,
-        "has_payload": false,
+        "has_payload": detail.payload,
         "address": detail.client,
     })
 }
@@ -168,10 +198,10 @@ fn per_second(tokens: u64, us: i64) -> f64 {
     (tokens as f64 * 1e7 / us as f64).round() / 10.0
 }
 
-fn detail(entry: &Entry) -> Value {
+fn detail(entry: &Entry, names: &ClientNames) -> Value {
     let own = &entry.detail;
     let usage = &entry.usage;
-    let mut shown = row(entry);
+    let mut shown = row(entry, names);
     shown["usage"] = json!({
         "input": usage.input,
         "cache_read": usage.cache_read,
@@ -198,6 +228,25 @@ fn detail(entry: &Entry) -> Value {
     shown["timeline"] = timeline(entry);
     shown["payload"] = Value::Null;
     shown
+}
+
+fn shown_payload(payload: &Payload, entry: &Entry, api: &Api) -> Value {
+    let part = |part: &PayloadPart| {
+        json!({
+            "headers": part.headers,
+            "body": part.body,
+            "truncated": part.truncated,
+            "encoding": if part.base64 { "base64" } else { "utf8" },
+        })
+    };
+    let days = i64::from(api.state.options.payload_days) + 1;
+    let kept_until = (entry.seq.0.div_euclid(DAY_US) + days) * DAY_US;
+    json!({
+        "client_request": part(&payload.client_request),
+        "upstream_request": payload.upstream_request.as_ref().map(part),
+        "response": payload.response.as_ref().map(part),
+        "kept_until": kept_until / 1000,
+    })
 }
 
 /// What happened when, counted from the start.

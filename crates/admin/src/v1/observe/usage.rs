@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::response::Response;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use sluice_ledger::{Dimension, Filter, GroupBy, Period, Totals, UsageKey, UsageRow};
+use sluice_ledger::{Dimension, Filter, GroupBy, LedgerError, Period, Totals, UsageKey, UsageRow};
 
+use super::names::{self, ClientNames};
 use super::{export, filter, ledger, shown};
 use crate::api::Api;
 use crate::v1::call::{csv, ok};
@@ -21,7 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// What a query groups by.
 fn group(call: &Call) -> Result<GroupBy, ApiError> {
     let dimension = match call.query.get("by").unwrap_or("none") {
-        "none" | "" => None,
+        "none" | "" | "tag" => None,
         "client" => Some(Dimension::Consumer),
         "group" => Some(Dimension::ConsumerGroup),
         "credential" => Some(Dimension::Credential),
@@ -33,7 +36,7 @@ fn group(call: &Call) -> Result<GroupBy, ApiError> {
         "model" => Some(Dimension::Model),
         "status" => Some(Dimension::StatusClass),
         _ => {
-            let known = "client, group, credential, route, endpoint, protocol, provider, instance, model, status, none";
+            let known = "client, group, tag, credential, route, endpoint, protocol, provider, instance, model, status, none";
             return Err(ApiError::field("by", format!("one of {known} is wanted")));
         }
     };
@@ -41,7 +44,13 @@ fn group(call: &Call) -> Result<GroupBy, ApiError> {
         "none" | "" => Period::Whole,
         "hour" => Period::Hour,
         "day" => Period::Day,
-        _ => return Err(ApiError::field("period", "one of hour, day, none is wanted")),
+        "month" => Period::Month,
+        _ => {
+            return Err(ApiError::field(
+                "period",
+                "one of hour, day, month, none is wanted",
+            ));
+        }
     };
     Ok(GroupBy { period, dimension })
 }
@@ -60,37 +69,91 @@ fn key_of(text: &str) -> Result<UsageKey, ApiError> {
     })
 }
 
-fn row(row: &UsageRow, period: Period) -> Value {
+fn row(row: &UsageRow, group: GroupBy, names: &ClientNames) -> Value {
+    let name = match group.dimension {
+        Some(Dimension::Consumer) => names.name(&row.key.name),
+        _ => row.key.name.as_str(),
+    };
     json!({
         "key": row.key.name,
-        "name": row.key.name,
-        "at": (period != Period::Whole).then_some(row.key.period_us / 1000),
+        "name": name,
+        "at": (group.period != Period::Whole).then_some(row.key.period_us / 1000),
         "totals": shown(&row.totals),
     })
 }
 
 async fn usage(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
-    let (filter, group) = (filter::of(&call)?, group(&call)?);
-    let after = call.text("after").map(|text| key_of(&text)).transpose()?;
+    let filter = filter::of(&api, &call).await?;
+    let by_tag = call.query.get("by") == Some("tag");
     let limit = u32::try_from(call.number("limit")?.unwrap_or(1000).clamp(1, 10_000)).unwrap_or(10_000);
-    let ledger = ledger(&api)?;
-    let rows = ledger.usage(&filter, group, after.as_ref(), limit).await?;
-    let next = rows
-        .last()
-        .filter(|_| rows.len() == limit as usize)
-        .map(|row| cursor(&row.key));
+    let names = names::of(&api).await;
+    let group = group(&call)?;
+    let after = call.text("after").map(|text| key_of(&text)).transpose()?;
+    let (rows, next) = match by_tag {
+        true => (tags(&api, &filter, group.period, &names).await?, None),
+        false => page(&api, &filter, group, after.as_ref(), limit).await?,
+    };
+    let shown_rows =
+        |rows: &[UsageRow]| -> Value { rows.iter().map(|own| row(own, group, &names)).collect() };
     let mut answer = json!({
-        "rows": rows.iter().map(|own| row(own, group.period)).collect::<Vec<_>>(),
+        "rows": shown_rows(&rows),
         "totals": shown(&total(&api, &filter).await?),
         "next": next,
     });
     if call.query.get("compare") == Some("true") {
         let previous = before(&filter);
-        let rows = ledger.usage(&previous, group, None, limit).await?;
-        answer["previous"] = rows.iter().map(|own| row(own, group.period)).collect();
+        let (rows, _) = match by_tag {
+            true => (tags(&api, &previous, group.period, &names).await?, None),
+            false => page(&api, &previous, group, None, limit).await?,
+        };
+        answer["previous"] = shown_rows(&rows);
         answer["previous_totals"] = shown(&total(&api, &previous).await?);
     }
     Ok(ok(&answer))
+}
+
+async fn page(
+    api: &Api,
+    filter: &Filter,
+    group: GroupBy,
+    after: Option<&UsageKey>,
+    limit: u32,
+) -> Result<(Vec<UsageRow>, Option<String>), ApiError> {
+    let rows = ledger(api)?.usage(filter, group, after, limit).await?;
+    let last = rows.last().filter(|_| rows.len() == limit as usize);
+    let next = last.map(|row| cursor(&row.key));
+    Ok((rows, next))
+}
+
+/// Usage by tag: a client with several tags counts for each of them.
+async fn tags(
+    api: &Api,
+    filter: &Filter,
+    period: Period,
+    names: &ClientNames,
+) -> Result<Vec<UsageRow>, ApiError> {
+    let mut rows = Vec::new();
+    for (tag, clients) in names.tags() {
+        let wanted = |id: &&String| filter.consumer.is_empty() || filter.consumer.contains(id);
+        let consumer: Vec<String> = clients.iter().filter(wanted).cloned().collect();
+        if consumer.is_empty() {
+            continue;
+        }
+        let filter = Filter {
+            consumer,
+            ..filter.clone()
+        };
+        let group = GroupBy {
+            period,
+            dimension: None,
+        };
+        for mut row in ledger(api)?.usage(&filter, group, None, 10_000).await? {
+            tag.clone_into(&mut row.key.name);
+            rows.push(row);
+        }
+    }
+    rows.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(rows)
 }
 
 /// The sum of everything that fits.
@@ -113,37 +176,81 @@ pub(super) fn before(filter: &Filter) -> Filter {
     }
 }
 
+/// The columns of a download beside time and names: members of the totals.
+const SUMS: [&str; 8] = [
+    "requests",
+    "errors",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cost_micro_usd",
+    "unpriced_requests",
+    "cache_hits",
+];
+
+/// Rows of a page of a download.
+const ROWS: u32 = 2000;
+
+/// Where a download is.
+struct Download {
+    api: Arc<Api>,
+    filter: Filter,
+    group: GroupBy,
+    names: Arc<ClientNames>,
+    after: Option<UsageKey>,
+}
+
+/// A page at a time, as the reader takes them.
 async fn download(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
-    let (filter, group) = (filter::of(&call)?, group(&call)?);
-    let rows = ledger(&api)?.usage(&filter, group, None, 10_000).await?;
-    let mut text = export::line([
-        "at",
-        "name",
-        "requests",
-        "errors",
-        "input_tokens",
-        "output_tokens",
-        "cost_micro_usd",
-        "unpriced_requests",
-    ]);
-    for own in &rows {
-        let shown = shown(&own.totals);
-        let cell = |member: &str| shown[member].to_string();
-        let at = if group.period == Period::Whole {
-            String::new()
-        } else {
-            (own.key.period_us / 1000).to_string()
-        };
-        text.push_str(&export::line([
-            at,
-            own.key.name.clone(),
-            cell("requests"),
-            cell("errors"),
-            cell("input_tokens"),
-            cell("output_tokens"),
-            cell("cost_micro_usd"),
-            cell("unpriced_requests"),
-        ]));
+    let filter = filter::of(&api, &call).await?;
+    let names = names::of(&api).await;
+    let group = group(&call)?;
+    ledger(&api)?;
+    let head = format!("at,key,name,{}\r\n", SUMS.join(","));
+    if call.query.get("by") == Some("tag") {
+        let rows = tags(&api, &filter, group.period, &names).await?;
+        let lines: String = rows.iter().map(|own| line(own, group, &names)).collect();
+        return Ok(csv("usage.csv", head + &lines));
     }
-    Ok(csv("usage.csv", text))
+    let download = Download {
+        api,
+        filter,
+        group,
+        names,
+        after: None,
+    };
+    let pages = stream::unfold(Some(download), |state| async {
+        let mut download = state?;
+        match download.page().await {
+            Ok((text, true)) => Some((Ok(text), Some(download))),
+            Ok((text, false)) => Some((Ok(text), None)),
+            // The connection breaks off, so that nobody takes the part for the whole.
+            Err(error) => Some((Err(std::io::Error::other(error.to_string())), None)),
+        }
+    });
+    let head = stream::once(std::future::ready(Ok(head)));
+    Ok(csv("usage.csv", Body::from_stream(head.chain(pages))))
+}
+
+impl Download {
+    /// The lines of a page, and whether there are more.
+    async fn page(&mut self) -> Result<(String, bool), LedgerError> {
+        let ledger = self.api.state.ledger.as_ref().ok_or(LedgerError::Unavailable)?;
+        let after = self.after.as_ref();
+        let rows = ledger.usage(&self.filter, self.group, after, ROWS).await?;
+        let text = rows
+            .iter()
+            .map(|own| line(own, self.group, &self.names))
+            .collect();
+        let more = rows.len() == ROWS as usize;
+        self.after = rows.into_iter().next_back().map(|row| row.key);
+        Ok((text, more))
+    }
+}
+
+fn line(own: &UsageRow, group: GroupBy, names: &ClientNames) -> String {
+    let row = row(own, group, names);
+    let [a, b, c, d, e, f, g, h] = SUMS.map(|sum| export::cell(&row["totals"][sum]));
+    let [at, key, name] = ["at", "key", "name"].map(|member| export::cell(&row[member]));
+    export::line([at, key, name, a, b, c, d, e, f, g, h])
 }

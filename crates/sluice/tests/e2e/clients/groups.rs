@@ -20,7 +20,11 @@ async fn members_share_the_limits_of_their_group() {
     let wider = json!({ "limits": { "requests_per_day": 3 }, "version": shown["version"] });
     let (status, changed) = site.call(Method::PUT, "/groups/team", wider.clone()).await;
     assert_eq!(status, 200, "{changed}");
-    assert_eq!(changed["allowed_models"], json!(["gpt-*"]), "what the edit does not name stays");
+    assert_eq!(
+        changed["allowed_models"],
+        json!(["gpt-*"]),
+        "what the edit does not name stays"
+    );
     assert_eq!(site.call(Method::PUT, "/groups/team", wider).await.0, 409);
     assert_eq!(site.ask(&bob).await.0, 200);
     let (status, refused) = site.call(Method::DELETE, "/groups/team", json!({})).await;
@@ -34,7 +38,9 @@ async fn only_keys_kept_for_it_are_shown_again() {
     let site = Site::start().await;
     let (id, _) = site.client(json!({})).await;
     let keys = format!("/clients/{id}/keys");
-    let (status, made) = site.call(Method::POST, &keys, json!({ "show_again": true, "style": "sk" })).await;
+    let (status, made) = site
+        .call(Method::POST, &keys, json!({ "show_again": true, "style": "sk" }))
+        .await;
     assert_eq!(status, 201, "{made}");
     let (key, own) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
     assert_eq!(site.ask(key).await.0, 200);
@@ -43,7 +49,10 @@ async fn only_keys_kept_for_it_are_shown_again() {
     assert_eq!(site.get(&format!("{keys}/{own}/reveal")).await["key"], key);
     let audit = site.get("/audit").await;
     let noted = audit["items"].as_array().unwrap();
-    assert!(noted.iter().any(|entry| entry["action"] == "reveal-key"), "{audit}");
+    assert!(
+        noted.iter().any(|entry| entry["action"] == "reveal-key"),
+        "{audit}"
+    );
     assert!(!audit.to_string().contains(key));
     let digest = shown["keys"]
         .as_array()
@@ -64,10 +73,16 @@ async fn drafts_of_providers_are_called_before_they_are_stored() {
     assert_eq!((status, &test["ok"]), (200, &json!(true)), "{test}");
     let seen = site.upstream.last_request();
     assert_eq!(seen.header("authorization"), Some("Bearer sk-draft"));
-    let (status, models) = site.call(Method::POST, "/providers/models", json!({ "draft": draft })).await;
+    let (status, models) = site
+        .call(Method::POST, "/providers/models", json!({ "draft": draft }))
+        .await;
     assert_eq!(status, 200, "{models}");
     assert!(!models["items"].as_array().unwrap().is_empty());
-    assert_eq!(site.get("/providers").await["items"], json!([]), "nothing is stored");
+    assert_eq!(
+        site.get("/providers").await["items"],
+        json!([]),
+        "nothing is stored"
+    );
     let mut stored = draft.clone();
     stored["id"] = "main".into();
     assert_eq!(site.call(Method::POST, "/providers", stored).await.0, 201);
@@ -78,6 +93,10 @@ async fn drafts_of_providers_are_called_before_they_are_stored() {
     let elsewhere = FakeProvider::start();
     let moved = json!({ "id": "main", "draft": { "base_url": elsewhere.url("/v1") }, "model": "gpt-4o" });
     let (status, refused) = site.call(Method::POST, "/providers/test", moved).await;
-    assert_eq!((status, &refused["error"]["fields"][0]["field"]), (400, &json!("api_key")), "{refused}");
+    assert_eq!(
+        (status, &refused["error"]["fields"][0]["field"]),
+        (400, &json!("api_key")),
+        "{refused}"
+    );
     assert!(elsewhere.requests().is_empty());
 }

@@ -21,7 +21,9 @@ async fn the_playground_goes_the_way_of_the_client() {
         assert_eq!(seen.header(name), None, "{name}");
     }
     let record = sluice_testkit::eventually("the record of the call", async || {
-        let (status, record) = site.call(Method::GET, &format!("/requests/{request}"), json!({})).await;
+        let (status, record) = site
+            .call(Method::GET, &format!("/requests/{request}"), json!({}))
+            .await;
         (status == 200).then_some(record)
     })
     .await;
@@ -37,13 +39,21 @@ async fn the_playground_is_refused_what_the_client_is_refused() {
     let mut body = chat("conf:hello");
     body["model"] = "o9".into();
     let (status, refused) = site.call(Method::POST, &path, body).await;
-    assert_eq!((status, &refused["error"]["code"]), (403, &json!("model_not_allowed")));
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (403, &json!("model_not_allowed"))
+    );
     let (status, _) = site.change(&id, json!({ "active": false })).await;
     assert_eq!(status, 200);
     let (refused, _) = site.call(Method::POST, &path, chat("conf:hello")).await;
     assert_eq!(refused, site.ask(&key).await.0);
     assert_ne!(refused, 200);
-    assert_eq!(site.call(Method::POST, "/playground/nobody/v1/models", json!({})).await.0, 404);
+    assert_eq!(
+        site.call(Method::POST, "/playground/nobody/v1/models", json!({}))
+            .await
+            .0,
+        404
+    );
     // What opens the playground's calls is no key that somebody could make up.
     assert_eq!(site.ask("sluice-as-x").await.0, 401);
 }
@@ -79,7 +89,12 @@ async fn the_models_of_a_client_are_those_that_it_gets_listed() {
         .filter_map(|model| model["id"].as_str())
         .collect();
     assert!(!names.is_empty(), "{listed}");
-    assert!(names.iter().all(|name| name.starts_with("gpt-") || *name == "small"), "{names:?}");
+    assert!(
+        names
+            .iter()
+            .all(|name| name.starts_with("gpt-") || *name == "small"),
+        "{names:?}"
+    );
     for (name, allowed) in [("gpt-5", true), ("small", true), ("claude", false)] {
         let check = site.get(&format!("/clients/{id}/models/check?name={name}")).await;
         assert_eq!(check["allowed"], allowed, "{name}: {check}");
