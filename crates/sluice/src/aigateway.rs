@@ -65,10 +65,14 @@ async fn run(args: AigatewayArgs, plugins: Plugins) -> anyhow::Result<()> {
         config: None,
         apisix_config: None,
     };
-    let (mut config, _) = ours.read()?;
-    if let Some(folder) = args.data_dir {
-        config.data_dir = folder;
-    }
+    // A folder that is named needs no configuration: the `config.yaml` here may be aigateway's own.
+    let config = match args.data_dir {
+        Some(data_dir) => Config {
+            data_dir,
+            ..Config::default()
+        },
+        None => ours.read()?.0,
+    };
     let clients = source::clients(&args.db).await?;
     let providers = match &args.config {
         Some(path) => source::providers(path)?,
