@@ -54,6 +54,7 @@ mod context;
 mod endpoints;
 mod failure;
 mod filter;
+mod impersonation;
 mod limits;
 mod logged;
 mod models;
@@ -83,6 +84,7 @@ pub use self::context::{Answer, Context, Profile, RateLimitInfo, Trial, Unreadab
 pub use self::endpoints::is_llm_path;
 pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
 pub use self::filter::{AnswerFilter, AnswerFilters, FilterStep, Flow, WholeAnswer};
+pub use self::impersonation::Impersonation;
 pub use self::limits::{
     CallerBudgets, CallerLimits, Hold, Holds, LimitStanding, Measure, Place, Refusals, Subject,
 };

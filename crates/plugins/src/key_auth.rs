@@ -197,11 +197,32 @@ impl Plugin for KeyAuth {
 }
 
 /// Keys that are kept as they are come first: they cost no digest.
-fn find(cx: &Context, key: &str) -> Found {
+fn find(cx: &mut Context, key: &str) -> Found {
     match auth::find(cx, NAME, key) {
         Some((caller, _)) => Found::Caller(caller),
-        None => ai_key::find(cx, key),
+        None => match ai_key::find(cx, key) {
+            Found::Nobody => impersonated(cx, key),
+            found => found,
+        },
     }
+}
+
+/// A call that the operator makes as a client. Only such calls are told their id: the page shows the record behind it.
+fn impersonated(cx: &mut Context, key: &str) -> Found {
+    let Some(name) = cx.services.impersonation.take(key) else {
+        return Found::Nobody;
+    };
+    let Some(consumer) = cx.snapshot.consumers.get(&name).cloned() else {
+        return Found::Nobody;
+    };
+    let id = uuid::Uuid::from_u128(cx.id.0).to_string();
+    if let Ok(id) = id.parse() {
+        cx.response_headers.insert("x-sluice-request-id", id);
+    }
+    Found::Caller(Caller {
+        consumer,
+        credential: None,
+    })
 }
 
 fn llm_endpoint(cx: &Context) -> bool {

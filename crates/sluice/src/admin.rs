@@ -17,6 +17,7 @@ use sluice_upstream::CheckerReport;
 
 use crate::answers::LocalAnswers;
 use crate::config::Config;
+use crate::data_path::Loopback;
 use crate::keys::Keys;
 use crate::limits::Standings;
 use crate::measuring::Measuring;
@@ -104,6 +105,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) compiler_options: CompilerOptions,
     pub(crate) readiness: &'a Readiness,
     pub(crate) demo: bool,
+    /// An address of the proxy that speaks plain HTTP, if it has one.
+    pub(crate) proxy: Option<SocketAddr>,
 }
 
 /// The control side while it serves.
@@ -131,6 +134,10 @@ impl AdminSide {
                 snapshots: parts.snapshots.clone(),
             }),
             keys: Arc::new(Keys(parts.snapshots.clone())),
+            data_path: Arc::new(Loopback {
+                services: parts.services.clone(),
+                proxy: parts.proxy,
+            }),
             limits: Arc::new(Standings {
                 services: parts.services.clone(),
                 snapshots: parts.snapshots.clone(),
@@ -226,7 +233,7 @@ fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
         server: server_name(config),
         commit: env!("SLUICE_COMMIT").to_owned(),
         demo: parts.demo,
-        client_limits: serde_json::to_value(&config.defaults.limits).context("defaults.limits")?,
+        client_limits: serde_json::to_value(&config.defaults).context("defaults")?,
         secure_cookies: admin.tls_cert.is_some(),
         payload_days: config.ledger.payload_retention_days,
         metrics_path: metrics.path.clone(),

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use sluice_admin::StatusServer;
 use sluice_cache::{Answers, Backlog, Kept};
-use sluice_core::{CallerBudgets, CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
+use sluice_core::{
+    CallerBudgets, CompilerOptions, Impersonation, Registry, RouterKind, Services, SnapshotCell, Uids,
+};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
@@ -101,6 +103,12 @@ impl Addresses {
             status: admin.status_addr()?,
         })
     }
+
+    /// An address of the proxy that speaks plain HTTP.
+    fn plain_proxy(&self) -> Option<SocketAddr> {
+        let plain = self.proxy.iter().find(|(_, scheme)| *scheme == "http");
+        plain.map(|(addr, _)| *addr)
+    }
 }
 
 impl Gateway {
@@ -167,6 +175,7 @@ impl Gateway {
             compiler_options: compiler_options(&config),
             readiness: &readiness,
             demo: wants_demo,
+            proxy: addresses.plain_proxy(),
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {
@@ -248,7 +257,7 @@ pub(crate) fn registry(plugins: Plugins, config: &Config) -> anyhow::Result<Arc<
 }
 
 /// Makes the folder if need be, and takes its lock.
-fn open_folder(path: &Path) -> anyhow::Result<File> {
+pub(crate) fn open_folder(path: &Path) -> anyhow::Result<File> {
     use std::os::unix::fs::DirBuilderExt;
     let shown = path.display();
     let made = std::fs::DirBuilder::new()
@@ -343,6 +352,7 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         answer_backlog: Backlog::new(ANSWER_BACKLOG),
         balancers: BalancerStates::default(),
         limits: CallerBudgets::default(),
+        impersonation: Impersonation::default(),
         targets: TargetStates::default(),
         affinities: Affinities::new(AFFINITIES, AFFINITIES_KEPT),
         breakers: Breakers::default(),

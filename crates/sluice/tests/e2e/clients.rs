@@ -1,7 +1,9 @@
 //! Clients: made through `/api/v1`, used through the proxy.
 
+mod groups;
 mod keys;
 mod limits;
+mod playground;
 mod reserving;
 mod shape;
 
