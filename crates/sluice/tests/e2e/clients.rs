@@ -2,6 +2,7 @@
 
 mod keys;
 mod limits;
+mod reserving;
 mod shape;
 
 use http::Method;
