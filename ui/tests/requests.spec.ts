@@ -6,8 +6,9 @@ test.beforeEach(async ({ gateway, api }) => {
   expect(await call(gateway, {})).toBe(200);
   await call(gateway, { stream: true });
   await call(gateway, { model: EVIL });
-  // Records are written in batches.
+  // Records are written in batches, and sums after them.
   await expect.poll(async () => ((await (await api.get("/api/v1/requests")).json()) as { items: unknown[] }).items.length).toBeGreaterThanOrEqual(3);
+  await expect.poll(async () => ((await (await api.get("/api/v1/usage")).json()) as { totals: { requests: number } }).totals.requests).toBeGreaterThanOrEqual(3);
 });
 
 test("requests are listed, filtered by the address, and opened by keyboard", async ({ page }) => {
@@ -60,12 +61,12 @@ test("the log is downloaded as CSV and copied as a call", async ({ page, context
 
 test("usage adds up, compares, and narrows down by a click", async ({ page }) => {
   await open(page, "/usage", "Usage and cost");
-  await expect(page.getByRole("img", { name: "Cost in US dollars over time" })).toBeVisible();
-  await page.getByText("Requests", { exact: true }).and(page.locator("label, span")).last().click();
+  await page.getByRole("radiogroup", { name: "Chart of" }).getByText("Requests").click();
   await expect(page).toHaveURL(/measure=requests/);
+  await expect(page.getByRole("img", { name: "Requests over time" })).toBeVisible();
   await page.getByRole("switch", { name: /Compare/ }).click();
   await expect(page.getByRole("columnheader", { name: "Cost before" })).toHaveCount(0);
-  await page.getByRole("textbox", { name: "By" }).click();
+  await page.getByRole("combobox", { name: "By", exact: true }).click();
   await page.getByRole("option", { name: "Provider" }).click();
   await expect(page.getByRole("table", { name: "Usage by provider" })).toBeVisible();
   const first = page.getByRole("table", { name: "Usage by provider" }).getByRole("button").nth(6);

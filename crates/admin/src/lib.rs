@@ -38,7 +38,7 @@
 //! #     fn health(&self, _: &str) -> ProviderHealth { ProviderHealth::default() }
 //! #     fn types(&self) -> Vec<serde_json::Value> { Vec::new() }
 //! #     fn prices(&self) -> Vec<(String, serde_json::Value)> { Vec::new() }
-//! #     fn price(&self, _: &str) -> Option<serde_json::Value> { None }
+//! #     fn price(&self, _: &str, _: &str) -> Option<serde_json::Value> { None }
 //! #     fn key_header(&self, _: &str) -> Option<&'static str> { None }
 //! # }
 //! # impl sluice_admin::DataPath for Idle {

@@ -46,8 +46,8 @@ pub trait ProviderCalls: Send + Sync {
     /// The header, in lower case, in which a kind of provider takes its key; `None` where there is no such kind.
     fn key_header(&self, kind: &str) -> Option<&'static str>;
 
-    /// The rates of a model in the price table, whoever serves it.
-    fn price(&self, model: &str) -> Option<Value>;
+    /// The rates of a model in the price table, served by a kind of provider.
+    fn price(&self, kind: &str, model: &str) -> Option<Value>;
 }
 
 /// How a provider is doing.

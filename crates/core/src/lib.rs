@@ -85,7 +85,9 @@ pub use self::endpoints::is_llm_path;
 pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
 pub use self::filter::{AnswerFilter, AnswerFilters, FilterStep, Flow, WholeAnswer};
 pub use self::impersonation::Impersonation;
-pub use self::limits::{CallerBudgets, CallerLimits, Hold, Holds, LimitStanding, Measure, Place, Subject};
+pub use self::limits::{
+    CallerBudgets, CallerLimits, Hold, Holds, LimitStanding, Measure, Place, Refusals, Subject,
+};
 pub use self::models::{
     CompileModel, Model, ModelInfo, ModelProvider, ModelRoute, Models, ModelsDef, Providers,
 };

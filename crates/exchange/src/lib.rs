@@ -23,6 +23,7 @@ mod target;
 
 pub use self::complete::{CompleteError, complete};
 pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
+pub use self::estimate::input_tokens;
 pub use self::memory::keeps_response;
 pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, client_framing, prepare, protocol_of};

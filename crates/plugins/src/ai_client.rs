@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sluice_core::{
     BodyCopy, CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step,
 };
-use sluice_llm::ErrorKind;
+use sluice_llm::{ClientCall, ErrorKind};
 use sluice_net::Body;
 use sluice_resource::{CheckScope, Glob, PluginInfo, SchemaCompileError, parse_ip_net};
 
@@ -106,6 +106,13 @@ impl AiClient {
         }))
     }
 
+    /// Whether a pattern matches the path, or the name of the protocol that is spoken there.
+    fn may_use(&self, path: &str) -> bool {
+        let protocol = ClientCall::of(path, None).protocol.name();
+        let mut patterns = self.endpoints.iter();
+        patterns.any(|pattern| pattern.matches(path) || pattern.matches(protocol))
+    }
+
     fn refusal(&self, cx: &Context) -> Option<Failure> {
         let expired = |at: u64| {
             SystemTime::now()
@@ -125,8 +132,7 @@ impl AiClient {
                 "this client may not call from this address",
             ));
         }
-        let path = &*cx.request.path;
-        if !self.endpoints.is_empty() && !self.endpoints.iter().any(|pattern| pattern.matches(path)) {
+        if !self.endpoints.is_empty() && !self.may_use(&cx.request.path) {
             return Some(refused(
                 "endpoint_not_allowed",
                 "this client may not use this endpoint",

@@ -95,11 +95,6 @@ const INVALID: Refusal = Refusal {
     message: "Invalid API key in request",
 };
 
-const ENDED: Refusal = Refusal {
-    code: "api_key_ended",
-    message: "This API key has expired or is switched off",
-};
-
 impl KeyAuth {
     fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
         let Config {
@@ -129,7 +124,7 @@ impl KeyAuth {
                     self.accept(cx, caller, place);
                     return Ok(());
                 }
-                Found::Ended => return Err(ENDED),
+                Found::Ended(refusal) => return Err(refusal),
                 Found::Nobody => problem = INVALID,
             }
         }
@@ -142,7 +137,7 @@ impl KeyAuth {
                     self.accept(cx, caller, place);
                     return Ok(());
                 }
-                Found::Ended => return Err(ENDED),
+                Found::Ended(refusal) => return Err(refusal),
                 Found::Nobody => {}
             }
             // To APISIX these places hold the provider's key, not the caller's.

@@ -233,7 +233,7 @@ fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
         server: server_name(config),
         commit: env!("SLUICE_COMMIT").to_owned(),
         demo: parts.demo,
-        client_limits: serde_json::to_value(&config.defaults.limits).context("defaults.limits")?,
+        client_limits: serde_json::to_value(&config.defaults).context("defaults")?,
         secure_cookies: admin.tls_cert.is_some(),
         payload_days: config.ledger.payload_retention_days,
         metrics_path: metrics.path.clone(),

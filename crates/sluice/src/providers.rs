@@ -112,12 +112,8 @@ impl ProviderCalls for Calls {
         })
     }
 
-    fn price(&self, model: &str) -> Option<Value> {
-        let prices = &self.services.prices;
-        let found = Provider::all()
-            .iter()
-            .find_map(|provider| prices.find(provider.name(), model));
-        found.map(rates)
+    fn price(&self, kind: &str, model: &str) -> Option<Value> {
+        self.services.prices.find(kind, model).map(rates)
     }
 }
 

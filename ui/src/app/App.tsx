@@ -34,7 +34,7 @@ export function App() {
           <SessionProvider
             waiting={
               <Center h="100vh">
-                <Loader aria-label="Loading" />
+                <Loader role="status" aria-label="Loading" />
               </Center>
             }
             failed={(error, retry) => (

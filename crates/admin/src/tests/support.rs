@@ -154,7 +154,7 @@ impl ProviderCalls for Prompt {
         Vec::new()
     }
 
-    fn price(&self, _: &str) -> Option<Value> {
+    fn price(&self, _: &str, _: &str) -> Option<Value> {
         None
     }
 

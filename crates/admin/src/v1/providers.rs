@@ -1,5 +1,6 @@
 //! Providers: where models are.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -462,18 +463,31 @@ fn shown_models(models: ProviderModels) -> Result<Response, ApiError> {
     ))
 }
 
-fn shown_model(api: &Api, key: &Key, item: &Item) -> Value {
+/// Types of providers by id.
+async fn provider_types(api: &Api) -> Result<HashMap<String, String>, ApiError> {
+    let all = api.all(Kind::Provider).await?;
+    let kind = |item: &Item| item.value["type"].as_str().unwrap_or_default().to_owned();
+    Ok(all
+        .iter()
+        .map(|(key, item)| (key.id().to_owned(), kind(item)))
+        .collect())
+}
+
+/// A model, with what its first target costs.
+fn shown_model(api: &Api, types: &HashMap<String, String>, key: &Key, item: &Item) -> Value {
     let mut value = api.redacted(key, item.value.clone());
     let targets = value["targets"].as_array().cloned().unwrap_or_default();
     let asked = value["name"].as_str().unwrap_or(key.id()).to_owned();
-    let priced = targets
-        .first()
-        .map(|target| target["model"].as_str().unwrap_or(&asked).to_owned());
+    let priced = targets.first().and_then(|target| {
+        let kind = types.get(target["provider"].as_str()?)?;
+        api.state
+            .providers
+            .price(kind, target["model"].as_str().unwrap_or(&asked))
+    });
     let own = value.get("prices").filter(|prices| prices.is_object()).cloned();
-    let table = priced.and_then(|model| api.state.providers.price(&model));
     value["id"] = key.id().into();
     value["version"] = item.mod_revision.into();
-    value["price"] = match (own, table) {
+    value["price"] = match (own, priced) {
         (Some(rates), _) => json!({ "state": "priced", "source": "configured", "rates": rates }),
         (None, Some(rates)) => json!({ "state": "priced", "source": "table", "rates": rates }),
         (None, None) => json!({ "state": "unpriced", "source": null, "rates": {} }),
@@ -483,9 +497,10 @@ fn shown_model(api: &Api, key: &Key, item: &Item) -> Value {
 
 async fn list_models(api: Arc<Api>, _: Call) -> Result<Response, ApiError> {
     let all = api.all(Kind::Model).await?;
+    let types = provider_types(&api).await?;
     let items: Vec<Value> = all
         .iter()
-        .map(|(key, item)| shown_model(&api, key, item))
+        .map(|(key, item)| shown_model(&api, &types, key, item))
         .collect();
     Ok(ok(&json!({ "items": items, "next": null })))
 }
@@ -494,7 +509,7 @@ async fn one_model(api: &Api, id: &str) -> Result<Value, ApiError> {
     let key = Key::new(Kind::Model, id);
     let item = api.state.store.get(&key.to_string()).await?;
     let item = item.ok_or_else(|| ApiError::not_found(format!("there is no model `{id}`")))?;
-    Ok(shown_model(api, &key, &item))
+    Ok(shown_model(api, &provider_types(api).await?, &key, &item))
 }
 
 async fn get_model(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {

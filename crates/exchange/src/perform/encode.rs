@@ -34,6 +34,14 @@ pub(super) enum Encoded {
 pub(super) fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
     let profile = cx.profile;
     let is_retry = !cx.attempts.is_empty();
+    let is_object = |ai: &AiCall| ai.protocol == Protocol::OpenAiObjects;
+    // What nobody stores is not found, whether or not the provider has anything of the kind.
+    if profile == Profile::Native
+        && cx.ai.as_deref().is_some_and(is_object)
+        && let Some(failure) = relayed::refusal(cx, target)
+    {
+        return Err(Box::new(failure));
+    }
     let Some(ai) = cx.ai.as_deref_mut() else {
         return Err(Box::new(defect("no AI call was prepared")));
     };
@@ -62,12 +70,6 @@ pub(super) fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<F
         return Ok(Encoded::Counted);
     }
     let (stream, protocol) = (ai.stream, ai.protocol);
-    if profile == Profile::Native
-        && protocol == Protocol::OpenAiObjects
-        && let Some(failure) = relayed::refusal(cx, target)
-    {
-        return Err(Box::new(failure));
-    }
     let Written {
         body,
         conversion,

@@ -48,7 +48,10 @@ async fn every_command_explains_itself() {
         ("init", &["[FILE]", "--force"]),
         ("validate", &["<FILE>", "--apisix"]),
         ("version", &["commit"]),
-        ("import aigateway", &["--db <FILE>", "--config <FILE>", "--data-dir <DIR>", "--dry-run"]),
+        (
+            "import aigateway",
+            &["--db <FILE>", "--config <FILE>", "--data-dir <DIR>", "--dry-run"],
+        ),
         ("admin", &["reset-password", "new-key", "--data-dir <DIR>"]),
         ("admin reset-password", &["--user <USER>"]),
         (

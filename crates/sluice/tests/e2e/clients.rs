@@ -4,6 +4,7 @@ mod groups;
 mod keys;
 mod limits;
 mod playground;
+mod reserving;
 mod shape;
 
 use http::Method;

@@ -88,7 +88,7 @@ impl Site {
         let mut rows = Vec::new();
         eventually("rows in the log", async || {
             rows = self.pages(filter).await;
-            rows.len() >= count
+            (rows.len() >= count).then_some(())
         })
         .await;
         assert_eq!(rows.len(), count, "{rows:#?}");

@@ -74,7 +74,6 @@ export function ClientFields({ draft, onChange, errors, disabled }: FieldsProps)
             </>
           ) : null}
           <Select label="Tools" description="Who runs the tools of a request" data={[{ value: "pass-through", label: "The caller (pass-through)" }, { value: "gateway", label: "The gateway, its registered tools" }]} value={draft.tool_mode ?? "pass-through"} allowDeselect={false} onChange={(value) => set({ tool_mode: (value ?? "pass-through") as "gateway" })} />
-          {draft.tool_mode === "gateway" ? <TagsInput label="Tool sets" description="Ids of registered tool sets" value={draft.tools ?? []} error={errors.tools} onChange={(tools) => set({ tools })} acceptValueOnBlur /> : null}
         </div>
       </Fieldset>
       <Fieldset legend="Limits and budgets" disabled={disabled}>
@@ -113,9 +112,6 @@ function ProviderFields({ draft, onChange, errors, disabled }: FieldsProps) {
           <>
             <TextInput label="Base URL" placeholder={chosen?.base_url ?? "https://…"} withAsterisk={chosen?.needs.includes("base_url")} value={provider.base_url ?? ""} error={errors["provider.base_url"]} onChange={(event) => set({ ...provider, base_url: event.currentTarget.value || null })} />
             <SecretInput label="API key" stored={provider.api_key_set === true} hint={provider.api_key_hint} value={provider.api_key} error={errors["provider.api_key"]} onChange={(api_key) => set({ ...provider, api_key })} />
-            <div className={classes.wide}>
-              <PairsInput label="Extra headers" names={["Header", "Value"]} value={provider.headers ?? {}} onChange={(headers) => set({ ...provider, headers })} />
-            </div>
             <JsonInput className={classes.wide} key={provider.type} label="Options, as JSON" description="Members that go into every request body" autosize minRows={1} maxRows={10} defaultValue={Object.keys(provider.options ?? {}).length > 0 ? JSON.stringify(provider.options, null, 2) : ""} validationError="This is not JSON yet" onChange={(text) => { const options = parse(text); if (options) set({ ...provider, options }); }} />
           </>
         ) : null}

@@ -25,10 +25,11 @@ export function ClientLimitsTab({ client, readOnly }: { client: Client; readOnly
   const ask = async (name: string) => {
     if (await confirm({ title: `Reset ${limitTitle(name).toLowerCase()}?`, body: "The counter starts at zero. What was used stays in the books.", action: "Reset" })) reset.mutate(name);
   };
+  const effective = client.effective_limits ?? [];
   const items = live ?? data?.items ?? [];
   if (error && !data) return <ErrorState error={error} retry={() => void refetch()} />;
   if (!data) return <LoadingState />;
-  if (items.length === 0 && client.effective_limits.length === 0) return <EmptyState title="No limits">This client may call without end. Limits are under Settings.</EmptyState>;
+  if (items.length === 0 && effective.length === 0) return <EmptyState title="No limits">This client may call without end. Limits are under Settings.</EmptyState>;
   return (
     <Stack>
       <Paper p="md">
@@ -42,12 +43,12 @@ export function ClientLimitsTab({ client, readOnly }: { client: Client; readOnly
           ))}
         </Stack>
       </Paper>
-      {client.effective_limits.length > 0 ? (
+      {effective.length > 0 ? (
         <Paper p="md">
           <Title order={2} size="h3" mb="xs">In force</Title>
           <Table aria-label="Limits in force" w="auto">
             <Table.Tbody>
-              {client.effective_limits.map((limit) => (
+              {effective.map((limit) => (
                 <Table.Tr key={limit.name}>
                   <Table.Td>{limitTitle(limit.name)}</Table.Td>
                   <Table.Td ta="right">{amount({ unit: limit.name.startsWith("budget") ? "micro_usd" : "tokens" }, limit.limit)}</Table.Td>

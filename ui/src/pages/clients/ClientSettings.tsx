@@ -36,6 +36,7 @@ export function ClientSettings({ client, readOnly }: { client: Client; readOnly:
     },
   });
   const theirs = save.error instanceof ApiFailure && save.error.status === 409 ? (save.error.current as Client | undefined) : undefined;
+  const unmanaged = base.unmanaged_plugins ?? [];
   return (
     <form
       onSubmit={(event) => {
@@ -44,10 +45,10 @@ export function ClientSettings({ client, readOnly }: { client: Client; readOnly:
       }}
     >
       <Stack>
-        {base.unmanaged_plugins.length > 0 ? (
+        {unmanaged.length > 0 ? (
           <Alert variant="light" color="blue" p="sm">
             <Text size="sm">
-              This client has plugins that this form does not show: {base.unmanaged_plugins.join(", ")}. They are kept; see{" "}
+              This client has plugins that this form does not show: {unmanaged.join(", ")}. They are kept; see{" "}
               <Link to={`/resources/consumers/edit/${encodeURIComponent(client.id)}`}>the consumer</Link>.
             </Text>
           </Alert>

@@ -21,7 +21,7 @@ export function CreateClient({ opened, onClose }: { opened: boolean; onClose: ()
   const defaults = useQuery({ queryKey: ["clients", "defaults"], queryFn: ({ signal }) => api.get<ClientWrite>("/clients/defaults", undefined, signal), enabled: opened });
   return (
     <Drawer opened={opened} onClose={onClose} position="right" size="xl" title="New client" closeButtonProps={{ "aria-label": "Close" }}>
-      {opened && (defaults.data || defaults.error) ? <Form start={{ ...EMPTY, ...defaults.data, name: "" }} onClose={onClose} /> : opened ? <Loader aria-label="Loading" /> : null}
+      {opened && (defaults.data || defaults.error) ? <Form start={{ ...EMPTY, ...defaults.data, name: "" }} onClose={onClose} /> : opened ? <Loader role="status" aria-label="Loading" /> : null}
     </Drawer>
   );
 }

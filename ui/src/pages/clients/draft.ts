@@ -5,8 +5,8 @@ export const EMPTY: ClientWrite = { name: "", active: true, provider: null, limi
 
 /** The editable part of a client. */
 export function draftOf(client: Client): ClientWrite {
-  const { name, description, owner, tags, active, expires_at, group, provider, default_model, fallback_models, allowed_models, aliases, system_prompt, tool_mode, tools, limits, allowed_endpoints, allowed_addresses, log_payloads } = client;
-  return { name, description, owner, tags, active, expires_at, group, provider, default_model, fallback_models, allowed_models, aliases, system_prompt, tool_mode, tools, limits, allowed_endpoints, allowed_addresses, log_payloads };
+  const { name, description, owner, tags, active, expires_at, group, provider, default_model, fallback_models, allowed_models, aliases, system_prompt, tool_mode, limits, allowed_endpoints, allowed_addresses, log_payloads } = client;
+  return { name, description, owner, tags, active, expires_at, group, provider, default_model, fallback_models, allowed_models, aliases, system_prompt, tool_mode, limits, allowed_endpoints, allowed_addresses, log_payloads };
 }
 
 /** The members that were changed: a save touches nothing else, so it cannot undo what somebody else changed. */

@@ -18,7 +18,7 @@ import { PriceFields } from "./PriceFields";
 import { ProviderField } from "./ProviderField";
 
 export function ModelPage() {
-  const { "*": id } = useParams();
+  const { id } = useParams();
   const mayWrite = useMay("admin");
   const kinds = useKinds();
   const { data, error, refetch } = useQuery({ queryKey: ["models", id], queryFn: ({ signal }) => api.get<Model>(`/models/${segment(id ?? "")}`, undefined, signal), enabled: id !== undefined });

@@ -8,7 +8,7 @@ export default function ModelsPages() {
     <Routes>
       <Route index element={<ModelsPage />} />
       <Route path="new" element={<ModelPage />} />
-      <Route path="edit/*" element={<ModelPage />} />
+      <Route path="edit/:id" element={<ModelPage />} />
     </Routes>
   );
 }

@@ -81,7 +81,7 @@ function EntryView({ entry }: { entry: Entry }) {
 function AnswerView({ answer }: { answer: Answer }) {
   return (
     <div className={classes.answer} data-state={answer.state}>
-      {answer.state === "waiting" ? <Loader size="xs" type="dots" aria-label="Waiting for the answer" /> : null}
+      {answer.state === "waiting" ? <Loader size="xs" type="dots" role="status" aria-label="Waiting for the answer" /> : null}
       {answer.reasoning ? (
         <details className={classes.reasoning} open={answer.text === ""}>
           <summary>Reasoning</summary>

@@ -126,7 +126,7 @@ function FeedBar({ feed, wanted, followable, onWanted }: { feed: Feed; wanted: b
       {running ? (
         <>
           <span className={classes.dot} data-on={feed.connected} aria-hidden />
-          {feed.connected ? null : <Loader size={12} aria-label="Connecting" />}
+          {feed.connected ? null : <Loader size={12} aria-hidden />}
           <Text size="xs" c="dimmed" role="status">
             {feed.connected ? `${formatCount(feed.rows.length)} new` : "connecting"}
             {feed.skipped > 0 ? `, ${formatCount(feed.skipped)} more came too fast to show; reload the log to see them` : ""}

@@ -12,7 +12,7 @@ import { ResourceForm } from "./ResourceForm";
 
 /** One resource: a new one, or one that is there. */
 export function ResourceEditor() {
-  const { kind = "", "*": id } = useParams();
+  const { kind = "", id } = useParams();
   const mayWrite = useMay("admin");
   const kinds = useKinds();
   const plugins = usePlugins();

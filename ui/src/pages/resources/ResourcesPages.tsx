@@ -24,7 +24,7 @@ export default function ResourcesPages() {
         <Route path="plugins/:name" element={<PluginsPage />} />
         <Route path=":kind" element={<ResourceList />} />
         <Route path=":kind/new" element={<ResourceEditor />} />
-        <Route path=":kind/edit/*" element={<ResourceEditor />} />
+        <Route path=":kind/edit/:id" element={<ResourceEditor />} />
       </Routes>
     </Frame>
   );

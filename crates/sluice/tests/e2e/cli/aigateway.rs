@@ -87,7 +87,9 @@ async fn clients_of_an_aigateway_go_on_with_their_keys() {
     let (done, told) = import(dir.path(), &data, &[]).await;
     assert!(done && told.contains("0 resources would be added"), "{told}");
     gateway.restart().await;
-    let client = gateway.client().with_header("authorization", &format!("Bearer {KEY}"));
+    let client = gateway
+        .client()
+        .with_header("authorization", &format!("Bearer {KEY}"));
     for status in [200, 200, 429] {
         let call = client.post("/v1/chat/completions").json(&chat("conf:hello"));
         assert_eq!(call.send().await.status, status);
@@ -104,7 +106,11 @@ async fn files_that_are_none_of_an_aigateway_are_named() {
     std::fs::write(dir.path().join("aigateway.yaml"), "providers: {}\n").unwrap();
     let (done, told) = import(dir.path(), &dir.path().join("data"), &[]).await;
     assert!(!done && told.contains("gateway.db"), "{told}");
-    std::fs::write(dir.path().join("gateway.db"), "no database at all, but long enough to be read as one").unwrap();
+    std::fs::write(
+        dir.path().join("gateway.db"),
+        "no database at all, but long enough to be read as one",
+    )
+    .unwrap();
     let (done, told) = import(dir.path(), &dir.path().join("data"), &[]).await;
     assert!(!done && told.contains("no database of an aigateway"), "{told}");
     assert!(!dir.path().join("data").exists(), "nothing is made");

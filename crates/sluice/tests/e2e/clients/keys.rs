@@ -60,7 +60,7 @@ async fn keys_end_and_are_replaced() {
     let (status, refused) = site.ask(&second).await;
     assert_eq!(
         (status, &refused["error"]["code"]),
-        (401, &json!("api_key_ended")),
+        (401, &json!("api_key_inactive")),
         "{refused}"
     );
     site.call(Method::PATCH, &path, json!({ "active": true })).await;
@@ -145,4 +145,29 @@ async fn whoever_has_a_key_sees_what_is_theirs_and_nothing_else() {
         ),
         (401, 200)
     );
+}
+
+#[tokio::test]
+async fn an_expired_key_says_so_and_signs_nobody_in() {
+    let site = Site::start().await;
+    let (id, _) = site.client(json!({})).await;
+    let digest = "c19534ed842ee213c0a8b229dab2926b542ad6d5d0a0e6f8e7262b0c0cb492a8";
+    for (expires_at, call, session) in [(1, 401, 401), (9_000_000_000_000_u64, 200, 200)] {
+        let key = json!({ "plugins": { "ai-key": { "digest": digest, "expires_at": expires_at } } });
+        let path = format!("/consumers/{id}/credentials/over");
+        let put = site.gateway.admin().put(&path, key).await;
+        assert!(matches!(put.status, 200 | 201), "{}", put.text());
+        let (status, answer) = site.ask("gm_over").await;
+        assert_eq!(status, call, "{answer}");
+        if call == 401 {
+            assert_eq!(answer["error"]["code"], "api_key_expired");
+        }
+        let client = Client::new(site.gateway.admin_addr());
+        let signed_in = client
+            .post("/api/v1/session")
+            .json(&json!({ "key": "gm_over" }))
+            .send()
+            .await;
+        assert_eq!(signed_in.status.as_u16(), session);
+    }
 }
