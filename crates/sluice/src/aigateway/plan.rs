@@ -109,7 +109,7 @@ impl Plan {
             let message = json!([{ "role": "system", "content": client.system_prompt }]);
             plugins.insert("ai-prompt-decorator".to_owned(), json!({ "prepend": message }));
         }
-        let limits = self.limits(client);
+        let limits = Self::limits(client);
         if !limits.is_empty() {
             plugins.insert("ai-limits".to_owned(), Value::Object(limits));
         }
@@ -183,7 +183,7 @@ impl Plan {
     }
 
     /// Zero is no limit there either, though aigateway's form says so in vain.
-    fn limits(&mut self, client: &Client) -> Map<String, Value> {
+    fn limits(client: &Client) -> Map<String, Value> {
         let of = |name: &str| {
             let found = client.limits.iter().find(|(own, _)| *own == name);
             found.map(|(_, limit)| *limit).filter(|limit| *limit > 0)
@@ -201,13 +201,8 @@ impl Plan {
             ("input_tokens_per_day", of("quota_input_tokens_day")),
             ("output_tokens_per_day", of("quota_output_tokens_day")),
             ("max_input_tokens", of("max_input_tokens")),
+            ("max_output_tokens", of("max_output_tokens")),
         ];
-        if let Some(most) = of("max_output_tokens") {
-            self.notes.push(format!(
-                "client `{}`: its cap of {most} output tokens per request is not taken over",
-                client.name
-            ));
-        }
         let kept = wanted
             .into_iter()
             .filter_map(|(name, limit)| Some((name, limit?)));
