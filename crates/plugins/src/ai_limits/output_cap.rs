@@ -114,6 +114,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn more_is_lowered_less_stays_and_nothing_is_filled_in() {
         use Protocol as P;
         for (protocol, provider, body, expected) in [
