@@ -29,7 +29,8 @@ export async function startGateway(): Promise<Gateway> {
   const process_ = spawn(
     binary(),
     ["serve", "--demo", "--data-dir", join(folder, "data"), "--proxy-listen", any, "--admin-listen", any, "--control-listen", any, "--ready-file", ready],
-    { cwd: folder, stdio: ["ignore", "pipe", "pipe"] },
+    // Settings of whoever runs the tests are not the gateway's.
+    { cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("SLUICE_"))) },
   );
   let output = "";
   process_.stdout.on("data", (text: Buffer) => (output += text.toString()));

@@ -389,7 +389,7 @@ async fn drafted(api: &Api, id: Option<&str>, draft: Write) -> Result<Value, Api
         let message = "a reference is looked up when it is stored: save first, then test";
         return Err(ApiError::field("api_key", message));
     }
-    let mut checked = value.clone();
+    let mut checked = value;
     for member in ["create_time", "update_time"] {
         put_at(&mut checked, &[member], None);
     }

@@ -76,6 +76,7 @@ fn a_slow_reader_learns_how_many_it_has_missed() {
     live.add(&batch, NOON);
     assert_eq!(live.feed(51).records[0].status, 339);
     assert_eq!(live.feed(51).skipped, 20);
+    assert_eq!(live.feed(live.records()).skipped, 0);
 }
 
 #[test]

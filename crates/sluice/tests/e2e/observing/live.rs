@@ -139,22 +139,23 @@ async fn a_page_sees_requests_limits_and_edits() {
     let (ann, key) = site.client("Ann", limits).await;
     let limits = format!("limits:{ann}");
     let topics = [
+        &*limits,
         "requests",
         "configuration",
         "providers",
         "not-invented-yet",
-        &limits,
     ];
     let mut page = Page::open(&site, &topics).await;
     site.ask(&key, "conf:hello").await;
+    // What is used is known before the request is over.
+    page.until("limits", |message| message["items"][0]["used"] == 1)
+        .await;
     let message = page.until("requests", |_| true).await;
     let row = &message["items"][0];
     assert_eq!((&row["client"], &row["status"]), (&json!(ann), &json!(200)));
     assert_eq!((&row["client_name"], &row["path"]), (&json!("Ann"), &json!(CHAT)));
     let listed = site.rows("", 1).await;
     assert_eq!(*row, listed[0]);
-    page.until("limits", |message| message["items"][0]["used"] == 1)
-        .await;
 
     put_consumer(&site.gateway, "bob").await;
     let edit = page.until("configuration", |_| true).await;

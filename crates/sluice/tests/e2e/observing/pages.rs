@@ -124,7 +124,7 @@ async fn reports_add_up_and_compare() {
 async fn the_cache_tells_what_it_saved_and_is_emptied() {
     let site = Site::start().await;
     let provider = crate::support::openai(&site.upstream);
-    let plugins = json!({ "ai-proxy": provider, "ai-cache": {} });
+    let plugins = json!({ "ai-proxy": provider, "ai-cache": { "policy": "local" } });
     crate::support::put_route(&site.gateway, "cached", "/cached", plugins).await;
     let client = site.gateway.client();
     for _ in 0..3 {
