@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::Method;
 use serde_json::{Value, json};
 use sluice_resource::{Glob, Key, Kind};
+use sluice_store::Item;
 
 use super::super::call::ok;
 use super::super::playground::{ask, complaint};
@@ -22,7 +23,8 @@ pub(super) fn routes() -> Vec<Route> {
 /// The list is asked for as the client would: through the data path.
 async fn list(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     let id = call.param("id");
-    super::consumer(&api, id).await?;
+    let item = super::consumer(&api, id).await?;
+    let (conf, whose) = access(&api, &item).await?;
     let answer = ask(&api, id, Method::GET, "/v1/models", None).await?;
     let items: Vec<Value> = answer.body["data"]
         .as_array()
@@ -31,6 +33,7 @@ async fn list(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
         .map(|model| {
             json!({
                 "id": model["id"],
+                "allowed": verdict(&conf, whose, model["id"].as_str().unwrap_or_default())["allowed"],
                 "display_name": model.get("display_name").or_else(|| model.get("name")),
                 "owned_by": model.get("owned_by"),
                 "context_window": model.get("context_window").or_else(|| model.get("context_length")),
@@ -43,23 +46,28 @@ async fn list(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     ))
 }
 
-async fn check(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
-    let item = super::consumer(&api, call.param("id")).await?;
-    let name = call.text("name").unwrap_or_default();
+/// What `ai-models` says for a client, and whose word that is. What a consumer says of a plugin stands in place of what
+/// its group says.
+async fn access(api: &Api, item: &Item) -> Result<(Value, &'static str), ApiError> {
+    let own = &item.value["plugins"]["ai-models"];
     let group = match item.value["group_id"].as_str() {
-        None => None,
-        Some(group) => {
+        Some(group) if own.is_null() => {
             let key = Key::new(Kind::ConsumerGroup, group);
             api.state.store.get(&key.to_string()).await?
         }
+        _ => None,
     };
-    // What a consumer says of a plugin stands in place of what its group says.
-    let own = &item.value["plugins"]["ai-models"];
-    let (conf, whose) = match &group {
-        Some(group) if own.is_null() => (&group.value["plugins"]["ai-models"], "the group's list"),
-        _ => (own, "the client's list"),
-    };
-    Ok(ok(&verdict(conf, whose, &name)))
+    Ok(match group {
+        Some(group) => (group.value["plugins"]["ai-models"].clone(), "the group's list"),
+        None => (own.clone(), "the client's list"),
+    })
+}
+
+async fn check(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
+    let item = super::consumer(&api, call.param("id")).await?;
+    let name = call.text("name").unwrap_or_default();
+    let (conf, whose) = access(&api, &item).await?;
+    Ok(ok(&verdict(&conf, whose, &name)))
 }
 
 /// What `ai-models` makes of a name.
