@@ -139,7 +139,7 @@ pub use self::envelope::ApiVersion;
 pub use self::holders::{Holder, Holders};
 pub use self::limits::LimitStandings;
 pub use self::metrics::BasicAuth;
-pub use self::options::AdminOptions;
+pub use self::options::{AdminOptions, ProcessInfo};
 pub use self::providers::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels, ProviderTest};
 pub use self::secrets::SecretPaths;
 pub use self::server::AdminServer;

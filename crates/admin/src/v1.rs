@@ -17,6 +17,7 @@ mod providers;
 mod resources;
 mod session;
 mod sessions;
+mod settings;
 mod setup;
 mod tokens;
 
@@ -96,6 +97,7 @@ pub(crate) fn routes() -> Vec<Route> {
         providers::routes(),
         resources::routes(),
         observe::routes(),
+        settings::routes(),
         openapi::routes(),
     ]
     .into_iter()

@@ -8,7 +8,7 @@ use anyhow::Context;
 use http::HeaderValue;
 use sluice_admin::{
     AdminOptions, AdminServer, AdminState, ApiVersion, BasicAuth, ConfiguredKey, DryRunHook, Health,
-    StatusServer,
+    ProcessInfo, StatusServer,
 };
 use sluice_core::{CompilerOptions, DryRun, Registry, Services, SnapshotCell};
 use sluice_resource::{Schemas, parse_ip_net};
@@ -16,8 +16,9 @@ use sluice_store::{Database, Keyring, Role, Store};
 use sluice_upstream::CheckerReport;
 
 use crate::answers::LocalAnswers;
-use crate::config::Config;
+use crate::config::{Config, effective};
 use crate::data_path::Loopback;
+use crate::gateway::{Addresses, reachable};
 use crate::keys::Keys;
 use crate::limits::Standings;
 use crate::measuring::Measuring;
@@ -107,6 +108,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) demo: bool,
     /// An address of the proxy that speaks plain HTTP, if it has one.
     pub(crate) proxy: Option<SocketAddr>,
+    pub(crate) addresses: &'a Addresses,
 }
 
 /// The control side while it serves.
@@ -199,6 +201,26 @@ fn dry_run(parts: &Parts<'_>) -> DryRunHook {
     Box::new(move |key, value, metadata| run.check(key, value, metadata))
 }
 
+/// What the process runs with.
+fn process(parts: &Parts<'_>) -> ProcessInfo {
+    let addresses = parts.addresses;
+    let url = |(addr, scheme): &(SocketAddr, &str)| format!("{scheme}://{addr}");
+    let reachable = addresses
+        .proxy
+        .first()
+        .map(|(addr, scheme)| format!("{scheme}://{}", reachable(*addr)));
+    ProcessInfo {
+        settings: effective(parts.config, |name| std::env::var_os(name).is_some()),
+        listeners: serde_json::json!({
+            "proxy": addresses.proxy.iter().map(url).collect::<Vec<_>>(),
+            "admin": url(&addresses.admin),
+            "metrics": addresses.metrics.map(|addr| format!("http://{addr}")),
+        }),
+        public_url: reachable.unwrap_or_default(),
+        data_dir: Some(parts.config.data_dir.clone()),
+    }
+}
+
 fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
     let config = parts.config;
     let admin = &config.admin;
@@ -233,6 +255,7 @@ fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
         server: server_name(config),
         commit: env!("SLUICE_COMMIT").to_owned(),
         demo: parts.demo,
+        process: process(parts),
         client_limits: serde_json::to_value(&config.defaults).context("defaults")?,
         secure_cookies: admin.tls_cert.is_some(),
         payload_days: config.ledger.payload_retention_days,

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use sluice_resource::AllowedCommands;
 
 pub use self::apisix::from_apisix;
+pub(crate) use self::keys::effective;
 pub(crate) use self::load::check;
 pub use self::load::{ConfigError, load, validate_file};
 pub use self::secret::Secret;

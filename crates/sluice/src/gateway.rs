@@ -1,7 +1,7 @@
 //! Boot and shutdown: every part is made here, and handed what it needs.
 
 use std::fs::{File, TryLockError};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,6 +93,15 @@ pub(crate) struct Addresses {
     pub(crate) status: Option<SocketAddr>,
 }
 
+/// The address as this machine reaches it.
+pub(crate) fn reachable(addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => SocketAddr::from((Ipv4Addr::LOCALHOST, addr.port())),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => SocketAddr::from((Ipv6Addr::LOCALHOST, addr.port())),
+        _ => addr,
+    }
+}
+
 impl Addresses {
     fn of(config: &Config, proxy: &Proxy, admin: &Sockets) -> anyhow::Result<Self> {
         Ok(Self {
@@ -176,6 +185,7 @@ impl Gateway {
             readiness: &readiness,
             demo: wants_demo,
             proxy: addresses.plain_proxy(),
+            addresses: &addresses,
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {
