@@ -79,7 +79,7 @@ async fn the_limits_of_the_route_hold_beside_those_of_the_client() {
 #[tokio::test]
 async fn a_cached_answer_costs_a_request_and_no_tokens() {
     let site = Site::start().await;
-    let plugins = json!({ "key-auth": {}, "ai-proxy": openai(&site.upstream), "ai-cache": {} });
+    let plugins = json!({ "key-auth": {}, "ai-proxy": openai(&site.upstream), "ai-cache": { "policy": "local" } });
     put_route(&site.gateway, "cached", CHAT, plugins).await;
     let limits = json!({ "requests_per_minute": 2, "tokens_per_day": 1000 });
     let (id, key) = site.client(json!({ "limits": limits, "provider": null })).await;
