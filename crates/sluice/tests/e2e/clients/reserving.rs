@@ -1,7 +1,7 @@
 //! Limits hold whatever comes at once, and wherever the request goes.
 
 use futures_util::stream::{self, StreamExt};
-use sluice_testkit::{Completion, Reply, Usage};
+use sluice_testkit::{Completion, Reply, Usage, eventually};
 
 use super::*;
 use crate::support::{openai, put_route};
@@ -79,15 +79,29 @@ async fn the_limits_of_the_route_hold_beside_those_of_the_client() {
 #[tokio::test]
 async fn a_cached_answer_costs_a_request_and_no_tokens() {
     let site = Site::start().await;
-    let plugins = json!({ "key-auth": {}, "ai-proxy": openai(&site.upstream), "ai-cache": {} });
+    let plugins =
+        json!({ "key-auth": {}, "ai-proxy": openai(&site.upstream), "ai-cache": { "policy": "local" } });
     put_route(&site.gateway, "cached", CHAT, plugins).await;
-    let limits = json!({ "requests_per_minute": 2, "tokens_per_day": 1000 });
+    let limits = json!({ "requests_per_day": 100_000, "tokens_per_day": 1_000_000 });
     let (id, key) = site.client(json!({ "limits": limits, "provider": null })).await;
     site.upstream.always(answer(100, 23));
-    assert_eq!((site.ask(&key).await.0, site.ask(&key).await.0), (200, 200));
-    assert_eq!(site.upstream.requests().len(), 1, "the second one was a hit");
-    assert_eq!(standing(&site, &id, "requests_per_minute").await, (2, 0));
-    assert_eq!(standing(&site, &id, "tokens_per_day").await, (123, 0));
+    let client = site.gateway.client().with_header("x-api-key", &key);
+    // An answer is kept after it was sent.
+    let mut calls = 0;
+    eventually("the answer to be kept", async || {
+        calls += 1;
+        let answer = client.post(CHAT).json(&chat("conf:hello")).send().await;
+        let hit = answer.header("x-ai-cache-status") == Some("HIT");
+        answer.bytes().await;
+        hit.then_some(())
+    })
+    .await;
+    let asked = site.upstream.requests().len() as u64;
+    assert!(asked < calls);
+    assert_eq!(standing(&site, &id, "requests_per_day").await, (calls, 0));
+    assert_eq!(standing(&site, &id, "tokens_per_day").await, (asked * 123, 0));
+    site.change(&id, json!({ "limits": { "requests_per_day": calls } }))
+        .await;
     assert_eq!(site.ask(&key).await.0, 429, "hits are limited, too");
 }
 
