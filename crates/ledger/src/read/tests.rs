@@ -286,6 +286,7 @@ async fn found(reader: &LedgerReader, filter: &Filter, limit: u32) -> Vec<u128> 
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 async fn records_are_found_by_what_they_say() {
     let folder = tempfile::tempdir().unwrap();
     let mut database = Database::open(&config(folder.path())).await.unwrap();
