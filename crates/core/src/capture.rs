@@ -17,7 +17,7 @@ pub struct Captured {
     /// Of the answer's body.
     pub response: Option<BodyCopy>,
     /// What was sent to the provider in the last attempt, when the request keeps its payload.
-    pub sent: Option<Sent>,
+    pub sent: Option<Box<Sent>>,
 }
 
 /// What was sent to a provider.

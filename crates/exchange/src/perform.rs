@@ -149,7 +149,7 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
     });
     let started = Instant::now();
     let sent = pool.send_with(origin, make, call.timeouts()).await;
-    cx.captured.sent = kept;
+    cx.captured.sent = kept.map(Box::new);
     cx.upstream_call = uri.path_and_query().map(|target| UpstreamCall {
         origin: origin.clone(),
         host: None,

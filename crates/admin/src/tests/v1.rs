@@ -430,7 +430,7 @@ async fn the_document_lists_every_endpoint() {
         .await
         .json();
     for route in routes() {
-        let path = &document["paths"][format!("/api/v1{}", route.path)];
+        let path = &document["paths"][format!("/api/v1{}", route.path.replace("*}", "}"))];
         let method = route.method.as_str().to_lowercase();
         assert_eq!(path[method]["summary"], route.summary, "{}", route.path);
     }
