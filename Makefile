@@ -22,7 +22,7 @@ run: ui ## Build and start the gateway with the demo client on ./data
 build: ui ## Build the release binary: target/release/sluice
 	$(CARGO) build --release --bin sluice
 
-test: tools python ## Install what the tests need and run them all
+test: ui tools python ## Install what the tests need and run them all
 	$(CARGO) nextest run --workspace
 	$(CARGO) test --workspace --doc
 

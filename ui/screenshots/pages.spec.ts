@@ -28,8 +28,7 @@ const PAGES: [string, string][] = [
   ["models", "/models"],
   ["model", "/models/edit/assistant"],
   ["routes", "/resources/routes"],
-  ["route", "/resources/routes/legacy-chat"],
-  ["match", "/resources/match"],
+  ["route", "/resources/routes/edit/legacy-chat"],
   ["plugins", "/resources/plugins"],
   ["requests", "/requests"],
   ["usage", "/usage"],
@@ -37,7 +36,6 @@ const PAGES: [string, string][] = [
   ["playground", "/playground?client=support-bot"],
   ["cache", "/cache"],
   ["settings", "/settings"],
-  ["configuration", "/configuration"],
 ];
 
 /** The pages that are shown on a phone, too. */
@@ -61,6 +59,10 @@ async function picture(page: Page, name: string): Promise<void> {
 test("pictures", async ({ page, gateway, api, browser }) => {
   mkdirSync(FOLDER, { recursive: true });
   const key = await populate(gateway, api);
+  // Sums are written some seconds after the requests.
+  await expect
+    .poll(async () => ((await (await api.get("/api/v1/overview")).json()) as { now: { requests: number } }).now.requests, { timeout: 30_000 })
+    .toBeGreaterThan(0);
   for (const scheme of SCHEMES) {
     await page.emulateMedia({ colorScheme: scheme });
     for (const [name, path] of PAGES) {
@@ -84,7 +86,7 @@ test("pictures", async ({ page, gateway, api, browser }) => {
     await picture(holder, `sign-in-${scheme}`);
     await holder.getByRole("button", { name: "I have a key and want to see its limits" }).click();
     await holder.getByRole("textbox", { name: "Key" }).fill(key);
-    await holder.getByRole("button", { name: "Sign in" }).click();
+    await holder.getByRole("textbox", { name: "Key" }).press("Enter");
     await expect(holder.getByRole("heading", { level: 1, name: "Support bot" })).toBeVisible();
     await picture(holder, `my-key-${scheme}`);
     await context.close();

@@ -12,7 +12,6 @@ const PAGES: [string, string | RegExp][] = [
   ["/models/new", "Add a model"],
   ["/resources/routes", "Routes"],
   ["/resources/routes/new", "New: route"],
-  ["/resources/match", "Match tester"],
   ["/resources/plugins", "Plugins"],
   ["/requests", "Requests"],
   ["/usage", "Usage and cost"],
@@ -20,7 +19,6 @@ const PAGES: [string, string | RegExp][] = [
   ["/playground", "Playground"],
   ["/cache", "Cache"],
   ["/settings", "Settings"],
-  ["/configuration", "Raw configuration"],
 ];
 
 for (const [path, title] of PAGES) {

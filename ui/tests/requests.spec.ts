@@ -61,9 +61,9 @@ test("the log is downloaded as CSV and copied as a call", async ({ page, context
 
 test("usage adds up, compares, and narrows down by a click", async ({ page }) => {
   await open(page, "/usage", "Usage and cost");
-  await expect(page.getByRole("img", { name: "Cost in US dollars over time" })).toBeVisible();
-  await page.getByText("Requests", { exact: true }).and(page.locator("label, span")).last().click();
+  await page.getByRole("radiogroup", { name: "Chart of" }).getByText("Requests").click();
   await expect(page).toHaveURL(/measure=requests/);
+  await expect(page.getByRole("img", { name: "Requests over time" })).toBeVisible();
   await page.getByRole("switch", { name: /Compare/ }).click();
   await expect(page.getByRole("columnheader", { name: "Cost before" })).toHaveCount(0);
   await page.getByRole("combobox", { name: "By", exact: true }).click();

@@ -25,7 +25,8 @@ use crate::query::Query;
 use crate::reply::Reply;
 use crate::resources::{AuthKeyIndex, Call, Expected};
 use crate::{
-    AdminOptions, CachedAnswers, DataPlane, DryRunHook, Holders, LimitStandings, allow, dashboard, v1,
+    AdminOptions, CachedAnswers, DataPath, DataPlane, DryRunHook, Holders, LimitStandings, allow, dashboard,
+    v1,
 };
 
 const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
@@ -56,6 +57,8 @@ pub struct AdminState {
     pub providers: Arc<dyn ProviderCalls>,
     /// Whose the keys of clients are.
     pub keys: Arc<dyn Holders>,
+    /// Who makes calls of the data path when an operator asks for it.
+    pub data_path: Arc<dyn DataPath>,
     /// How limits stand.
     pub limits: Arc<dyn LimitStandings>,
     /// The records of requests, if they are kept.

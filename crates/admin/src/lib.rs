@@ -25,11 +25,28 @@
 //! #     fn models<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
 //! #         Box::pin(async { None })
 //! #     }
+//! #     fn test_draft<'a>(
+//! #         &'a self, _: &'a serde_json::Value, _: Option<&'a str>,
+//! #     ) -> BoxFuture<'a, Result<ProviderTest, String>> {
+//! #         Box::pin(async { Err("nobody calls".to_owned()) })
+//! #     }
+//! #     fn models_of_draft<'a>(
+//! #         &'a self, _: &'a serde_json::Value,
+//! #     ) -> BoxFuture<'a, Result<ProviderModels, String>> {
+//! #         Box::pin(async { Err("nobody calls".to_owned()) })
+//! #     }
 //! #     fn health(&self, _: &str) -> ProviderHealth { ProviderHealth::default() }
 //! #     fn types(&self) -> Vec<serde_json::Value> { Vec::new() }
 //! #     fn prices(&self) -> Vec<(String, serde_json::Value)> { Vec::new() }
-//! #     fn price(&self, _: &str) -> Option<serde_json::Value> { None }
+//! #     fn price(&self, _: &str, _: &str) -> Option<serde_json::Value> { None }
 //! #     fn key_header(&self, _: &str) -> Option<&'static str> { None }
+//! # }
+//! # impl sluice_admin::DataPath for Idle {
+//! #     fn call<'a>(
+//! #         &'a self, _: &'a str, _: http::Request<axum::body::Body>,
+//! #     ) -> BoxFuture<'a, Result<http::Response<axum::body::Body>, String>> {
+//! #         Box::pin(async { Err("nobody listens".to_owned()) })
+//! #     }
 //! # }
 //! # impl sluice_admin::Holders for Idle {
 //! #     fn holder(&self, _: &str) -> Option<sluice_admin::Holder> { None }
@@ -63,6 +80,7 @@
 //!     health: Box::new(Health::ready),
 //!     providers: Arc::new(Idle),
 //!     keys: Arc::new(Idle),
+//!     data_path: Arc::new(Idle),
 //!     limits: Arc::new(Idle),
 //!     ledger: None,
 //!     live: Arc::default(),
@@ -85,6 +103,7 @@ mod body;
 mod bulk;
 mod control;
 mod dashboard;
+mod data_path;
 mod data_plane;
 mod diff;
 mod dry_run;
@@ -113,13 +132,14 @@ mod yaml;
 pub use self::answers::{CachedAnswers, HeldAnswers};
 pub use self::api::{AdminState, Health};
 pub use self::auth::{ConfiguredKey, is_published_key};
+pub use self::data_path::DataPath;
 pub use self::data_plane::{CompileReport, DataPlane};
 pub use self::dry_run::DryRunHook;
 pub use self::envelope::ApiVersion;
 pub use self::holders::{Holder, Holders};
 pub use self::limits::LimitStandings;
 pub use self::metrics::BasicAuth;
-pub use self::options::AdminOptions;
+pub use self::options::{AdminOptions, ProcessInfo};
 pub use self::providers::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels, ProviderTest};
 pub use self::secrets::SecretPaths;
 pub use self::server::AdminServer;

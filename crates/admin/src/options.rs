@@ -40,6 +40,8 @@ pub struct AdminOptions {
     pub commit: String,
     /// Whether it has a demo client.
     pub demo: bool,
+    /// What the process runs with, for whoever asks.
+    pub process: ProcessInfo,
     /// Limits that new clients begin with, as `ai-limits` has them.
     pub client_limits: serde_json::Value,
     /// Whether cookies are for TLS alone.
@@ -52,6 +54,19 @@ pub struct AdminOptions {
     pub payload_days: u32,
     /// How long a write waits for the data plane to follow it.
     pub follow_wait: Duration,
+}
+
+/// What a process runs with. Nothing in it is secret.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessInfo {
+    /// Every setting: `key`, `value` (none where it is secret), `source` and `secret`.
+    pub settings: Vec<serde_json::Value>,
+    /// Addresses: `proxy` (a list), `admin` and `metrics`.
+    pub listeners: serde_json::Value,
+    /// Where clients reach the proxy.
+    pub public_url: String,
+    /// Where the databases are.
+    pub data_dir: Option<std::path::PathBuf>,
 }
 
 impl Default for AdminOptions {
@@ -72,6 +87,7 @@ impl Default for AdminOptions {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: String::new(),
             demo: false,
+            process: ProcessInfo::default(),
             client_limits: serde_json::json!({}),
             secure_cookies: false,
             metrics_path: "/apisix/prometheus/metrics".to_owned(),

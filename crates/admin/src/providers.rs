@@ -18,6 +18,22 @@ pub trait ProviderCalls: Send + Sync {
     /// Asks a provider for the list of its models. `None` where no provider of that id is in force.
     fn models<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<ProviderModels>>;
 
+    /// As `test`, with a provider that is not stored: the resource with its secrets.
+    ///
+    /// # Errors
+    /// What is wrong with the resource.
+    fn test_draft<'a>(
+        &'a self,
+        provider: &'a Value,
+        model: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<ProviderTest, String>>;
+
+    /// As `models`, with a provider that is not stored.
+    ///
+    /// # Errors
+    /// What is wrong with the resource.
+    fn models_of_draft<'a>(&'a self, provider: &'a Value) -> BoxFuture<'a, Result<ProviderModels, String>>;
+
     /// How a provider of the configuration is doing, by the calls of the registry.
     fn health(&self, id: &str) -> ProviderHealth;
 
@@ -30,8 +46,8 @@ pub trait ProviderCalls: Send + Sync {
     /// The header, in lower case, in which a kind of provider takes its key; `None` where there is no such kind.
     fn key_header(&self, kind: &str) -> Option<&'static str>;
 
-    /// The rates of a model in the price table, whoever serves it.
-    fn price(&self, model: &str) -> Option<Value>;
+    /// The rates of a model in the price table, served by a kind of provider.
+    fn price(&self, kind: &str, model: &str) -> Option<Value>;
 }
 
 /// How a provider is doing.

@@ -7,14 +7,17 @@ mod call;
 mod clients;
 mod dispatch;
 mod error;
+mod groups;
 mod members;
 mod observe;
 mod openapi;
 mod password;
+mod playground;
 mod providers;
 mod resources;
 mod session;
 mod sessions;
+mod settings;
 mod setup;
 mod tokens;
 
@@ -57,7 +60,7 @@ type Handler = fn(Arc<Api>, Call) -> BoxFuture<'static, Result<Response, ApiErro
 /// An endpoint.
 pub(crate) struct Route {
     pub(crate) method: Method,
-    /// Below [`BASE`]; `{name}` stands for one segment.
+    /// Below [`BASE`]; `{name}` stands for one segment, `{name*}` at the end for all that follow.
     pub(crate) path: &'static str,
     pub(crate) least: Least,
     /// What it does, in one line of the documentation.
@@ -89,9 +92,12 @@ pub(crate) fn routes() -> Vec<Route> {
         tokens::routes(),
         audit::routes(),
         clients::routes(),
+        groups::routes(),
+        playground::routes(),
         providers::routes(),
         resources::routes(),
         observe::routes(),
+        settings::routes(),
         openapi::routes(),
     ]
     .into_iter()

@@ -1,8 +1,11 @@
 //! What plugins that limit callers tell of their limits, and what a request holds in them.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use sluice_limit::{Budgets, Concurrency, CounterKey, Estimates, ReservationGuard, SystemClock};
 
@@ -20,6 +23,27 @@ pub struct CallerBudgets {
     pub estimates: Estimates,
     /// How many requests are under way.
     pub concurrency: Arc<Concurrency>,
+    /// How many requests were refused.
+    pub refusals: Refusals,
+}
+
+/// Counts refused requests by scope and name of the limit, of which there are a few dozen pairs.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
+
+impl Refusals {
+    /// Counts a request that a limit of this scope and name refused.
+    pub fn count(&self, scope: &'static str, name: &'static str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((scope, name)).or_default() += 1;
+    }
+
+    /// All counts.
+    #[must_use]
+    pub fn counts(&self) -> Vec<((&'static str, &'static str), u64)> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(limit, count)| (*limit, *count)).collect()
+    }
 }
 
 impl Default for CallerBudgets {
@@ -28,6 +52,7 @@ impl Default for CallerBudgets {
             budgets: Budgets::new(ACCOUNTS, Arc::new(SystemClock)),
             estimates: Estimates::new(SIZES),
             concurrency: Arc::new(Concurrency::new(ACCOUNTS)),
+            refusals: Refusals::default(),
         }
     }
 }
@@ -146,6 +171,10 @@ pub struct Holds {
     pub reserved: Vec<Hold>,
     /// Places among requests under way.
     pub places: Vec<Place>,
-    /// Where the size of the request is learned: keys for input and output.
-    pub sizes: Vec<(CounterKey, Measure)>,
+    /// Where the size of the answer is learned.
+    pub sizes: Vec<CounterKey>,
+    /// The scopes whose limits on requests the request has met.
+    pub met: SmallVec<[&'static str; 3]>,
+    /// Whether the request has met all limits, and so counts as one.
+    pub counts: bool,
 }

@@ -80,6 +80,7 @@ async fn fill(config: &LedgerConfig, count: u64, clients: u64) -> Result<(), Box
 }
 
 /// Pages of requests, from the newest on: by many filters.
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 async fn requests(reader: &LedgerReader, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let name = |name: &str| vec![name.to_owned()];
     let all = Filter::default;
@@ -295,6 +296,7 @@ fn mark(time: Duration, bound: Duration) -> &'static str {
 }
 
 /// A record and when it was over. The busiest of the clients have most of the traffic.
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn record(number: u64, count: u64, clients: u64) -> (i64, Record) {
     let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let pick = |shift: u32, of: u64| (scattered >> shift) % of;

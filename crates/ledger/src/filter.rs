@@ -74,6 +74,8 @@ impl CacheFilter {
 pub(crate) struct Conditions {
     /// Numbers of the series that fit, as a JSON array; none if all do.
     series: Option<String>,
+    /// How many those are.
+    series_count: i64,
     status: Option<RangeInclusive<u16>>,
     detail: DetailConditions,
 }
@@ -129,6 +131,7 @@ impl Filter {
         }
         let mut conditions = Conditions {
             series: None,
+            series_count: 0,
             status: self.status.clone(),
             detail: DetailConditions {
                 tool_calls: self.tool_calls,
@@ -144,6 +147,7 @@ impl Filter {
                 return Ok(None);
             }
             conditions.series = Some(series);
+            conditions.series_count = count;
         }
         if let Some(text) = self.text.as_deref().filter(|text| !text.is_empty()) {
             conditions.detail.text = Some(TextCondition::of(text, connection).await?);
@@ -199,6 +203,11 @@ impl Conditions {
     /// Whether only some series fit.
     pub(crate) fn has_series(&self) -> bool {
         self.series.is_some()
+    }
+
+    /// How many series fit; none if all do.
+    pub(crate) fn series_count(&self) -> Option<i64> {
+        self.series.as_ref().map(|_| self.series_count)
     }
 
     /// Whether the rollups know only in part what fits.

@@ -16,7 +16,7 @@ use crate::read::{RecordPage, SELECT, entry};
 use crate::seq::{DAY_US, HOUR_US, Seq};
 
 /// Records that are looked at between two looks at the clock.
-const WINDOW: i64 = 8192;
+const WINDOW: i64 = 4096;
 
 /// Most records of a day that are taken from its index and sorted.
 const INDEXED: i64 = 2048;

@@ -17,6 +17,9 @@ const MAX_LIMIT: u32 = 10_000;
 /// Records of a sample.
 const SAMPLE: u32 = 1000;
 
+/// Most rows that are looked up instead of being searched for.
+const PLACES: i64 = 50_000;
+
 /// Columns before the sums.
 const KEY_COLUMNS: usize = 2;
 
@@ -368,8 +371,19 @@ impl Part {
             .push(self.table)
             .push(" WHERE ")
             .push(self.time);
-        query.push(" BETWEEN ").push_bind(self.first);
-        query.push(" AND ").push_bind(self.last);
+        let units = self.last.saturating_sub(self.first).saturating_add(1);
+        let places = conditions
+            .series_count()
+            .and_then(|count| count.checked_mul(units));
+        if places.is_some_and(|places| places <= PLACES) {
+            // One by one, so that each series is found at once.
+            let times = serde_json::Value::from((self.first..=self.last).collect::<Vec<_>>());
+            query.push(" IN (SELECT value FROM json_each(");
+            query.push_bind(times.to_string()).push("))");
+        } else {
+            query.push(" BETWEEN ").push_bind(self.first);
+            query.push(" AND ").push_bind(self.last);
+        }
         conditions.push_for_rollups(query);
         query.push(" GROUP BY ").push(period.group(self)).push(&keys);
     }

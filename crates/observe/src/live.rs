@@ -204,7 +204,13 @@ impl Live {
         lock(&self.0).seconds.last(now_ms() / 1000)
     }
 
-    /// The latest records after those that the reader has seen: [`LiveFeed::seen`], 0 at first.
+    /// How many records there were altogether: what a reader has seen that begins here.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        lock(&self.0).records
+    }
+
+    /// The latest records after those that the reader has seen: [`LiveFeed::seen`].
     #[must_use]
     pub fn feed(&self, seen: u64) -> LiveFeed {
         let state = lock(&self.0);
@@ -212,7 +218,7 @@ impl Live {
         let take = usize::try_from(fresh).unwrap_or(FEED).min(state.feed.len());
         LiveFeed {
             records: state.feed.iter().take(take).cloned().collect(),
-            skipped: if seen == 0 { 0 } else { fresh - take as u64 },
+            skipped: fresh - take as u64,
             seen: state.records,
         }
     }

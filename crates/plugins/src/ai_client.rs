@@ -9,11 +9,17 @@ use http::StatusCode;
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_core::{CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step};
-use sluice_llm::ErrorKind;
+use sluice_core::{
+    BodyCopy, CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step,
+};
+use sluice_llm::{ClientCall, ErrorKind};
+use sluice_net::Body;
 use sluice_resource::{CheckScope, Glob, PluginInfo, SchemaCompileError, parse_ip_net};
 
 pub(crate) const NAME: &str = "ai-client";
+
+/// Bytes of an answer that are kept where payloads are logged.
+const PAYLOAD_MAX: usize = sluice_record::PAYLOAD_BODY_MAX;
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     Ok(PluginDef {
@@ -67,6 +73,8 @@ struct Config {
     allowed_endpoints: Vec<String>,
     #[serde(default)]
     allowed_addresses: Vec<String>,
+    #[serde(default)]
+    log_payloads: bool,
 }
 
 fn yes() -> bool {
@@ -79,6 +87,7 @@ struct AiClient {
     expires_at: Option<u64>,
     endpoints: Vec<Glob>,
     addresses: Vec<IpNet>,
+    logs_payloads: bool,
 }
 
 impl AiClient {
@@ -87,6 +96,7 @@ impl AiClient {
         Ok(Arc::new(Self {
             addresses: networks(&config).map_err(CompileError)?,
             active: config.active,
+            logs_payloads: config.log_payloads,
             expires_at: config.expires_at,
             endpoints: config
                 .allowed_endpoints
@@ -94,6 +104,13 @@ impl AiClient {
                 .map(|pattern| Glob::new(pattern))
                 .collect(),
         }))
+    }
+
+    /// Whether a pattern matches the path, or the name of the protocol that is spoken there.
+    fn may_use(&self, path: &str) -> bool {
+        let protocol = ClientCall::of(path, None).protocol.name();
+        let mut patterns = self.endpoints.iter();
+        patterns.any(|pattern| pattern.matches(path) || pattern.matches(protocol))
     }
 
     fn refusal(&self, cx: &Context) -> Option<Failure> {
@@ -115,8 +132,7 @@ impl AiClient {
                 "this client may not call from this address",
             ));
         }
-        let path = &*cx.request.path;
-        if !self.endpoints.is_empty() && !self.endpoints.iter().any(|pattern| pattern.matches(path)) {
+        if !self.endpoints.is_empty() && !self.may_use(&cx.request.path) {
             return Some(refused(
                 "endpoint_not_allowed",
                 "this client may not use this endpoint",
@@ -133,13 +149,30 @@ fn refused(code: &'static str, message: &'static str) -> Failure {
 
 impl Plugin for AiClient {
     fn phases(&self) -> Phases {
-        Phases::of(&[Phase::Access])
+        match self.logs_payloads {
+            true => Phases::of(&[Phase::Access, Phase::ResponseBody]),
+            false => Phases::of(&[Phase::Access]),
+        }
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
         match self.refusal(cx) {
             Some(failure) => failure.into(),
-            None => Step::CONTINUE,
+            None => {
+                cx.keeps_payload |= self.logs_payloads;
+                cx.keeps_answer_headers |= self.logs_payloads;
+                Step::CONTINUE
+            }
         }
+    }
+
+    fn response_body(&self, cx: &mut Context, body: Body) -> Body {
+        if let Some(copy) = &cx.captured.response {
+            copy.raise_limit(PAYLOAD_MAX);
+            return body;
+        }
+        let (copy, body) = BodyCopy::of(body, PAYLOAD_MAX);
+        cx.captured.response = Some(copy);
+        body
     }
 }

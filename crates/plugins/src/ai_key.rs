@@ -8,7 +8,7 @@ use sluice_core::{Caller, CompileEnv, CompileError, Context, Identity, Phases, P
 use sluice_resource::{PluginInfo, SchemaCompileError};
 use sluice_wire::sha256_hex;
 
-use crate::auth;
+use crate::auth::{self, Refusal};
 
 pub(crate) const NAME: &str = "ai-key";
 
@@ -53,12 +53,21 @@ impl Plugin for AiKey {
     }
 }
 
+const INACTIVE: Refusal = Refusal {
+    code: "api_key_inactive",
+    message: "This API key is switched off",
+};
+const EXPIRED: Refusal = Refusal {
+    code: "api_key_expired",
+    message: "This API key has expired",
+};
+
 /// Whose key it is.
 pub(crate) enum Found {
     /// Somebody's.
     Caller(Caller),
-    /// Somebody's, who may not use it any more.
-    Ended,
+    /// Somebody's, who may not use it any more, and why.
+    Ended(Refusal),
     /// Nobody's.
     Nobody,
 }
@@ -66,22 +75,24 @@ pub(crate) enum Found {
 /// Whose key it is, by its digest.
 pub(crate) fn find(cx: &Context, key: &str) -> Found {
     match auth::find(cx, NAME, &sha256_hex(key.as_bytes())) {
-        Some((_, identity)) if has_ended(&identity) => Found::Ended,
-        Some((caller, _)) => Found::Caller(caller),
+        Some((caller, identity)) => match end(&identity) {
+            Some(refusal) => Found::Ended(refusal),
+            None => Found::Caller(caller),
+        },
         None => Found::Nobody,
     }
 }
 
-/// Whether a key is switched off or over.
-fn has_ended(identity: &Identity) -> bool {
+/// Why a key does not work any more, if it does not.
+fn end(identity: &Identity) -> Option<Refusal> {
     let conf = &identity.conf;
+    if conf.get("active").and_then(Value::as_bool) == Some(false) {
+        return Some(INACTIVE);
+    }
+    let expires_at = conf.get("expires_at").and_then(Value::as_u64)?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_millis();
-    let expired = conf
-        .get("expires_at")
-        .and_then(Value::as_u64)
-        .is_some_and(|at| now >= u128::from(at));
-    expired || conf.get("active").and_then(Value::as_bool) == Some(false)
+    (now >= u128::from(expires_at)).then_some(EXPIRED)
 }

@@ -1,7 +1,11 @@
 //! `ai-limits`: rates, quotas and budgets of a client, group or route, by reserve and settle (DESIGN §5).
 
+mod headers;
 mod limit;
+mod output_cap;
+mod party;
 mod refusal;
+mod reserve;
 
 use std::sync::Arc;
 
@@ -9,22 +13,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_core::{
     CallerBudgets, CallerLimits, CompileEnv, CompileError, Context, Failure, Hold, LimitStanding, Measure,
-    Phase, Phases, Place, Plugin, PluginDef, Step, Subject,
+    Phase, Phases, Plugin, PluginDef, Step, Subject,
 };
-use sluice_limit::{CounterKey, ReserveError};
-use sluice_llm::{Price, Usage};
+use sluice_llm::Usage;
 use sluice_record::CacheOutcome;
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError};
 
 use self::limit::{Limit, Limits, Named};
 
 pub(crate) const NAME: &str = "ai-limits";
-
-/// Most tokens that an answer is thought to have where nothing is known.
-const UNSEEN_OUTPUT: u64 = 512;
-
-/// Bytes of a body per token, roughly.
-const BYTES_PER_TOKEN: u64 = 4;
 
 pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
     Ok(PluginDef {
@@ -41,7 +38,8 @@ fn schema() -> Value {
         .collect();
     let mut properties = rates.clone();
     properties.insert("concurrency".to_owned(), number.clone());
-    properties.insert("max_input_tokens".to_owned(), number);
+    properties.insert("max_input_tokens".to_owned(), number.clone());
+    properties.insert("max_output_tokens".to_owned(), number);
     properties.insert(
         "time_zone".to_owned(),
         json!({ "type": "string", "pattern": "^(UTC|[+-](0[0-9]|1[0-4]):[0-5][0-9])$", "default": "UTC" }),
@@ -84,6 +82,7 @@ struct AiLimits {
     limits: Limits,
     concurrency: Option<u64>,
     max_input_tokens: Option<u64>,
+    max_output_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +91,8 @@ struct Config {
     concurrency: u64,
     #[serde(default)]
     max_input_tokens: u64,
+    #[serde(default)]
+    max_output_tokens: u64,
 }
 
 /// Zero means that there is no limit.
@@ -99,182 +100,53 @@ fn wanted(limit: u64) -> Option<u64> {
     (limit > 0).then_some(limit)
 }
 
-/// What is known of a request before it is sent.
-struct Expected {
-    model: Arc<str>,
-    input: u64,
-    output: u64,
-    price: Option<Price>,
-}
-
 impl AiLimits {
-    fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
+    fn compile(conf: &Value, env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
+        if env.owner.contains("/global_rules/") {
+            let message =
+                "ai-limits limits a client, a group or a route: on a global rule it has nobody to count for";
+            return Err(CompileError(message.to_owned()));
+        }
         let config = Config::deserialize(conf)?;
         Ok(Arc::new(Self {
             limits: Limits::read(conf),
             concurrency: wanted(config.concurrency),
             max_input_tokens: wanted(config.max_input_tokens),
+            max_output_tokens: wanted(config.max_output_tokens),
         }))
     }
-
-    /// Reserves in every limit, or in none.
-    fn reserve(&self, cx: &mut Context, subject: Subject<'_>) -> Result<(), Box<Failure>> {
-        let services = Arc::clone(&cx.services);
-        let budgets = &services.limits;
-        let expected = cx.ai.as_deref().map(|ai| {
-            let model = ai.picked.model.clone().unwrap_or_else(|| ai.model.clone());
-            let price = ai
-                .picked
-                .price
-                .as_deref()
-                .or_else(|| services.prices.find(ai.picked.provider, &model));
-            let bytes = ai
-                .request
-                .as_ref()
-                .map_or(0, |request| request.json().bytes().len() as u64);
-            let size = |measure| size_key(subject, &model, measure);
-            Expected {
-                input: budgets
-                    .estimates
-                    .estimate(size(Measure::Input), bytes / BYTES_PER_TOKEN, None),
-                output: budgets
-                    .estimates
-                    .estimate(size(Measure::Output), UNSEEN_OUTPUT, None),
-                price: price.cloned(),
-                model,
-            }
-        });
-        if let (Some(most), Some(expected)) = (self.max_input_tokens, &expected)
-            && expected.input > most
-        {
-            return Err(refusal::too_long(expected.input, most));
-        }
-        let mut reserved = Vec::new();
-        for limit in self
-            .limits
-            .for_model(expected.as_ref().map(|expected| &*expected.model))
-        {
-            let Some(amount) = amount(limit, expected.as_ref()) else {
-                return Err(refusal::unpriced());
-            };
-            if amount == 0 {
-                continue;
-            }
-            let budget = limit.budget(subject);
-            match budgets.budgets.reserve(&budget, amount) {
-                Ok(guard) => reserved.push(Hold {
-                    guard,
-                    measure: limit.measure,
-                }),
-                Err(ReserveError::Exhausted(standing)) => {
-                    return Err(refusal::exhausted(subject, limit, standing));
-                }
-                Err(ReserveError::Full) => return Err(refusal::full()),
-            }
-        }
-        let mut place = None;
-        if let Some(most) = self.concurrency {
-            let key = CounterKey::new(&[NAME, subject.scope(), subject.name(), "concurrency"]);
-            match budgets.concurrency.enter(key, most) {
-                Ok(Some(_)) => place = Some(Place::new(Arc::clone(&budgets.concurrency), key)),
-                Ok(None) => return Err(refusal::busy(subject, most)),
-                Err(_) => return Err(refusal::full()),
-            }
-        }
-        let sizes = expected.map(|expected| {
-            [Measure::Input, Measure::Output]
-                .map(|measure| (size_key(subject, &expected.model, measure), measure))
-        });
-        let holds = cx.holds.get_or_insert_default();
-        holds.reserved.extend(reserved);
-        holds.places.extend(place);
-        holds.sizes.extend(sizes.into_iter().flatten());
-        Ok(())
-    }
-
-    /// Whose limits this request meets: its client's, its group's and its route's own, each by its own configuration.
-    fn apply(&self, cx: &mut Context) -> Result<(), Box<Failure>> {
-        let entry = |set: &sluice_core::PluginSet| set.get(NAME).map(|entry| Arc::clone(&entry.plugin));
-        let caller = cx.caller.as_ref().map(|caller| {
-            let consumer = &caller.consumer;
-            let group = consumer.group_id.clone().and_then(|id| {
-                let plugin = entry(&cx.snapshot.consumers.group(&id)?.plugins)?;
-                Some((id, plugin))
-            });
-            ((consumer.username.clone(), entry(&consumer.plugins)), group)
-        });
-        let mut found = false;
-        if let Some(((name, own), group)) = caller {
-            if own.is_some() {
-                found = true;
-                self.reserve(cx, Subject::Client(&name))?;
-            }
-            if let Some((id, plugin)) = group {
-                found = true;
-                match plugin
-                    .caller_limits()
-                    .and_then(CallerLimits::as_any)
-                    .and_then(|any| any.downcast_ref::<Self>())
-                {
-                    Some(limits) => limits.reserve(cx, Subject::Group(&id))?,
-                    None => self.reserve(cx, Subject::Group(&id))?,
-                }
-            }
-        }
-        if !found {
-            let route = cx.route.as_ref().map(|matched| matched.route.id.clone());
-            self.reserve(cx, Subject::Route(route.as_deref().unwrap_or_default()))?;
-        }
-        Ok(())
-    }
 }
 
-fn size_key(subject: Subject<'_>, model: &str, measure: Measure) -> CounterKey {
-    let kind = if measure == Measure::Input {
-        "input"
-    } else {
-        "output"
-    };
-    CounterKey::new(&["size", subject.scope(), subject.name(), model, kind])
-}
-
-/// What is held; `None` where money is limited and the model has no price.
-fn amount(limit: &Limit, expected: Option<&Expected>) -> Option<u64> {
-    let Some(expected) = expected else {
-        return Some(u64::from(limit.measure == Measure::Requests));
-    };
-    Some(match limit.measure {
-        Measure::Requests => 1,
-        Measure::Input => expected.input,
-        Measure::Output => expected.output,
-        Measure::Tokens => expected.input + expected.output,
-        Measure::Money => {
-            let usage = Usage {
-                input: expected.input,
-                output: expected.output,
-                ..Usage::default()
-            };
-            u64::try_from(expected.price.as_ref()?.cost(&usage))
-                .unwrap_or_default()
-                .max(1)
+/// What others granted is given back where one refuses: a request that does not run costs nothing.
+fn step<'a>(cx: &mut Context, reserved: Result<(), Box<Failure>>) -> Step<'a> {
+    match reserved {
+        Ok(()) => Step::CONTINUE,
+        Err(failure) => {
+            cx.holds = None;
+            failure.into()
         }
-    })
+    }
 }
 
 impl Plugin for AiLimits {
     fn phases(&self) -> Phases {
-        Phases::of(&[Phase::Access, Phase::Settle])
+        Phases::of(&[Phase::Rewrite, Phase::Access, Phase::Settle])
+    }
+
+    /// Who calls is known by now. Limits on requests are met before a cache can answer.
+    fn rewrite<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        let parties = party::parties(cx);
+        let reserved = reserve::early(cx, &parties);
+        step(cx, reserved)
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        match self.apply(cx) {
-            Ok(()) => Step::CONTINUE,
-            Err(failure) => {
-                // What others granted is given back: a request that does not run costs nothing.
-                cx.holds = None;
-                failure.into()
-            }
+        // Of two instances in a pipeline and the global rules, one reserves for all.
+        if cx.holds.as_ref().is_some_and(|holds| holds.counts) {
+            return Step::CONTINUE;
         }
+        let reserved = reserve::late(cx);
+        step(cx, reserved)
     }
 
     fn settle(&self, cx: &mut Context) {
@@ -283,23 +155,22 @@ impl Plugin for AiLimits {
         };
         let found = cx.cache.as_ref().map(|call| call.found.outcome);
         let hit = matches!(found, Some(CacheOutcome::Exact | CacheOutcome::Semantic));
-        let (usage, cost) = used(cx).filter(|_| !hit).unwrap_or_default();
-        let input =
-            usage.input + usage.cache_read + usage.cache_write + usage.cache_write_1h + usage.audio_input;
-        let output = usage.output + usage.reasoning + usage.audio_output;
+        let (usage, cost) = used(cx).filter(|_| !hit).unwrap_or((Usage::default(), Some(0)));
         for Hold { guard, measure } in holds.reserved {
-            guard.settle(match measure {
-                Measure::Requests => 1,
-                Measure::Input => input,
-                Measure::Output => output,
-                Measure::Tokens => input + output,
-                Measure::Money => cost,
-            });
+            let used = match measure {
+                // What other plugins refused before was no request.
+                Measure::Requests => u64::from(holds.counts || hit),
+                Measure::Input => usage.total_input(),
+                Measure::Output => usage.total_output(),
+                Measure::Tokens => usage.total(),
+                // Who took over for a failed target may have no price: what was held is the best guess.
+                Measure::Money => cost.unwrap_or_else(|| guard.held()),
+            };
+            guard.settle(used);
         }
-        if input + output > 0 {
-            for (key, measure) in holds.sizes {
-                let size = if measure == Measure::Input { input } else { output };
-                cx.services.limits.estimates.observe(key, size);
+        if usage.total() > 0 {
+            for key in holds.sizes {
+                cx.services.limits.estimates.observe(key, usage.total_output());
             }
         }
     }
@@ -309,12 +180,15 @@ impl Plugin for AiLimits {
     }
 }
 
-/// What the call used, and what that costs.
-fn used(cx: &Context) -> Option<(Usage, u64)> {
+/// What the call used, and what that costs, where its price is known.
+fn used(cx: &Context) -> Option<(Usage, Option<u64>)> {
     let ai = cx.ai.as_deref()?;
     let (usage, answered) = ai
         .progress
         .read(|state| (state.usage, state.model_answered.clone()));
+    if usage.total() == 0 {
+        return Some((usage, Some(0)));
+    }
     let listed = |model: &str| cx.services.prices.find(ai.picked.provider, model);
     let price = ai
         .picked
@@ -322,8 +196,8 @@ fn used(cx: &Context) -> Option<(Usage, u64)> {
         .as_deref()
         .or_else(|| listed(answered.as_deref()?))
         .or_else(|| listed(ai.model_sent.as_deref()?));
-    let cost = price.map(|price| price.cost(&usage)).unwrap_or_default();
-    Some((usage, u64::try_from(cost).unwrap_or_default()))
+    let cost = price.map(|price| u64::try_from(price.cost(&usage)).unwrap_or_default());
+    Some((usage, cost))
 }
 
 impl CallerLimits for AiLimits {
@@ -340,7 +214,16 @@ impl CallerLimits for AiLimits {
                 reset_in: standing.reset_in,
             }
         };
-        self.limits.all().map(standing).collect()
+        let under_way = self.concurrency.map(|limit| LimitStanding {
+            name: "concurrency",
+            model: None,
+            unit: "concurrent",
+            limit,
+            used: budgets.concurrency.count(reserve::concurrency_key(subject)),
+            reserved: 0,
+            reset_in: None,
+        });
+        self.limits.all().map(standing).chain(under_way).collect()
     }
 
     fn reset(&self, subject: Subject<'_>, name: &str, budgets: &CallerBudgets) -> bool {

@@ -95,11 +95,6 @@ const INVALID: Refusal = Refusal {
     message: "Invalid API key in request",
 };
 
-const ENDED: Refusal = Refusal {
-    code: "api_key_ended",
-    message: "This API key has expired or is switched off",
-};
-
 impl KeyAuth {
     fn compile(conf: &Value, _env: &CompileEnv<'_>) -> Result<Arc<dyn Plugin>, CompileError> {
         let Config {
@@ -129,7 +124,7 @@ impl KeyAuth {
                     self.accept(cx, caller, place);
                     return Ok(());
                 }
-                Found::Ended => return Err(ENDED),
+                Found::Ended(refusal) => return Err(refusal),
                 Found::Nobody => problem = INVALID,
             }
         }
@@ -142,7 +137,7 @@ impl KeyAuth {
                     self.accept(cx, caller, place);
                     return Ok(());
                 }
-                Found::Ended => return Err(ENDED),
+                Found::Ended(refusal) => return Err(refusal),
                 Found::Nobody => {}
             }
             // To APISIX these places hold the provider's key, not the caller's.
@@ -202,11 +197,32 @@ impl Plugin for KeyAuth {
 }
 
 /// Keys that are kept as they are come first: they cost no digest.
-fn find(cx: &Context, key: &str) -> Found {
+fn find(cx: &mut Context, key: &str) -> Found {
     match auth::find(cx, NAME, key) {
         Some((caller, _)) => Found::Caller(caller),
-        None => ai_key::find(cx, key),
+        None => match ai_key::find(cx, key) {
+            Found::Nobody => impersonated(cx, key),
+            found => found,
+        },
     }
+}
+
+/// A call that the operator makes as a client. Only such calls are told their id: the page shows the record behind it.
+fn impersonated(cx: &mut Context, key: &str) -> Found {
+    let Some(name) = cx.services.impersonation.take(key) else {
+        return Found::Nobody;
+    };
+    let Some(consumer) = cx.snapshot.consumers.get(&name).cloned() else {
+        return Found::Nobody;
+    };
+    let id = uuid::Uuid::from_u128(cx.id.0).to_string();
+    if let Ok(id) = id.parse() {
+        cx.response_headers.insert("x-sluice-request-id", id);
+    }
+    Found::Caller(Caller {
+        consumer,
+        credential: None,
+    })
 }
 
 fn llm_endpoint(cx: &Context) -> bool {

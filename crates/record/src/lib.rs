@@ -6,7 +6,7 @@
 mod payload;
 mod record;
 
-pub use self::payload::{Payload, PayloadPart};
+pub use self::payload::{PAYLOAD_BODY_MAX, Payload, PayloadPart};
 pub use self::record::{
     AiRecord, Attempt, CacheOutcome, CacheUse, Cost, Ended, GuardHit, PriceUsed, Record, RequestId,
     ResponseSource, Text,

@@ -1,5 +1,8 @@
 use serde::{Deserialize, Serialize};
 
+/// Bytes of a body that are kept at most.
+pub const PAYLOAD_BODY_MAX: usize = 256 << 10;
+
 /// What a client sent, what went upstream and what came back. Made only where somebody asked for it, bounded, and with
 /// the values of secret headers masked, by whoever makes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::aigateway::ImportArgs;
 use crate::commands;
 use crate::config::{self, Config, ConfigError};
 use crate::console::complain;
@@ -34,6 +35,8 @@ enum Command {
     Version,
     /// Manage access to the Admin API, on this machine's data folder
     Admin(AdminArgs),
+    /// Take over the clients of another gateway
+    Import(ImportArgs),
     /// Set a gateway up for a group of people that shares an LLM server
     Gateway(GatewayArgs),
     /// Start the gateway and set it up for a group in one go
@@ -168,6 +171,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, plugins: Plugins) -> ExitCo
             Ok(())
         }
         Command::Admin(args) => commands::admin(args),
+        Command::Import(args) => crate::aigateway::import(args, plugins),
         Command::Gateway(args) => return groups::gateway(args),
         Command::Run(args) => return groups::run(*args, plugins),
         Command::Connect(args) => return groups::connect(&args),

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use sluice_resource::AllowedCommands;
 
 pub use self::apisix::from_apisix;
+pub(crate) use self::keys::effective;
 pub(crate) use self::load::check;
 pub use self::load::{ConfigError, load, validate_file};
 pub use self::secret::Secret;
@@ -211,18 +212,10 @@ pub struct BuiltinRoutesConfig {
     pub disabled: Vec<String>,
 }
 
-/// What new clients of the dashboard begin with.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DefaultsConfig {
-    /// Their limits; 0 means none.
-    pub limits: DefaultLimits,
-}
-
-/// Limits of new clients; 0 means none.
+/// Limits that new clients of the dashboard begin with; 0 means none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct DefaultLimits {
+pub struct DefaultsConfig {
     /// Requests a minute.
     pub requests_per_minute: u64,
     /// Requests an hour.
@@ -235,9 +228,11 @@ pub struct DefaultLimits {
     pub output_tokens_per_day: u64,
     /// Tokens of one request.
     pub max_input_tokens: u64,
+    /// Tokens of one answer.
+    pub max_output_tokens: u64,
 }
 
-impl Default for DefaultLimits {
+impl Default for DefaultsConfig {
     fn default() -> Self {
         Self {
             requests_per_minute: 60,
@@ -246,6 +241,7 @@ impl Default for DefaultLimits {
             input_tokens_per_day: 1_000_000,
             output_tokens_per_day: 500_000,
             max_input_tokens: 1_000_000,
+            max_output_tokens: 8_192,
         }
     }
 }

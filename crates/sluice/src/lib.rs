@@ -14,12 +14,14 @@
 //! ```
 
 mod admin;
+mod aigateway;
 mod answers;
 mod builtin;
 mod cli;
 mod commands;
 mod config;
 mod console;
+mod data_path;
 mod demo;
 mod first_run;
 mod gateway;

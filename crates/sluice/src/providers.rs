@@ -23,6 +23,19 @@ impl Calls {
         let snapshot = self.snapshots.load();
         ProviderConfig::read(&snapshot.models.provider(id)?.conf).ok()
     }
+
+    async fn listed(&self, provider: &ProviderConfig) -> ProviderModels {
+        let listed = list_models(provider, &self.services).await;
+        listed.map_err(told).map(|models| {
+            let models = models.into_iter().map(|model| ProviderModel {
+                id: model.id,
+                display_name: model.display_name,
+                owned_by: model.owned_by,
+                context_window: model.context_window,
+            });
+            models.collect()
+        })
+    }
 }
 
 impl ProviderCalls for Calls {
@@ -36,16 +49,25 @@ impl ProviderCalls for Calls {
     fn models<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
         Box::pin(async move {
             let provider = self.provider(id)?;
-            let listed = list_models(&provider, &self.services).await;
-            Some(listed.map_err(told).map(|models| {
-                let models = models.into_iter().map(|model| ProviderModel {
-                    id: model.id,
-                    display_name: model.display_name,
-                    owned_by: model.owned_by,
-                    context_window: model.context_window,
-                });
-                models.collect()
-            }))
+            Some(self.listed(&provider).await)
+        })
+    }
+
+    fn test_draft<'a>(
+        &'a self,
+        provider: &'a Value,
+        model: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<ProviderTest, String>> {
+        Box::pin(async move {
+            let provider = ProviderConfig::read(provider).map_err(|error| error.to_string())?;
+            Ok(told(test_provider(&provider, model, &self.services).await))
+        })
+    }
+
+    fn models_of_draft<'a>(&'a self, provider: &'a Value) -> BoxFuture<'a, Result<ProviderModels, String>> {
+        Box::pin(async move {
+            let provider = ProviderConfig::read(provider).map_err(|error| error.to_string())?;
+            Ok(self.listed(&provider).await)
         })
     }
 
@@ -90,12 +112,8 @@ impl ProviderCalls for Calls {
         })
     }
 
-    fn price(&self, model: &str) -> Option<Value> {
-        let prices = &self.services.prices;
-        let found = Provider::all()
-            .iter()
-            .find_map(|provider| prices.find(provider.name(), model));
-        found.map(rates)
+    fn price(&self, kind: &str, model: &str) -> Option<Value> {
+        self.services.prices.find(kind, model).map(rates)
     }
 }
 

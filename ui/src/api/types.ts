@@ -99,7 +99,7 @@ export interface Price { state: "priced" | "unpriced"; source: "table" | "config
 // range parameters everywhere: from_ms, to_ms (to defaults to now). Filters everywhere: client, group, model, provider, route, credential, status ("2xx"|"429"|…), tag (resolved to clients)
 // GET /overview?from_ms&to_ms → Overview
 export interface Totals { requests: number; errors: number; input_tokens: number; output_tokens: number; cache_read_tokens: number; cost_micro_usd: number; unpriced_requests: number; cache_hits: number }
-export interface Overview { problems?: { key: string; message: string }[]; now: Tiles; previous: Tiles; in_flight: number; active_keys?: number; clients_total: number; series: SeriesPoint[]; top_models: Top[]; top_clients: Top[]; top_groups: Top[]; providers: { id: string; type: string; health: Provider["health"]; latency_ms: number | null; requests: number; errors: number }[] }
+export interface Overview { interval_ms?: number; problems?: { key: string; message: string }[]; now: Tiles; previous: Tiles; in_flight: number; active_keys?: number; clients_total: number; series: SeriesPoint[]; top_models: Top[]; top_clients: Top[]; top_groups: Top[]; providers: { id: string; type: string; health: Provider["health"]; latency_ms: number | null; requests: number; errors: number }[] }
 export interface Tiles extends Totals { latency_p50_ms: number | null; latency_p95_ms: number | null; latency_p99_ms: number | null; ttft_p50_ms: number | null }
 export interface SeriesPoint { at: number; requests: number; errors: number; input_tokens: number; output_tokens: number; cost_micro_usd: number }
 export interface Top { id: string; name: string; requests: number; tokens: number; cost_micro_usd: number; errors: number }
@@ -138,7 +138,7 @@ export interface CacheReport {
   enabled_on: string[]; hits: number; misses: number; bypasses: number; semantic_hits: number; hit_rate: number | null; saved_tokens: number; saved_micro_usd: number;
   entries: number; bytes: number; series: { at: number; hits: number; misses: number }[]; items: CacheEntry[];
 }
-export interface CacheEntry { key: string; layer: "exact" | "semantic"; model: string | null; hits: number; bytes: number; created_at: number; expires_at: number | null }
+export interface CacheEntry { key: string; kind: string; format: string | null; bytes: number; created_at: number | null; expires_at: number | null }
 export interface AuditEntry { id: string; at: number; caller: string; peer: string | null; action: string; key: string; revision: number | null; changes: { path: string; from?: unknown; to?: unknown }[] }
 export interface SettingItem { key: string; value: unknown; source: "default" | "file" | "environment" | "option" | "apisix"; secret: boolean; help: string }
 export interface Settings {

@@ -29,7 +29,7 @@ export function App() {
     <MantineProvider theme={theme} cssVariablesResolver={resolver} defaultColorScheme="auto" getStyleNonce={cspNonce}>
       <QueryClientProvider client={queries}>
         <BrowserRouter basename="/admin">
-          <Notifications position="bottom-right" />
+          <Notifications position="top-center" />
           <ConfirmHost />
           <SessionProvider
             waiting={

@@ -1,6 +1,6 @@
 // The pages: where they are, who may see them, and what loads them. The menu and the search are made from this table.
 import {
-  IconBolt, IconBrain, IconChartBar, IconFileCode, IconGauge, IconHistory, IconHome, IconKey, IconListDetails, IconMessageChatbot,
+  IconBolt, IconBrain, IconChartBar, IconGauge, IconHistory, IconHome, IconKey, IconListDetails, IconMessageChatbot,
   IconPlugConnected, IconRoute, IconServer, IconSettings, IconUserShield, IconUsers,
 } from "@tabler/icons-react";
 import { lazy, type ComponentType } from "react";
@@ -41,6 +41,5 @@ export const PAGES: Page[] = [
   page("AI features", "/playground", "Playground", "admin", IconMessageChatbot, () => import("../pages/playground/PlaygroundPage"), "chat embeddings try"),
   page("AI features", "/cache", "Cache", "viewer", IconBolt, () => import("../pages/cache/CachePage"), "hit rate saved flush"),
   page("System", "/settings", "Settings", "viewer", IconSettings, () => import("../pages/settings/SettingsPage"), "listeners storage retention backup licences"),
-  page("System", "/configuration", "Raw configuration", "admin", IconFileCode, () => import("../pages/configuration/ConfigurationPage"), "yaml diff history rollback"),
   page(null, "/me", "My key", "holder", IconKey, () => import("../pages/me/MyKeyPage"), "quota remaining rotate"),
 ];

@@ -20,7 +20,7 @@ export function TestResultPanel({ result }: { result: TestResult }) {
           <Text size="xs">{formatMs(result.latency_ms)}</Text>
           {result.answered_model ?? result.model ? <Text size="xs">Model {result.answered_model ?? result.model}</Text> : null}
           {result.tokens ? <Text size="xs">{formatCount(result.tokens.input)} tokens in, {formatCount(result.tokens.output)} out</Text> : null}
-          {result.cost_micro_usd === undefined ? null : <Text size="xs"><Cost micro={result.cost_micro_usd} /></Text>}
+          {result.cost_micro_usd === undefined ? null : <Text size="xs"><Cost micro={result.cost_micro_usd} unpriced={result.cost_micro_usd === null} /></Text>}
         </Group>
         {result.text ? <Code block style={{ whiteSpace: "pre-wrap" }}>{result.text}</Code> : null}
         {result.request ? (

@@ -2,7 +2,7 @@
 import "@mantine/charts/styles.css";
 
 import { AreaChart, BarChart } from "@mantine/charts";
-import { Center, Paper, Text } from "@mantine/core";
+import { Paper, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
 import { formatDateTime, formatDay } from "./format";
@@ -34,6 +34,18 @@ interface Props {
 
 export const SERIES_COLORS = ["water.6", "orange.6", "grape.6", "teal.6", "blue.6", "yellow.7", "gray.5"];
 
+/** The points of a range with zeros where nothing was: a line between two far points would tell of traffic that was not. */
+export function filled(points: Point[], from: number, to: number, step: number): Point[] {
+  const first = points[0];
+  if (!first) return [];
+  const known = new Map(points.map((point) => [point.at, point]));
+  const zeros = Object.fromEntries(Object.keys(first).map((name) => [name, 0]));
+  const all: Point[] = [];
+  const offset = first.at % step;
+  for (let at = Math.floor((from - offset) / step) * step + offset; at <= to; at += step) all.push(known.get(at) ?? { ...zeros, at });
+  return all;
+}
+
 export function TimeChart({ data, series, format, axis = format, span, kind = "area", stacked = false, label, height = 220 }: Props) {
   const long = span > 3 * 86_400_000;
   const common = {
@@ -47,17 +59,15 @@ export function TimeChart({ data, series, format, axis = format, span, kind = "a
     tickLine: "none" as const,
     gridAxis: "x" as const,
     xAxisProps: { tickFormatter: (at: number) => (long ? formatDay(at) : formatDateTime(at)), minTickGap: 48 },
-    yAxisProps: { tickFormatter: axis, width: 64 },
+    yAxisProps: { tickFormatter: axis, width: 72, allowDecimals: false },
     tooltipAnimationDuration: 0,
     tooltipProps: { labelFormatter: (at: ReactNode) => (typeof at === "number" ? formatDateTime(at) : at), isAnimationActive: false },
   };
   if (data.every((point) => series.every(({ name }) => !point[name]))) {
     return (
-      <Center h={height}>
-        <Text size="sm" c="dimmed">
-          Nothing in this time.
-        </Text>
-      </Center>
+      <Text size="sm" c="dimmed" h={height} ta="center" pt={height / 2 - 12}>
+        Nothing but zeros in this time.
+      </Text>
     );
   }
   return (

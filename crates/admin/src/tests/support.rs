@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sluice_core::LimitStanding;
@@ -23,8 +23,8 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{
-    AdminOptions, AdminServer, AdminState, CachedAnswers, CompileReport, ConfiguredKey, DataPlane, Health,
-    HeldAnswers, Holder, Holders, LimitStandings, ProviderCalls, ProviderHealth, ProviderModels,
+    AdminOptions, AdminServer, AdminState, CachedAnswers, CompileReport, ConfiguredKey, DataPath, DataPlane,
+    Health, HeldAnswers, Holder, Holders, LimitStandings, ProviderCalls, ProviderHealth, ProviderModels,
     ProviderTest, SecretPaths,
 };
 
@@ -76,6 +76,24 @@ impl LimitStandings for Prompt {
     }
 }
 
+impl DataPath for Prompt {
+    fn call<'a>(
+        &'a self,
+        client: &'a str,
+        request: Request<Body>,
+    ) -> BoxFuture<'a, Result<Response<Body>, String>> {
+        // What was sent, to be looked at.
+        let told = json!({
+            "client": client,
+            "method": request.method().as_str(),
+            "uri": request.uri().to_string(),
+            "headers": request.headers().keys().map(|name| name.as_str()).collect::<Vec<_>>(),
+            "data": [{ "id": "gpt-4o", "owned_by": "somebody" }],
+        });
+        std::future::ready(Ok(Response::new(Body::from(told.to_string())))).boxed()
+    }
+}
+
 impl Holders for Prompt {
     fn holder(&self, key: &str) -> Option<Holder> {
         (key == HOLDERS_KEY).then(|| Holder {
@@ -99,6 +117,31 @@ impl ProviderCalls for Prompt {
         std::future::ready(test).boxed()
     }
 
+    /// Says which key the draft would be called with.
+    fn test_draft<'a>(
+        &'a self,
+        provider: &'a Value,
+        model: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<ProviderTest, String>> {
+        let test = ProviderTest {
+            ok: true,
+            status: Some(200),
+            latency_ms: 12,
+            model: model.map(str::to_owned),
+            answered_model: None,
+            error_class: None,
+            message: provider["auth"]["api_key"]
+                .as_str()
+                .unwrap_or("no key")
+                .to_owned(),
+        };
+        std::future::ready(Ok(test)).boxed()
+    }
+
+    fn models_of_draft<'a>(&'a self, _: &'a Value) -> BoxFuture<'a, Result<ProviderModels, String>> {
+        std::future::ready(Ok(Ok(Vec::new()))).boxed()
+    }
+
     fn health(&self, _: &str) -> ProviderHealth {
         ProviderHealth::default()
     }
@@ -111,7 +154,7 @@ impl ProviderCalls for Prompt {
         Vec::new()
     }
 
-    fn price(&self, _: &str) -> Option<Value> {
+    fn price(&self, _: &str, _: &str) -> Option<Value> {
         None
     }
 
@@ -235,6 +278,7 @@ impl Admin {
             health: Box::new(Health::ready),
             providers: Arc::new(Prompt),
             keys: Arc::new(Prompt),
+            data_path: Arc::new(Prompt),
             limits: Arc::new(Prompt),
             ledger: None,
             live: Arc::default(),

@@ -2,6 +2,7 @@
 
 mod keys;
 mod limits;
+mod models;
 mod shape;
 mod write;
 
@@ -13,9 +14,10 @@ use serde_json::{Value, json};
 use sluice_resource::{Key, Kind};
 use sluice_store::Item;
 
-pub(super) use self::limits::standings;
+pub(super) use self::limits::{of_group as group_standings, standings};
 use self::shape::Face;
 use self::write::Write;
+pub(super) use self::write::{checked_id, limits as set_limits};
 use super::call::{created, csv, no_content, ok};
 use super::{ApiError, Call, Route, observe, providers, resources, route};
 use crate::api::Api;
@@ -34,6 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
     ];
     routes.extend(keys::routes());
     routes.extend(limits::routes());
+    routes.extend(models::routes());
     routes
 }
 
@@ -42,7 +45,7 @@ fn key(id: &str) -> Key {
 }
 
 /// A client's consumer.
-async fn consumer(api: &Api, id: &str) -> Result<Item, ApiError> {
+pub(super) async fn consumer(api: &Api, id: &str) -> Result<Item, ApiError> {
     let item = api.state.store.get(&key(id).to_string()).await?;
     item.ok_or_else(|| ApiError::not_found(format!("there is no client `{id}`")))
 }
@@ -173,7 +176,7 @@ async fn add(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     let name = wanted.name.clone().filter(|name| !name.trim().is_empty());
     let name = name.ok_or_else(|| ApiError::field("name", "a name is wanted"))?;
     let id = match &wanted.id {
-        Some(id) => write::checked_id(id)?.to_owned(),
+        Some(id) => checked_id(id)?.to_owned(),
         None => providers::free_id(&api, Kind::Consumer, &providers::slug(&name)).await?,
     };
     let mut value = json!({ "username": id, "plugins": {} });

@@ -76,6 +76,10 @@ fn matched(pattern: &'static str, path: &str) -> Option<Params> {
     let mut segments = path.split('/');
     for wanted in pattern.split('/') {
         let segment = segments.next()?;
+        if let Some(name) = wanted.strip_prefix('{').and_then(|name| name.strip_suffix("*}")) {
+            params.push((name, path.to_owned()));
+            return Some(params);
+        }
         match wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
             Some(name) if !segment.is_empty() => {
                 params.push((name, percent_decode_str(segment).decode_utf8_lossy().into_owned()));
@@ -170,6 +174,8 @@ mod tests {
         );
         assert_eq!(matched("/clients/{id}", "/clients/"), None);
         assert_eq!(matched("/clients/{id}", "/clients/a/b"), None);
+        assert!(matched("/playground/{client}/{path*}", "/playground/a/v1/models").is_some());
+        assert_eq!(matched("/playground/{client}/{path*}", "/playground/a"), None);
         assert_eq!(
             matched("/clients/{id}/keys", "/clients/a/keys"),
             Some(vec![("id", "a".to_owned())])

@@ -22,7 +22,7 @@ pub(crate) fn document(version: &str) -> Value {
     let mut paths = Map::new();
     for route in super::routes() {
         let path = paths
-            .entry(format!("{BASE}{}", route.path))
+            .entry(format!("{BASE}{}", route.path.replace("*}", "}")))
             .or_insert_with(|| json!({}));
         path[route.method.as_str().to_lowercase()] = operation(&route);
     }
@@ -49,7 +49,8 @@ fn operation(route: &Route) -> Value {
     let names = route
         .path
         .split('/')
-        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| name.trim_end_matches('*'));
     let parameters: Vec<Value> = names
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();

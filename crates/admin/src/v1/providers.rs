@@ -1,5 +1,6 @@
 //! Providers: where models are.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -11,9 +12,9 @@ use sluice_store::Item;
 
 use super::call::{created, no_content, ok};
 use super::{ApiError, Call, Route, observe, resources, route};
-use crate::ProviderTest;
 use crate::api::Api;
 use crate::resources::Expected;
+use crate::{ProviderModels, ProviderTest};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -21,6 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/providers", Viewer, "Providers", list),
         route!(POST "/providers", Admin, "Add a provider", add),
         route!(POST "/providers/test", Admin, "Make a real call of a provider", test),
+        route!(POST "/providers/models", Admin, "The models that a draft of a provider lists", models_of_draft),
         route!(GET "/providers/{id}", Viewer, "A provider", get),
         route!(PATCH "/providers/{id}", Admin, "Change a provider", change),
         route!(DELETE "/providers/{id}", Admin, "Remove a provider", remove),
@@ -345,19 +347,74 @@ async fn remove(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Test {
-    id: String,
+    id: Option<String>,
+    draft: Option<Write>,
     model: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drafted {
+    id: Option<String>,
+    draft: Write,
+}
+
+/// What a form says, as the resource that it would become. What the form does not say comes from the stored one.
+async fn drafted(api: &Api, id: Option<&str>, draft: Write) -> Result<Value, ApiError> {
+    let id = id.or(draft.id.as_deref()).map(str::to_owned);
+    let before = match &id {
+        None => None,
+        Some(id) => {
+            api.state
+                .store
+                .get(&Key::new(Kind::Provider, id.as_str()).to_string())
+                .await?
+        }
+    };
+    let before = before.map_or_else(|| json!({}), |item| item.value);
+    let brings_key = draft.api_key.is_some() || draft.aws.is_some();
+    let value = draft.apply(before.clone());
+    let moved = ["type", "base_url"]
+        .iter()
+        .any(|member| before[member] != value[member]);
+    if moved && before.get("auth").is_some() && !brings_key {
+        let message =
+            "a key is bound to the address that it was given for: type it again to test another one";
+        return Err(ApiError::field("api_key", message));
+    }
+    if value["auth"]["api_key"]
+        .as_str()
+        .is_some_and(|key| key.starts_with('$'))
+    {
+        let message = "a reference is looked up when it is stored: save first, then test";
+        return Err(ApiError::field("api_key", message));
+    }
+    let mut checked = value;
+    for member in ["create_time", "update_time"] {
+        put_at(&mut checked, &[member], None);
+    }
+    checked["id"] = id.unwrap_or_else(|| "draft".to_owned()).into();
+    let reply = api.validate_schema(Kind::Provider.info().segment, Some(&checked));
+    match reply.status().is_success() {
+        true => Ok(checked),
+        false => Err(ApiError::invalid(reply.message().unwrap_or_default())),
+    }
 }
 
 async fn test(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     let wanted: Test = call.json().await?;
     let model = wanted.model.as_deref().filter(|model| !model.is_empty());
-    match api.state.providers.test(&wanted.id, model).await {
+    if let Some(draft) = wanted.draft {
+        let value = drafted(&api, wanted.id.as_deref(), draft).await?;
+        let test = api.state.providers.test_draft(&value, model).await;
+        return Ok(ok(&shown_test(&test.map_err(ApiError::invalid)?)));
+    }
+    let id = wanted
+        .id
+        .ok_or_else(|| ApiError::field("id", "an id or a draft is wanted"))?;
+    match api.state.providers.test(&id, model).await {
         Some(test) => Ok(ok(&shown_test(&test))),
-        None => Err(ApiError::not_found(format!(
-            "no provider `{}` is in force",
-            wanted.id
-        ))),
+        None => Err(ApiError::not_found(format!("no provider `{id}` is in force"))),
     }
 }
 
@@ -377,38 +434,60 @@ async fn models(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     let id = call.param("id");
     match api.state.providers.models(id).await {
         None => Err(ApiError::not_found(format!("no provider `{id}` is in force"))),
-        Some(Err(test)) => Err(ApiError::bad_gateway(test.message)),
-        Some(Ok(models)) => {
-            let items: Vec<Value> = models
-                .iter()
-                .map(|model| {
-                    json!({
-                        "id": model.id,
-                        "display_name": model.display_name,
-                        "owned_by": model.owned_by,
-                        "context_window": model.context_window,
-                    })
-                })
-                .collect();
-            Ok(ok(
-                &json!({ "items": items, "fetched_at": super::session::now() }),
-            ))
-        }
+        Some(models) => shown_models(models),
     }
 }
 
-fn shown_model(api: &Api, key: &Key, item: &Item) -> Value {
+async fn models_of_draft(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
+    let wanted: Drafted = call.json().await?;
+    let value = drafted(&api, wanted.id.as_deref(), wanted.draft).await?;
+    let models = api.state.providers.models_of_draft(&value).await;
+    shown_models(models.map_err(ApiError::invalid)?)
+}
+
+fn shown_models(models: ProviderModels) -> Result<Response, ApiError> {
+    let models = models.map_err(|test| ApiError::bad_gateway(test.message))?;
+    let items: Vec<Value> = models
+        .iter()
+        .map(|model| {
+            json!({
+                "id": model.id,
+                "display_name": model.display_name,
+                "owned_by": model.owned_by,
+                "context_window": model.context_window,
+            })
+        })
+        .collect();
+    Ok(ok(
+        &json!({ "items": items, "fetched_at": super::session::now() }),
+    ))
+}
+
+/// Types of providers by id.
+async fn provider_types(api: &Api) -> Result<HashMap<String, String>, ApiError> {
+    let all = api.all(Kind::Provider).await?;
+    let kind = |item: &Item| item.value["type"].as_str().unwrap_or_default().to_owned();
+    Ok(all
+        .iter()
+        .map(|(key, item)| (key.id().to_owned(), kind(item)))
+        .collect())
+}
+
+/// A model, with what its first target costs.
+fn shown_model(api: &Api, types: &HashMap<String, String>, key: &Key, item: &Item) -> Value {
     let mut value = api.redacted(key, item.value.clone());
     let targets = value["targets"].as_array().cloned().unwrap_or_default();
     let asked = value["name"].as_str().unwrap_or(key.id()).to_owned();
-    let priced = targets
-        .first()
-        .map(|target| target["model"].as_str().unwrap_or(&asked).to_owned());
+    let priced = targets.first().and_then(|target| {
+        let kind = types.get(target["provider"].as_str()?)?;
+        api.state
+            .providers
+            .price(kind, target["model"].as_str().unwrap_or(&asked))
+    });
     let own = value.get("prices").filter(|prices| prices.is_object()).cloned();
-    let table = priced.and_then(|model| api.state.providers.price(&model));
     value["id"] = key.id().into();
     value["version"] = item.mod_revision.into();
-    value["price"] = match (own, table) {
+    value["price"] = match (own, priced) {
         (Some(rates), _) => json!({ "state": "priced", "source": "configured", "rates": rates }),
         (None, Some(rates)) => json!({ "state": "priced", "source": "table", "rates": rates }),
         (None, None) => json!({ "state": "unpriced", "source": null, "rates": {} }),
@@ -418,9 +497,10 @@ fn shown_model(api: &Api, key: &Key, item: &Item) -> Value {
 
 async fn list_models(api: Arc<Api>, _: Call) -> Result<Response, ApiError> {
     let all = api.all(Kind::Model).await?;
+    let types = provider_types(&api).await?;
     let items: Vec<Value> = all
         .iter()
-        .map(|(key, item)| shown_model(&api, key, item))
+        .map(|(key, item)| shown_model(&api, &types, key, item))
         .collect();
     Ok(ok(&json!({ "items": items, "next": null })))
 }
@@ -429,7 +509,7 @@ async fn one_model(api: &Api, id: &str) -> Result<Value, ApiError> {
     let key = Key::new(Kind::Model, id);
     let item = api.state.store.get(&key.to_string()).await?;
     let item = item.ok_or_else(|| ApiError::not_found(format!("there is no model `{id}`")))?;
-    Ok(shown_model(api, &key, &item))
+    Ok(shown_model(api, &provider_types(api).await?, &key, &item))
 }
 
 async fn get_model(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {

@@ -46,7 +46,9 @@ async fn kinds(api: Arc<Api>, _: Call) -> Result<Response, ApiError> {
     let items: Vec<Value> = shown_kinds()
         .map(|kind| {
             let info = kind.info();
-            let schema = api.state.schemas.of_kind(kind).map(|schema| schema.source().clone());
+            // Metadata has a schema per plugin, secrets have one per manager.
+            let schema = api.state.schemas.of_kind(kind);
+            let schema = schema.map_or_else(|| json!({ "type": "object" }), |schema| schema.source().clone());
             json!({ "kind": info.segment, "title": info.name, "schema": schema, "id_member": id_member(kind) })
         })
         .collect();

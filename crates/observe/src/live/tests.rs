@@ -24,10 +24,10 @@ fn everything_is_counted_once() {
     live.add(&[of("alice", Some("a"), 200), of("alice", Some("b"), 500)], NOON);
     live.add(&[of("bob", None, 200), Arc::new(record())], NOON + 999);
     let tiles = live.tiles_at(NOON + 1000);
-    assert_eq!((tiles.today.requests, tiles.today.errors), (4, 1));
+    assert_eq!((tiles.today.requests, tiles.today.errors), (4, 2));
     assert_eq!(tiles.today.tokens(), 3 * one.tokens());
     assert_eq!(tiles.requests_per_second, 4.0 / 5.0);
-    assert_eq!(tiles.errors_per_second, 1.0 / 5.0);
+    assert_eq!(tiles.errors_per_second, 2.0 / 5.0);
     let state = lock(&live.0);
     assert_eq!(state.clients.get("alice").totals.requests, 2);
     assert_eq!(state.clients.get("alice").seen_at, Some(NOON));
@@ -76,6 +76,7 @@ fn a_slow_reader_learns_how_many_it_has_missed() {
     live.add(&batch, NOON);
     assert_eq!(live.feed(51).records[0].status, 339);
     assert_eq!(live.feed(51).skipped, 20);
+    assert_eq!(live.feed(live.records()).skipped, 0);
 }
 
 #[test]

@@ -80,6 +80,10 @@ impl Limit {
         }
     }
 
+    fn is_of_all_requests(&self) -> bool {
+        self.measure == Measure::Requests && self.models.is_none()
+    }
+
     pub(super) fn unit(&self) -> &'static str {
         match self.measure {
             Measure::Requests => "requests",
@@ -108,13 +112,15 @@ impl Limits {
         self.0.iter()
     }
 
-    /// Those that a call of a model meets; without a model those that count requests.
-    pub(super) fn for_model(&self, model: Option<&str>) -> impl Iterator<Item = &Limit> {
-        self.0.iter().filter(move |limit| match (&limit.models, model) {
-            (None, _) => true,
-            (Some(pattern), Some(model)) => pattern.matches(model),
-            (Some(_), None) => false,
-        })
+    /// Those that count requests, whatever the model.
+    pub(super) fn of_all_requests(&self) -> impl Iterator<Item = &Limit> {
+        self.0.iter().filter(|limit| limit.is_of_all_requests())
+    }
+
+    /// The others that a call of a model meets.
+    pub(super) fn of_call(&self, model: &str) -> impl Iterator<Item = &Limit> {
+        let others = self.0.iter().filter(|limit| !limit.is_of_all_requests());
+        others.filter(move |limit| limit.models.as_ref().is_none_or(|pattern| pattern.matches(model)))
     }
 
     /// The limit of that name that is for all models.
@@ -171,14 +177,13 @@ mod tests {
             "requests_per_minute": 5, "tokens_per_day": 0, "per_model": { "gpt-*": { "tokens_per_day": 10 } },
         }));
         let names = |model| {
-            limits
-                .for_model(model)
-                .map(|limit| limit.name)
-                .collect::<Vec<_>>()
+            let met = limits.of_call(model);
+            met.map(|limit| limit.name).collect::<Vec<_>>()
         };
-        assert_eq!(names(Some("gpt-4o")), ["requests_per_minute", "tokens_per_day"]);
-        assert_eq!(names(Some("claude")), ["requests_per_minute"]);
-        assert_eq!(names(None), ["requests_per_minute"]);
+        assert_eq!(names("gpt-4o"), ["tokens_per_day"]);
+        assert!(names("claude").is_empty());
+        let early: Vec<_> = limits.of_all_requests().map(|limit| limit.name).collect();
+        assert_eq!(early, ["requests_per_minute"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use sluice_core::{Failure, Measure, Subject};
 use sluice_limit::Standing;
 use sluice_llm::ErrorKind;
 
+use super::headers;
 use super::limit::Limit;
 
 /// The limit is reached.
@@ -48,6 +49,11 @@ pub(super) fn exhausted(subject: Subject<'_>, limit: &Limit, standing: Standing)
     if let Some(seconds) = seconds {
         failure = failure.header(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    if let Some(names) = headers::names(limit.measure) {
+        for (name, value) in headers::values(names, limit.limit, standing) {
+            failure = failure.header(name, value);
+        }
+    }
     Box::new(failure)
 }
 
@@ -89,14 +95,17 @@ pub(super) fn too_long(tokens: u64, most: u64) -> Box<Failure> {
 }
 
 /// Money is limited, and nobody knows what this would cost.
-pub(super) fn unpriced() -> Box<Failure> {
-    let message = "this client has a budget, and this model has no price: give it one, or use another model";
+pub(super) fn unpriced(model: &str) -> Box<Failure> {
+    let shown: String = model.chars().take(128).collect();
+    let message = format!(
+        "this client has a budget, and the model `{shown}` has no price: give it one, or use another model"
+    );
     Box::new(
         Failure::new(
             StatusCode::FORBIDDEN,
             ErrorKind::Permission,
             "model_unpriced",
-            message,
+            message.clone(),
         )
         .apisix_json(
             json!({ "error": { "message": message, "type": "permission_error", "code": "model_unpriced" } }),

@@ -1,6 +1,5 @@
 //! `sluice serve`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -10,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::console::say;
-use crate::gateway::{Gateway, GatewayOptions};
+use crate::gateway::{Gateway, GatewayOptions, reachable};
 use crate::plugins::Plugins;
 use crate::{logging, ready, version};
 
@@ -125,15 +124,6 @@ async fn serve_with(
     match around.stopping {
         Some(stopping) => stopping(&started).await,
         None => Ok(()),
-    }
-}
-
-/// The address as this machine reaches it.
-fn reachable(addr: SocketAddr) -> SocketAddr {
-    match addr.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => SocketAddr::from((Ipv4Addr::LOCALHOST, addr.port())),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => SocketAddr::from((Ipv6Addr::LOCALHOST, addr.port())),
-        _ => addr,
     }
 }
 

@@ -109,9 +109,8 @@ function Entries({ items, all }: { items: CacheEntry[]; all: number }) {
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Key</Table.Th>
-              <Table.Th>Layer</Table.Th>
-              <Table.Th>Model</Table.Th>
-              <Table.Th ta="right">Hits</Table.Th>
+              <Table.Th>Found by</Table.Th>
+              <Table.Th>Format</Table.Th>
               <Table.Th ta="right">Size</Table.Th>
               <Table.Th>Stored</Table.Th>
               <Table.Th>Expires</Table.Th>
@@ -121,11 +120,10 @@ function Entries({ items, all }: { items: CacheEntry[]; all: number }) {
             {items.map((entry) => (
               <Table.Tr key={entry.key}>
                 <Table.Td ff="monospace" fz="xs" maw={220} style={{ overflow: "hidden", textOverflow: "ellipsis" }}>{entry.key}</Table.Td>
-                <Table.Td>{entry.layer}</Table.Td>
-                <Table.Td>{entry.model ?? "–"}</Table.Td>
-                <Table.Td ta="right">{formatCount(entry.hits)}</Table.Td>
+                <Table.Td>{entry.kind}</Table.Td>
+                <Table.Td>{entry.format ?? "–"}</Table.Td>
                 <Table.Td ta="right">{formatBytes(entry.bytes)}</Table.Td>
-                <Table.Td>{formatAgo(entry.created_at)}</Table.Td>
+                <Table.Td>{entry.created_at === null ? "–" : formatAgo(entry.created_at)}</Table.Td>
                 <Table.Td>{entry.expires_at === null ? "never" : formatAgo(entry.expires_at)}</Table.Td>
               </Table.Tr>
             ))}

@@ -8,7 +8,7 @@ import { api, segment } from "../../api/client";
 import type { Client, ClientKey } from "../../api/types";
 import { confirm } from "../../components/confirm";
 import { DateTimeInput } from "../../components/DateTimeInput";
-import { fieldErrors } from "../../components/fieldErrors";
+import { fieldErrors, formError } from "../../components/fieldErrors";
 import { formatAgo } from "../../components/format";
 import { NewKey } from "../../components/NewKey";
 import { notifyDone, notifyFailed } from "../../components/notify";
@@ -92,9 +92,8 @@ function Create({ client, onDone }: { client: Client; onDone: () => void }) {
   const [style, setStyle] = useState("gm");
   const [prefix, setPrefix] = useState("");
   const [expires, setExpires] = useState<number | null>(null);
-  const [again, setAgain] = useState(false);
   const path = `/clients/${segment(client.id)}/keys`;
-  const body = { name: name || undefined, style, prefix: style === "custom" ? prefix : undefined, expires_at: expires, show_again: again };
+  const body = { name: name || undefined, style, prefix: style === "custom" ? prefix : undefined, expires_at: expires };
   const create = useMutation({ mutationFn: () => api.post<ClientKey & { key: string }>(path, body), onSuccess: () => void queries.invalidateQueries({ queryKey: ["clients"] }) });
   const errors = fieldErrors(create.error);
   if (create.data) return <Stack><NewKey value={create.data.key} /><Group justify="flex-end"><Button onClick={onDone}>Done</Button></Group></Stack>;
@@ -105,8 +104,7 @@ function Create({ client, onDone }: { client: Client; onDone: () => void }) {
         <Select label="Looks like" data={STYLES} value={style} allowDeselect={false} onChange={(value) => setStyle(value ?? "gm")} />
         {style === "custom" ? <TextInput label="Prefix" required value={prefix} error={errors.prefix} onChange={(event) => setPrefix(event.currentTarget.value)} /> : null}
         <DateTimeInput label="Expires" value={expires} onChange={setExpires} error={errors.expires_at} />
-        <Switch label="Can be shown again" description="Kept encrypted instead of as a digest" checked={again} onChange={(event) => setAgain(event.currentTarget.checked)} />
-        {create.error && Object.keys(errors).length === 0 ? <ErrorState error={create.error} /> : null}
+        {formError(create.error, ["name", "prefix", "expires_at"]) ? <ErrorState error={create.error} /> : null}
         <Group justify="space-between">
           <ShowAsApiCall method="POST" path={path} body={body} />
           <Button type="submit" loading={create.isPending}>Make key</Button>

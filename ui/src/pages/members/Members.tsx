@@ -8,7 +8,7 @@ import { api, segment } from "../../api/client";
 import { useSession } from "../../api/session";
 import type { Page, Role } from "../../api/types";
 import { confirm } from "../../components/confirm";
-import { fieldErrors } from "../../components/fieldErrors";
+import { fieldErrors, formError } from "../../components/fieldErrors";
 import { formatAgo } from "../../components/format";
 import { notifyDone, notifyFailed } from "../../components/notify";
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
@@ -74,7 +74,7 @@ function Create({ onDone }: { onDone: () => void }) {
         <TextInput label="Name" required value={name} error={errors.name} autoComplete="off" onChange={(event) => setName(event.currentTarget.value)} />
         <PasswordInput label="Password" required description="At least 12 characters" value={password} error={errors.password} autoComplete="new-password" onChange={(event) => setPassword(event.currentTarget.value)} />
         <Select label="Role" data={ROLES} value={role} allowDeselect={false} onChange={(value) => setRole(value ?? "viewer")} />
-        {create.error && Object.keys(errors).length === 0 ? <ErrorState error={create.error} /> : null}
+        {formError(create.error, ["name", "password"]) ? <ErrorState error={create.error} /> : null}
         <Group justify="space-between">
           <ShowAsApiCall method="POST" path="/members" body={{ name, password: "…", role }} />
           <Button type="submit" loading={create.isPending}>Add member</Button>

@@ -3,7 +3,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { api } from "../../api/client";
-import { fieldErrors } from "../../components/fieldErrors";
+import { fieldErrors, formError } from "../../components/fieldErrors";
 import { notifyDone } from "../../components/notify";
 import { ErrorState } from "../../components/states";
 
@@ -24,7 +24,7 @@ export function Password({ onDone }: { onDone?: () => void }) {
           <PasswordInput label="Password now" required autoComplete="current-password" value={current} error={errors.current} onChange={(event) => setCurrent(event.currentTarget.value)} />
           <PasswordInput label="New password" required description="At least 12 characters" autoComplete="new-password" value={password} error={errors.password} onChange={(event) => setPassword(event.currentTarget.value)} />
           <PasswordInput label="New password again" required autoComplete="new-password" value={again} error={differs ? "is not the same" : undefined} onChange={(event) => setAgain(event.currentTarget.value)} />
-          {change.error && Object.keys(errors).length === 0 ? <ErrorState error={change.error} /> : null}
+          {formError(change.error, ["current", "password"]) ? <ErrorState error={change.error} /> : null}
           <Group justify="flex-end"><Button type="submit" loading={change.isPending} disabled={differs}>Change password</Button></Group>
         </Stack>
       </form>

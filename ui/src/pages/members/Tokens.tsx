@@ -5,7 +5,7 @@ import { useState } from "react";
 import { api, segment } from "../../api/client";
 import type { Page, Role } from "../../api/types";
 import { confirm } from "../../components/confirm";
-import { fieldErrors } from "../../components/fieldErrors";
+import { fieldErrors, formError } from "../../components/fieldErrors";
 import { formatAgo } from "../../components/format";
 import { NewKey } from "../../components/NewKey";
 import { notifyDone, notifyFailed } from "../../components/notify";
@@ -47,7 +47,7 @@ export function Tokens() {
             <ShowAsApiCall method="POST" path="/tokens" body={{ name, role }} />
           </Group>
         </form>
-        {create.error && Object.keys(errors).length === 0 ? <ErrorState error={create.error} /> : null}
+        {formError(create.error, ["name"]) ? <ErrorState error={create.error} /> : null}
         {create.data ? <Stack mt="md"><NewKey value={create.data.token} what="token" /></Stack> : null}
       </Paper>
       {data.items.length === 0 ? <EmptyState title="No tokens" /> : (

@@ -7,7 +7,7 @@ import { api } from "../../api/client";
 import { useLive } from "../../api/live";
 import type { Live, Overview, Top } from "../../api/types";
 import { useTimeRange } from "../../app/timeRange";
-import { ChartCard, TimeChart } from "../../components/charts";
+import { ChartCard, filled, type Point, TimeChart } from "../../components/charts";
 import { formatCompact, formatCount, formatMoney, formatMs, formatPercent, formatRate } from "../../components/format";
 import { HealthBadge } from "../../components/HealthBadge";
 import { PageHeader } from "../../components/PageHeader";
@@ -31,6 +31,7 @@ export default function OverviewPage() {
     queryFn: ({ signal }) => api.get<Overview>("/overview", range.query(), signal),
     refetchInterval: range.to_ms === undefined ? 10_000 : false,
   });
+  const series = data ? filled(data.series as unknown as Point[], range.from_ms, range.to_ms ?? Date.now(), data.interval_ms ?? (range.length_ms > 3 * 86_400_000 ? 86_400_000 : 3_600_000)) : [];
   return (
     <>
       <PageHeader title="Overview" description={`${range.label}, against the time before. What stands under “At this moment” moves as calls come.`} />
@@ -44,13 +45,13 @@ export default function OverviewPage() {
           {data.now.requests === 0 && data.clients_total === 0 ? <FirstSteps /> : null}
           <div className={classes.charts}>
             <ChartCard title="Requests and errors">
-              <TimeChart label="Requests and errors over time" data={data.series.map(({ at, requests, errors }) => ({ at, requests, errors }))} series={[{ name: "requests", label: "Requests", color: "water.6" }, { name: "errors", label: "Errors", color: "red.6" }]} format={formatCompact} span={range.length_ms} />
+              <TimeChart label="Requests and errors over time" data={series.map(({ at, requests = 0, errors = 0 }) => ({ at, requests, errors }))} series={[{ name: "requests", label: "Requests", color: "water.6" }, { name: "errors", label: "Errors", color: "red.6" }]} format={formatCompact} span={range.length_ms} />
             </ChartCard>
             <ChartCard title="Tokens">
-              <TimeChart label="Tokens over time" stacked data={data.series.map(({ at, input_tokens, output_tokens }) => ({ at, input_tokens, output_tokens }))} series={[{ name: "input_tokens", label: "In", color: "water.6" }, { name: "output_tokens", label: "Out", color: "orange.6" }]} format={(value) => `${formatCount(value)} tokens`} axis={formatCompact} span={range.length_ms} />
+              <TimeChart label="Tokens over time" stacked data={series.map(({ at, input_tokens = 0, output_tokens = 0 }) => ({ at, input_tokens, output_tokens }))} series={[{ name: "input_tokens", label: "In", color: "water.6" }, { name: "output_tokens", label: "Out", color: "orange.6" }]} format={(value) => `${formatCount(value)} tokens`} axis={formatCompact} span={range.length_ms} />
             </ChartCard>
             <ChartCard title="Cost">
-              <TimeChart kind="bar" label="Cost over time" data={data.series.map(({ at, cost_micro_usd }) => ({ at, cost_micro_usd }))} series={[{ name: "cost_micro_usd", label: "Cost", color: "water.6" }]} format={formatMoney} span={range.length_ms} />
+              <TimeChart kind="bar" label="Cost over time" data={series.map(({ at, cost_micro_usd = 0 }) => ({ at, cost_micro_usd }))} series={[{ name: "cost_micro_usd", label: "Cost", color: "water.6" }]} format={formatMoney} span={range.length_ms} />
             </ChartCard>
           </div>
           <Providers items={data.providers} />
@@ -110,7 +111,7 @@ function Tiles({ data: { now, previous, clients_total } }: { data: Overview }) {
   const pair = (a: number | null | undefined, b: number | null | undefined, goodWhen?: "up" | "down") => (a == null || b == null ? undefined : { now: a, before: b, goodWhen });
   return (
     <StatTiles>
-      <StatTile label="Requests" value={formatCompact(now.requests)} trend={pair(now.requests, previous.requests)} note={`${formatCount(clients_total)} clients`} />
+      <StatTile label="Requests" value={formatCompact(now.requests)} trend={pair(now.requests, previous.requests)} note={`${formatCount(clients_total)} ${clients_total === 1 ? "client" : "clients"}`} />
       <StatTile label="Error rate" value={formatPercent(now.errors, now.requests)} trend={pair(rate(now.errors, now.requests), rate(previous.errors, previous.requests), "down")} />
       <StatTile label="Latency, median" value={formatMs(now.latency_p50_ms)} trend={pair(now.latency_p50_ms, previous.latency_p50_ms, "down")} note={`p95 ${formatMs(now.latency_p95_ms)} · p99 ${formatMs(now.latency_p99_ms)}`} />
       <StatTile label="Time to first token" value={formatMs(now.ttft_p50_ms)} trend={pair(now.ttft_p50_ms, previous.ttft_p50_ms, "down")} note="median" />

@@ -3,7 +3,6 @@ import type { ReactNode } from "react";
 import { Link, Navigate, Route, Routes, useLocation, useNavigate } from "react-router";
 
 import { ErrorState, LoadingState } from "../../components/states";
-import { MatchPage } from "./MatchPage";
 import { PluginsPage } from "./PluginsPage";
 import { inOrder, kindTitle, useKinds } from "./queries";
 import { ResourceEditor } from "./ResourceEditor";
@@ -16,10 +15,9 @@ export default function ResourcesPages() {
   if (kinds.error) return <ErrorState error={kinds.error} retry={() => void kinds.refetch()} />;
   if (!kinds.data) return <LoadingState />;
   return (
-    <Frame places={[...inOrder(kinds.data).map((kind) => ({ path: kind.kind, title: kindTitle(kind) })), { path: "match", title: "Match tester" }, { path: "plugins", title: "Plugins" }]}>
+    <Frame places={[...inOrder(kinds.data).map((kind) => ({ path: kind.kind, title: kindTitle(kind) })), { path: "plugins", title: "Plugins" }]}>
       <Routes>
         <Route index element={<Navigate to="routes" replace />} />
-        <Route path="match" element={<MatchPage />} />
         <Route path="plugins" element={<PluginsPage />} />
         <Route path="plugins/:name" element={<PluginsPage />} />
         <Route path=":kind" element={<ResourceList />} />

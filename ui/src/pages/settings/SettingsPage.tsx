@@ -1,10 +1,10 @@
-import { Badge, Button, Code, Group, Paper, SimpleGrid, Stack, Table, Text, TextInput, Title } from "@mantine/core";
-import { IconDownload, IconSearch } from "@tabler/icons-react";
+import { Badge, Code, Group, Paper, SimpleGrid, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 
 import { api, apiUrl } from "../../api/client";
-import { useMay, useSession } from "../../api/session";
+import { useSession } from "../../api/session";
 import type { SettingItem, Settings } from "../../api/types";
 import { CopyButton } from "../../components/CopyButton";
 import { formatBytes, formatCount } from "../../components/format";
@@ -16,7 +16,6 @@ import { Licences } from "./Licences";
 /** What this process runs with, and where each value comes from. */
 export default function SettingsPage() {
   const { data, error, refetch } = useQuery({ queryKey: ["settings"], queryFn: ({ signal }) => api.get<Settings>("/settings", undefined, signal), refetchInterval: 15_000 });
-  const owner = useMay("owner");
   return (
     <>
       <PageHeader
@@ -25,11 +24,6 @@ export default function SettingsPage() {
         actions={
           <>
             <ShowAsApiCall method="GET" path="/settings" />
-            {owner ? (
-              <Button component="a" href={apiUrl("/backup")} download size="xs" variant="default" leftSection={<IconDownload size={14} aria-hidden />}>
-                Download backup
-              </Button>
-            ) : null}
           </>
         }
       />
@@ -73,7 +67,7 @@ function Cards({ settings: s }: { settings: Settings }) {
       <Card title="This build">
         <Fact name="Version">{session.version}</Fact>
         <Fact name="Commit"><Code>{session.commit}</Code></Fact>
-        <Fact name="API"><a href={apiUrl("/docs")}>Documentation</a> · <a href={apiUrl("/openapi.json")}>OpenAPI document</a></Fact>
+        <Fact name="API"><a href={apiUrl("/openapi.json")}>OpenAPI document</a></Fact>
       </Card>
     </SimpleGrid>
   );

@@ -4,7 +4,7 @@ import { useState } from "react";
 
 import { api, ApiFailure, segment } from "../../api/client";
 import type { Client, ClientWrite, Page, Provider } from "../../api/types";
-import { fieldErrors } from "../../components/fieldErrors";
+import { fieldErrors, formError } from "../../components/fieldErrors";
 import { ErrorState } from "../../components/states";
 
 /** Registers a model, unless one of that name is there. */
@@ -49,7 +49,7 @@ export function FirstClient({ onDone }: { onDone: (client: Client, key: string) 
           <TextInput label="Name of the client" required value={name} error={errors.name} onChange={(event) => setName(event.currentTarget.value)} />
           {found.length > 0 ? <Select label="Provider" data={found.map((one) => one.id)} value={chosen} allowDeselect={false} onChange={setProvider} /> : null}
           <TextInput label="Model" required description="As the provider names it" placeholder="gpt-5-mini" value={model} error={errors.default_model} onChange={(event) => setModel(event.currentTarget.value)} />
-          {create.error && Object.keys(errors).length === 0 ? <ErrorState error={create.error} /> : null}
+          {formError(create.error, ["name", "default_model"]) ? <ErrorState error={create.error} /> : null}
           <Group justify="flex-end">
             <Button type="submit" loading={create.isPending}>
               Create client

@@ -7,6 +7,7 @@ export const DIMENSIONS = [
   { value: "group", label: "Group" },
   { value: "model", label: "Model" },
   { value: "provider", label: "Provider" },
+  { value: "tag", label: "Tag" },
   { value: "credential", label: "Key" },
   { value: "route", label: "Route" },
   { value: "none", label: "Day" },

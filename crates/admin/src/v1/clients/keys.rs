@@ -10,7 +10,7 @@ use sluice_store::Item;
 
 use super::super::call::{created, no_content, ok};
 use super::super::providers::hint;
-use super::super::{ApiError, Call, Route, route, session};
+use super::super::{ApiError, Call, Route, audit, route, session};
 use crate::api::Api;
 use crate::body::Payload;
 use crate::path::Address;
@@ -26,6 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(PATCH "/clients/{id}/keys/{key}", Admin, "Change a key's name, end or state", change),
         route!(DELETE "/clients/{id}/keys/{key}", Admin, "Delete a key", remove),
         route!(POST "/clients/{id}/keys/{key}/rotate", Admin, "Replace a key; the old one works on for a while", rotate),
+        route!(GET "/clients/{id}/keys/{key}/reveal", Admin, "Show a key that is kept to be shown again", reveal),
         route!(GET "/me", Holder, "What the holder of a key may see", me),
         route!(POST "/me/rotate", Holder, "Replace one's own key", rotate_own),
     ]
@@ -39,6 +40,9 @@ pub(super) struct New {
     style: Option<String>,
     prefix: Option<String>,
     expires_at: Option<u64>,
+    /// Kept encrypted instead of as a digest, so that it can be shown again.
+    #[serde(default)]
+    show_again: bool,
 }
 
 impl New {
@@ -91,7 +95,15 @@ pub(super) async fn make(api: &Arc<Api>, call: &Call, client: &str, new: &New) -
         }
         conf["expires_at"] = at.into();
     }
-    let mut value = json!({ "plugins": { "ai-key": conf } });
+    let plugins = match (new.show_again, new.expires_at) {
+        (false, _) => json!({ "ai-key": conf }),
+        (true, None) => json!({ "key-auth": { "key": key } }),
+        (true, Some(_)) => {
+            let message = "a key that can be shown again does not expire: only keys kept as digests do";
+            return Err(ApiError::field("expires_at", message));
+        }
+    };
+    let mut value = json!({ "plugins": plugins });
     if let Some(name) = new.name.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
         value["name"] = name.into();
     }
@@ -167,8 +179,10 @@ fn shown(key: &Key, item: &Item) -> Option<Value> {
     let created = conf["created_at"]
         .as_u64()
         .or_else(|| item.value["create_time"].as_u64().map(|seconds| seconds * 1000));
+    // The id of a credential is its path below the consumers.
+    let id = key.id().rsplit('/').next();
     Some(json!({
-        "id": key.id(),
+        "id": id,
         "name": item.value.get("name"),
         "hint": conf.get("hint").cloned().unwrap_or_else(|| hint(plain)),
         "created_at": created,
@@ -248,6 +262,18 @@ async fn remove(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     Ok(no_content())
 }
 
+/// Who looked at a key is noted before it is shown.
+async fn reveal(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
+    let (client, id) = (call.param("id").to_owned(), call.param("key").to_owned());
+    let item = stored(&api, &client, &id).await?;
+    let key = item.value["plugins"]["key-auth"]["key"]
+        .as_str()
+        .ok_or_else(|| ApiError::invalid("this key is kept as a digest only: nobody can show it again"))?;
+    let path = Key::credential(&client, &id).to_string();
+    audit::note(&api, &call, "reveal-key", path, json!([])).await?;
+    Ok(ok(&json!({ "key": key })))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rotate {
@@ -288,6 +314,7 @@ async fn replace(api: &Arc<Api>, call: &Call, client: &str, id: &str, grace: u64
         expires_at: value["plugins"]["ai-key"]["expires_at"]
             .as_u64()
             .filter(|at| *at > session::now()),
+        show_again: false,
     };
     let made = make(api, call, client, &new).await?;
     if grace == 0 {

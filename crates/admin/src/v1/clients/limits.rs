@@ -28,6 +28,15 @@ pub(in crate::v1) fn standings(api: &Api, client: &str) -> Value {
         .collect()
 }
 
+/// How the limits of a group stand.
+pub(in super::super) fn of_group(api: &Api, group: &str) -> Value {
+    let standings = api.state.limits.of_group(group);
+    standings
+        .iter()
+        .map(|standing| shown("group", group, standing))
+        .collect()
+}
+
 fn shown(scope: &str, subject: &str, standing: &LimitStanding) -> Value {
     let resets = standing
         .reset_in

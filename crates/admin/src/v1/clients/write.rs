@@ -67,7 +67,7 @@ struct Prompt {
 }
 
 /// A name that consumers may have.
-pub(super) fn checked_id(id: &str) -> Result<&str, ApiError> {
+pub(in super::super) fn checked_id(id: &str) -> Result<&str, ApiError> {
     let plain = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
     if id.is_empty() || id.len() > 100 || !id.chars().all(plain) {
         return Err(ApiError::field(
@@ -93,7 +93,7 @@ pub(super) fn tag(client: &mut Value, tag: &str, on: bool) {
 }
 
 /// The limits of a client; without any it has none.
-pub(super) fn limits(value: &mut Value, limits: &Value) -> Result<(), ApiError> {
+pub(in super::super) fn limits(value: &mut Value, limits: &Value) -> Result<(), ApiError> {
     let Some(members) = limits.as_object() else {
         return Err(ApiError::field("limits", "an object is wanted"));
     };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sluice_ledger::{Dimension, Filter, GroupBy, LedgerError, Period, Totals, UsageKey, UsageRow};
 
 use super::names::{self, ClientNames};
-use super::{export, filter, ledger, shown};
+use super::{HOUR_US, export, filter, ledger, overview, shown};
 use crate::api::Api;
 use crate::v1::call::{csv, ok};
 use crate::v1::{ApiError, Call, Route, route};
@@ -162,16 +162,20 @@ pub(super) async fn total(api: &Api, filter: &Filter) -> Result<Totals, ApiError
     Ok(rows.into_iter().next().map(|row| row.totals).unwrap_or_default())
 }
 
-/// The same length of time, just before.
+/// The same length of time, just before; reports are of full hours. Nothing is before a time without a beginning.
 pub(super) fn before(filter: &Filter) -> Filter {
-    let now = i64::try_from(crate::v1::session::now())
-        .unwrap_or(i64::MAX)
-        .saturating_mul(1000);
-    let until = filter.until_us.unwrap_or(now);
-    let since = filter.since_us.unwrap_or(until);
+    let Some(since) = filter.since_us else {
+        return Filter {
+            until_us: Some(i64::MIN),
+            ..filter.clone()
+        };
+    };
+    let begin = since - since.rem_euclid(HOUR_US);
+    let until = filter.until_us.unwrap_or_else(overview::now_us);
+    let length = (until - begin).max(0).saturating_add(HOUR_US - 1) / HOUR_US * HOUR_US;
     Filter {
-        since_us: Some(since - (until - since)),
-        until_us: Some(since),
+        since_us: Some(begin.saturating_sub(length)),
+        until_us: Some(begin),
         ..filter.clone()
     }
 }
@@ -253,4 +257,29 @@ fn line(own: &UsageRow, group: GroupBy, names: &ClientNames) -> String {
     let [a, b, c, d, e, f, g, h] = SUMS.map(|sum| export::cell(&row["totals"][sum]));
     let [at, key, name] = ["at", "key", "name"].map(|member| export::cell(&row[member]));
     export::line([at, key, name, a, b, c, d, e, f, g, h])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_before_has_no_hour_in_common() {
+        let of = |since: Option<i64>, until: i64| {
+            let filter = Filter {
+                since_us: since,
+                until_us: Some(until),
+                ..Filter::default()
+            };
+            let before = before(&filter);
+            (before.since_us, before.until_us)
+        };
+        let hour = HOUR_US;
+        assert_eq!(of(Some(10 * hour), 12 * hour), (Some(8 * hour), Some(10 * hour)));
+        assert_eq!(
+            of(Some(10 * hour + 5), 12 * hour + 5),
+            (Some(7 * hour), Some(10 * hour))
+        );
+        assert_eq!(of(None, 12 * hour), (None, Some(i64::MIN)));
+    }
 }

@@ -18,6 +18,9 @@ use crate::v1::session;
 /// Clients of one message.
 const CLIENTS: usize = 100;
 
+/// Requests of before that a page begins with.
+const BEFORE: u64 = 20;
+
 /// How often providers are looked at.
 const PROVIDERS: Duration = Duration::from_secs(5);
 
@@ -73,12 +76,14 @@ pub(super) struct Messages {
 impl Messages {
     pub(super) fn new(api: &Api) -> Self {
         let revision = api.state.data_plane.report().revision;
+        let records = api.state.live.records();
         Self {
             topics: Vec::new(),
             second: 0,
-            requests: 0,
-            // What was before, the page has asked for by itself.
-            clients: api.state.live.feed(u64::MAX).seen,
+            // A page begins with what was before it.
+            requests: records.saturating_sub(BEFORE),
+            // Of clients it has asked for that by itself.
+            clients: records,
             providers_at: None,
             pinged: Instant::now(),
             edits: api.state.store.subscribe(revision),
