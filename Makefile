@@ -4,15 +4,18 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt docs bench fuzz build ui uitest tools redis python
+.PHONY: help run test lint fmt docs bench fuzz build ui browser screenshots tools redis chromium python
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 UI_SOURCES := $(shell find ui/src ui/public -type f) $(wildcard docs/plugins/*.md ui/*.json ui/*.ts ui/index.html)
 
-ui/dist/index.html.gz: $(UI_SOURCES)
-	cd ui && npm ci && npm run build
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	cd ui && npm ci
+
+ui/dist/index.html.gz: ui/node_modules/.package-lock.json $(UI_SOURCES)
+	cd ui && npm run build
 
 ui: ui/dist/index.html.gz ## Build the dashboard, which the binary then has in it
 
@@ -25,12 +28,18 @@ build: ui ## Build the release binary: target/release/sluice
 test: ui tools python ## Install what the tests need and run them all
 	$(CARGO) nextest run --workspace
 	$(CARGO) test --workspace --doc
+	$(MAKE) browser
 
-uitest: ui ## Test the dashboard in a real browser against the debug binary
+browser: ui chromium ## Test the dashboard in a real browser against the debug binary
 	$(CARGO) build --bin sluice
 	cd ui && npm test
 
-lint: ## Formatting, clippy, documentation
+screenshots: ui chromium ## Make the pictures of all pages in docs/screenshots
+	$(CARGO) build --bin sluice
+	cd ui && npm run screenshots
+
+lint: ui/node_modules/.package-lock.json ## Formatting, clippy, documentation, the dashboard's types and rules
+	cd ui && npm run check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
@@ -61,6 +70,12 @@ tools: redis
 redis:
 	@command -v redis-server >/dev/null || { sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
 		$$sudo apt-get update && $$sudo apt-get install -y redis-server; }
+
+# Debian's Chromium drives the dashboard's tests, unless CHROMIUM names another.
+CHROMIUM ?= /usr/bin/chromium
+chromium:
+	@[ -x $(CHROMIUM) ] || { sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
+		$$sudo apt-get update && $$sudo apt-get install -y chromium; }
 
 # The official SDKs that the end-to-end tests drive.
 python: $(VENV)/.stamp

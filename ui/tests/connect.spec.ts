@@ -92,6 +92,7 @@ test("clients get and lose a tag together; the search finds what there is and wh
   }
   await page.keyboard.press("Control+k");
   await page.getByPlaceholder(/^Page, client/).fill("found-prov");
+  await expect(page.getByText("Provider found-provider")).toBeVisible();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { level: 1, name: "found-provider" })).toBeVisible();
   await page.keyboard.press("Control+k");

@@ -17,9 +17,11 @@ test("from nothing to a call that answers", async ({ browser }) => {
   await page.getByRole("option", { name: /^echo/i }).click();
   await page.getByRole("textbox", { name: "ID" }).fill("first");
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Test" }).click();
-  await expect(page.getByText("It works")).toBeVisible();
   await page.getByRole("button", { name: "Add provider" }).click();
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  await expect(page.getByText("It works")).toBeVisible();
+  await page.getByRole("button", { name: "List models" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
 
   await page.getByRole("textbox", { name: "Name of the client" }).fill(EVIL);
   await page.getByRole("textbox", { name: "Model" }).fill("parrot");

@@ -37,11 +37,11 @@ export function rangeOf(search: URLSearchParams, now: number): TimeRange {
 /** The range now. `query()` gives parameters for a call made at this moment. */
 export function useTimeRange(): TimeRange & { query: () => { from_ms: number; to_ms?: number } } {
   const [search] = useSearchParams();
-  const text = [search.get("range"), search.get("from"), search.get("to")].join("|");
-  // The text stands for the parameters that are read.
-  const range = useMemo(() => rangeOf(search, Date.now()), [text]);
+  // Other parameters of the address come and go; the range stays the same object.
+  const text = carried(search);
+  const range = useMemo(() => rangeOf(new URLSearchParams(text), Date.now()), [text]);
   const query = useCallback(() => {
-    const { from_ms, to_ms } = rangeOf(search, Date.now());
+    const { from_ms, to_ms } = rangeOf(new URLSearchParams(text), Date.now());
     return { from_ms, to_ms };
   }, [text]);
   return { ...range, query };

@@ -7,7 +7,7 @@ import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { cspNonce } from "../../nonce";
 import type { CodeEditorProps, Mark } from "./CodeEditor";
@@ -25,22 +25,25 @@ export default function Editor({ label, language, value, onChange, marks, readOn
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const changed = useRef(onChange);
-  changed.current = onChange;
+  useEffect(() => {
+    changed.current = onChange;
+  }, [onChange]);
+  // The editor is made once; what changes later is sent to it below.
+  const [initial] = useState(value);
   const settings = useRef(new Compartment());
 
   useEffect(() => {
     if (!host.current) return;
     const made = new EditorView({
       parent: host.current,
-      state: EditorState.create({ doc: value, extensions: [base(changed), settings.current.of([])] }),
+      state: EditorState.create({ doc: initial, extensions: [base(changed), settings.current.of([])] }),
     });
     view.current = made;
     return () => {
       made.destroy();
       view.current = null;
     };
-    // The editor is made once; what changes later is sent to it below.
-  }, []);
+  }, [initial]);
 
   useEffect(() => {
     view.current?.dispatch({ effects: settings.current.reconfigure(configured(label, language, readOnly, dark)) });

@@ -10,14 +10,14 @@ import { useCommon } from "./scalars";
 /** A list of texts or numbers. */
 export function TagsField(props: FieldProps) {
   const common = useCommon(props);
-  const { root } = useSchemaForm();
+  const { root, faults } = useSchemaForm();
   const numeric = ["integer", "number"].includes(typesOf(resolve(props.schema.items ?? {}, root))[0] ?? "");
   const value = Array.isArray(props.value) ? props.value.map(String) : [];
   const read = (text: string): Json => (numeric && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
   return (
     <TagsInput
       {...common}
-      error={common.error ?? itemFault(useSchemaForm().faults, props.path)}
+      error={common.error ?? itemFault(faults, props.path)}
       value={value}
       allowDuplicates
       splitChars={numeric ? [",", " "] : []}

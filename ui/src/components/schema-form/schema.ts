@@ -98,7 +98,7 @@ export function merge(first: Schema, second: Schema): Schema {
 
 function withDefaults(schema: Schema, value: Json | undefined): Json | undefined {
   if (!isObject(value) && value !== undefined) return value;
-  const filled: JsonObject = { ...(value ?? {}) };
+  const filled: JsonObject = { ...value };
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     if (!(name in filled) && property.default !== undefined) filled[name] = property.default;
   }

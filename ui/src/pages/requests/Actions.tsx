@@ -9,7 +9,7 @@ import { asCurl } from "./curl";
 
 export function Actions({ request }: { request: RequestDetail }) {
   const mayCall = useMay("admin");
-  const chat = request.payload?.client_request?.encoding === "utf8" && /chat\/completions$/.test(request.path);
+  const chat = request.payload?.client_request?.encoding === "utf8" && request.path.endsWith("chat/completions");
   const curl = asCurl(request, location.origin);
   return (
     <Group gap="xs">

@@ -24,9 +24,9 @@ const PAGE = 50;
 export default function RequestsPage() {
   const [search, setSearch] = useSearchParams();
   const range = useTimeRange();
-  const filterKey = FILTERS.map((name) => search.get(name) ?? "").join("|");
-  // The key stands for the parameters that are read.
-  const filters = useMemo(() => filtersOf(search), [filterKey]);
+  // Other parameters of the address come and go; the filters stay the same object.
+  const filterKey = new URLSearchParams(filtersOf(search)).toString();
+  const filters = useMemo(() => filtersOf(new URLSearchParams(filterKey)), [filterKey]);
   const [wanted, setWanted] = useState(true);
   const followable = canFollow(filters) && range.to_ms === undefined;
   const feed = useFeed(filters, wanted && followable);
