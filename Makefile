@@ -4,20 +4,31 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt docs bench fuzz build tools redis python
+.PHONY: help run test lint fmt docs bench fuzz build ui uitest tools redis python
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-run: ## Build and start the gateway with the demo client on ./data
+UI_SOURCES := $(shell find ui/src ui/public -type f) $(wildcard docs/plugins/*.md ui/*.json ui/*.ts ui/index.html)
+
+ui/dist/index.html.gz: $(UI_SOURCES)
+	cd ui && npm ci && npm run build
+
+ui: ui/dist/index.html.gz ## Build the dashboard, which the binary then has in it
+
+run: ui ## Build and start the gateway with the demo client on ./data
 	$(CARGO) run --release --bin sluice -- serve --demo
 
-build: ## Build the release binary: target/release/sluice
+build: ui ## Build the release binary: target/release/sluice
 	$(CARGO) build --release --bin sluice
 
 test: tools python ## Install what the tests need and run them all
 	$(CARGO) nextest run --workspace
 	$(CARGO) test --workspace --doc
+
+uitest: ui ## Test the dashboard in a real browser against the debug binary
+	$(CARGO) build --bin sluice
+	cd ui && npm test
 
 lint: ## Formatting, clippy, documentation
 	$(CARGO) fmt --all --check

@@ -1,14 +1,18 @@
 //! What is asked and answered: chat bodies of a given size, and answers whose every chunk carries its time of sending.
 
+mod anthropic;
+
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::json;
 
+pub use self::anthropic::MESSAGES_PATH;
+
 /// The model that answers whole, not as a stream.
 pub const PLAIN_MODEL: &str = "mock";
 
-/// The path of the one endpoint.
+/// The path that the load asks for.
 pub const PATH: &str = "/v1/chat/completions";
 
 /// Stands before a chunk's stamp.
@@ -44,6 +48,44 @@ impl StreamPlan {
             chunks: chunks.parse().ok()?,
             rate: rate.parse().ok()?,
         })
+    }
+}
+
+/// What the mock speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// OpenAI's chat completions.
+    OpenAi,
+    /// Anthropic's messages.
+    Anthropic,
+}
+
+impl Dialect {
+    /// What comes before the first content chunk of a stream.
+    #[must_use]
+    pub fn stream_start(self, model: &str) -> Vec<u8> {
+        match self {
+            Self::OpenAi => Vec::new(),
+            Self::Anthropic => anthropic::stream_start(model),
+        }
+    }
+
+    /// The content chunk of a stream of `model`.
+    #[must_use]
+    pub fn chunk(self, model: &str) -> Chunk {
+        match self {
+            Self::OpenAi => Chunk::new(model),
+            Self::Anthropic => Chunk::of(anthropic::delta),
+        }
+    }
+
+    /// What follows the last content chunk, with the end of the body. Anthropic always reports usage.
+    #[must_use]
+    pub fn stream_end(self, ask: &Ask<'_>, plan: StreamPlan) -> Vec<u8> {
+        match self {
+            Self::OpenAi => stream_end(&ask.model, plan, ask.usage_wanted()),
+            Self::Anthropic => anthropic::stream_end(plan),
+        }
     }
 }
 
@@ -164,16 +206,22 @@ impl Chunk {
     /// The chunk of a stream of `model`: an event of some 250 bytes in a chunk of the transfer encoding.
     #[must_use]
     pub fn new(model: &str) -> Self {
-        let content = format!("@t{} and then", "0".repeat(STAMP_DIGITS));
-        let bytes = framed(&event(
-            model,
-            &json!([{
-                "index": 0,
-                "delta": {"content": content},
-                "logprobs": null,
-                "finish_reason": null,
-            }]),
-        ));
+        Self::of(|content| {
+            event(
+                model,
+                &json!([{
+                    "index": 0,
+                    "delta": {"content": content},
+                    "logprobs": null,
+                    "finish_reason": null,
+                }]),
+            )
+        })
+    }
+
+    /// The chunk whose event is made of its text.
+    fn of(event: impl FnOnce(&str) -> String) -> Self {
+        let bytes = framed(&event(&format!("@t{} and then", "0".repeat(STAMP_DIGITS))));
         let stamp = memchr::memmem::find(&bytes, STAMP).map_or(bytes.len(), |at| at + STAMP.len());
         Self { bytes, stamp }
     }
@@ -270,9 +318,11 @@ mod tests {
 
     #[test]
     fn a_stamp_is_found_again() {
-        let mut chunk = Chunk::new("mock-1x0");
-        assert_eq!(stamp_of(chunk.stamped(123_456_789)), Some(123_456_789));
-        assert_eq!(stamp_of(chunk.stamped(u64::MAX)), Some(u64::MAX));
+        for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+            let mut chunk = dialect.chunk("mock-1x0");
+            assert_eq!(stamp_of(chunk.stamped(123_456_789)), Some(123_456_789));
+            assert_eq!(stamp_of(chunk.stamped(u64::MAX)), Some(u64::MAX));
+        }
         assert_eq!(stamp_of(b"data: [DONE]"), None);
         assert_eq!(stamp_of(b"data: @t12"), None);
     }

@@ -9,6 +9,8 @@ use httparse::Status;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::chat::MESSAGES_PATH;
+
 const MAX_HEADERS: usize = 64;
 /// Room offered to one read.
 const READ: usize = 64 * 1024;
@@ -22,6 +24,8 @@ pub struct Head {
     pub body: Body,
     /// The sender will close the connection after this message.
     pub last: bool,
+    /// A request for Anthropic's messages, by its path.
+    pub is_messages: bool,
     /// Bytes of the head itself.
     length: usize,
 }
@@ -40,6 +44,7 @@ pub fn answer_head(bytes: &[u8]) -> Result<Option<Head>> {
         status: answer.code.unwrap_or(0),
         body: Body::Open,
         last: false,
+        is_messages: false,
         length,
     };
     head.read_headers(answer.headers)?;
@@ -64,6 +69,7 @@ pub fn request_head(bytes: &[u8]) -> Result<Option<Head>> {
         status: 0,
         body: Body::Open,
         last: false,
+        is_messages: request.path.is_some_and(|path| path.ends_with(MESSAGES_PATH)),
         length,
     };
     head.read_headers(request.headers)?;

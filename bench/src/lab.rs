@@ -14,6 +14,7 @@ mod scenario;
 mod side;
 mod table;
 mod tools;
+mod translated;
 mod workbench;
 
 use std::path::Path;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::process::{Process, pinned};
-use super::side::{CLIENT_KEY, Side, Who, exchange};
+use super::side::{CLIENT_KEY, Side, TRANSLATED_KEY, Who, exchange};
 use crate::chat;
 use crate::clock::{self, Alarm, MILLISECOND, SECOND};
 
@@ -70,7 +70,7 @@ impl Gateway {
             "the Admin API is at {}, not where it was told",
             ready.admin
         );
-        gateway.put("consumers", consumer()).await?;
+        gateway.put("consumers", consumer("bench", CLIENT_KEY)).await?;
         gateway.store_route(mock, false).await?;
         side.served(clock::now()).await.context("the route under test")?;
         Ok(gateway)
@@ -85,6 +85,22 @@ impl Gateway {
             route["plugins"]["loki-logger"] = json!({"endpoint_addrs": [format!("http://{mock}")]});
         }
         self.put("routes/bench", route).await
+    }
+
+    /// Stores, in the running gateway, a client of its own whose requests go to Anthropic's protocol by another route.
+    pub(super) async fn store_translated(&self, mock: SocketAddr) -> Result<()> {
+        self.put("consumers", consumer("translated", TRANSLATED_KEY))
+            .await?;
+        let mut route = route(mock);
+        // Else two routes would have the same path.
+        route["vars"] = json!([["http_apikey", "==", TRANSLATED_KEY]]);
+        route["priority"] = json!(1);
+        let proxy = &mut route["plugins"]["ai-proxy"];
+        proxy["provider"] = json!("anthropic");
+        proxy["profile"] = json!("native");
+        proxy["auth"] = json!({"header": {"x-api-key": "bench-provider-key"}});
+        proxy["override"] = json!({"endpoint": format!("http://{mock}{}", chat::MESSAGES_PATH)});
+        self.put("routes/translated", route).await
     }
 
     async fn put(&self, path: &str, resource: Value) -> Result<()> {
@@ -147,8 +163,8 @@ impl Gateway {
     }
 }
 
-fn consumer() -> Value {
-    json!({"username": "bench", "plugins": {"key-auth": {"key": CLIENT_KEY}}})
+fn consumer(name: &str, key: &str) -> Value {
+    json!({"username": name, "plugins": {"key-auth": {"key": key}}})
 }
 
 /// key-auth, ai-rate-limiting and ai-proxy; access log and ledger are on by default.

@@ -57,6 +57,8 @@ pub enum Scenario {
     StreamPaced,
     /// 64 streams without pause
     StreamFlood,
+    /// The two stream loads with an OpenAI client and an Anthropic provider, beside streams that pass as they are
+    Translated,
     /// Memory idle and with 1,000 open streams
     Memory,
     /// From start to the first served request

@@ -7,6 +7,7 @@ use super::footprint;
 use super::logs::Logs;
 use super::options::Scenario;
 use super::rounds::Rounds;
+use super::translated;
 use super::workbench::Workbench;
 use crate::load::Report;
 use crate::samples::Quantiles;
@@ -37,6 +38,7 @@ pub(super) async fn measure(bench: &Workbench, scenario: Scenario) -> Result<Vec
         Scenario::FirstChunk => first_chunk(bench).await,
         Scenario::StreamPaced => paced(bench).await,
         Scenario::StreamFlood => flood(bench).await,
+        Scenario::Translated => translated::measure(bench).await,
         Scenario::Memory => footprint::memory(bench).await,
         Scenario::Start => footprint::start(bench).await,
         Scenario::Size => footprint::size(bench),
@@ -145,11 +147,7 @@ fn quantiles(
 
 async fn paced(bench: &Workbench) -> Result<Vec<Figure>> {
     let sides = bench.start_all().await?;
-    let load = format!(
-        "paced --streams 2000 --rate 20 --ramp 2000 --window {}",
-        bench.effort.window
-    );
-    let rounds = Rounds::run(bench, &sides, bench.effort.long_rounds, &load).await?;
+    let rounds = Rounds::run(bench, &sides, bench.effort.long_rounds, &paced_load(bench)).await?;
     let delay = |pick: Pick| rounds.values(|report| report.delay.map_or(f64::NAN, pick));
     Ok(vec![
         Figure::new("CPU per chunk", "µs", rounds.values(cpu_per_chunk)).aim(Goal::TimesNginx(1.2)),
@@ -164,9 +162,9 @@ async fn paced(bench: &Workbench) -> Result<Vec<Figure>> {
 
 async fn flood(bench: &Workbench) -> Result<Vec<Figure>> {
     let sides = bench.start_all().await?;
-    let load = |chunks| format!("flood --streams 64 --chunks {chunks}");
-    Rounds::run(bench, &sides, 1, &load(bench.effort.flood / 10)).await?;
-    let rounds = Rounds::run(bench, &sides, bench.effort.long_rounds, &load(bench.effort.flood)).await?;
+    Rounds::run(bench, &sides, 1, &flood_load(bench.effort.flood / 10)).await?;
+    let load = flood_load(bench.effort.flood);
+    let rounds = Rounds::run(bench, &sides, bench.effort.long_rounds, &load).await?;
     Ok(vec![
         Figure::new("CPU per chunk", "µs", rounds.values(cpu_per_chunk)).aim(Goal::AtMost(7.0)),
         Figure::new("chunks per second", "1/s", rounds.values(chunks_per_second)),
@@ -179,7 +177,18 @@ async fn flood(bench: &Workbench) -> Result<Vec<Figure>> {
     ])
 }
 
-fn cpu_per_chunk(report: &Report) -> f64 {
+pub(super) fn paced_load(bench: &Workbench) -> String {
+    format!(
+        "paced --streams 2000 --rate 20 --ramp 2000 --window {}",
+        bench.effort.window
+    )
+}
+
+pub(super) fn flood_load(chunks: u32) -> String {
+    format!("flood --streams 64 --chunks {chunks}")
+}
+
+pub(super) fn cpu_per_chunk(report: &Report) -> f64 {
     report.span.cpu_seconds * MICROS / report.chunks as f64
 }
 

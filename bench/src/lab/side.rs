@@ -17,6 +17,8 @@ use crate::procfs;
 
 /// The client key that every load sends, to the gateway or not.
 pub(super) const CLIENT_KEY: &str = "bench-client-key";
+/// The key of the client whose requests go to another protocol's provider, where that is set up.
+pub(super) const TRANSLATED_KEY: &str = "bench-translated-key";
 /// How long a process may take to answer for the first time.
 const PATIENCE: u64 = 20 * SECOND;
 /// How long a single answer may take.

@@ -189,10 +189,26 @@ impl Workbench {
         gateway.store_route(self.mock, decorated).await
     }
 
+    /// Starts the gateway anew, with the client whose requests are translated; `None` where it is left out.
+    pub(super) async fn start_translating(&self) -> Result<Option<Side>> {
+        let Some(gateway) = &self.gateway else {
+            return Ok(None);
+        };
+        let mut side = gateway.start()?;
+        side.served(clock::now()).await?;
+        gateway.store_translated(self.mock).await?;
+        Ok(Some(side))
+    }
+
     /// Puts `side` under `load`, the arguments of the load generator, and returns what it saw.
     pub(super) async fn load(&self, side: &Side, load: &str) -> Result<Report> {
+        self.load_as(CLIENT_KEY, side, load).await
+    }
+
+    /// The same with another client's key.
+    pub(super) async fn load_as(&self, key: &str, side: &Side, load: &str) -> Result<Report> {
         let mut command = pinned(&self.tools.load, self.load_core);
-        command.args(["--server", &side.address.to_string(), "--key", CLIENT_KEY]);
+        command.args(["--server", &side.address.to_string(), "--key", key]);
         for pid in side.pids()? {
             command.args(["--watch", &pid.to_string()]);
         }

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{spawn_local, yield_now};
 
 use super::wheel::Wheel;
-use crate::chat::{self, Ask, Chunk, StreamPlan};
+use crate::chat::{self, Ask, Dialect, StreamPlan};
 use crate::clock::{self, SECOND};
 use crate::http1::{Connection, request_head};
 
@@ -42,7 +42,11 @@ async fn answer_all(socket: TcpStream, wheel: &Wheel, plain: &[u8]) -> Result<()
         match serde_json::from_slice::<Ask<'_>>(&body) {
             Ok(ask) if ask.stream => {
                 let plan = StreamPlan::from_model(&ask.model).unwrap_or(StreamPlan { chunks: 16, rate: 0 });
-                stream(&mut connection, wheel, plan, &ask).await?;
+                let dialect = match head.is_messages {
+                    true => Dialect::Anthropic,
+                    false => Dialect::OpenAi,
+                };
+                stream(&mut connection, wheel, (plan, dialect), &ask).await?;
             }
             Ok(_) => connection.send(plain).await?,
             // What loki-logger pushes.
@@ -57,10 +61,17 @@ async fn answer_all(socket: TcpStream, wheel: &Wheel, plain: &[u8]) -> Result<()
 }
 
 /// Writes each chunk alone. Without pause, every stream writes one chunk in turn.
-async fn stream(connection: &mut Connection, wheel: &Wheel, plan: StreamPlan, ask: &Ask<'_>) -> Result<()> {
-    let end = chat::stream_end(&ask.model, plan, ask.usage_wanted());
-    let mut chunk = Chunk::new(&ask.model);
-    connection.send(chat::STREAM_HEAD).await?;
+async fn stream(
+    connection: &mut Connection,
+    wheel: &Wheel,
+    (plan, dialect): (StreamPlan, Dialect),
+    ask: &Ask<'_>,
+) -> Result<()> {
+    let end = dialect.stream_end(ask, plan);
+    let mut chunk = dialect.chunk(&ask.model);
+    let mut start = chat::STREAM_HEAD.to_vec();
+    start.extend_from_slice(&dialect.stream_start(&ask.model));
+    connection.send(&start).await?;
     let start = clock::now();
     for number in 0..u64::from(plan.chunks) {
         if number > 0 {

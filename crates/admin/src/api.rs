@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method as HttpMethod, StatusCode, header};
 use serde_json::{Map, Value};
-use sluice_observe::Metrics;
+use sluice_ledger::LedgerReader;
+use sluice_observe::{Live, Metrics};
 use sluice_resource::{Checker, PluginCatalogue, Schemas, UnknownPlugins};
 use sluice_store::{Database, Keyring, Store};
 use sluice_upstream::CheckerReport;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::auth::Auth;
 use crate::body;
@@ -22,8 +23,11 @@ use crate::path::{self, Endpoint};
 use crate::providers::ProviderCalls;
 use crate::query::Query;
 use crate::reply::Reply;
-use crate::resources::{AuthKeyIndex, Call};
-use crate::{AdminOptions, DataPlane, DryRunHook, allow};
+use crate::resources::{AuthKeyIndex, Call, Expected};
+use crate::{
+    AdminOptions, CachedAnswers, DataPath, DataPlane, DryRunHook, Holders, LimitStandings, allow, dashboard,
+    v1,
+};
 
 const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
 
@@ -51,6 +55,18 @@ pub struct AdminState {
     pub health: Box<dyn Fn() -> Health + Send + Sync>,
     /// Who calls LLM providers when an operator asks for it.
     pub providers: Arc<dyn ProviderCalls>,
+    /// Whose the keys of clients are.
+    pub keys: Arc<dyn Holders>,
+    /// Who makes calls of the data path when an operator asks for it.
+    pub data_path: Arc<dyn DataPath>,
+    /// How limits stand.
+    pub limits: Arc<dyn LimitStandings>,
+    /// The records of requests, if they are kept.
+    pub ledger: Option<LedgerReader>,
+    /// What happens right now.
+    pub live: Arc<Live>,
+    /// The answers kept in process.
+    pub answers: Arc<dyn CachedAnswers>,
     /// Everything else.
     pub options: AdminOptions,
 }
@@ -78,9 +94,15 @@ impl Health {
 pub(crate) struct Api {
     pub(crate) state: AdminState,
     pub(crate) checker: Checker,
-    auth: Auth,
+    pub(crate) auth: Auth,
+    /// Held from the checks of a change of members to its end.
+    pub(crate) setting_up: Mutex<()>,
     /// Held from the checks of a write to its commit, so that what was checked still holds then.
     pub(crate) writing: Mutex<AuthKeyIndex>,
+    /// Places of pages that look on.
+    pub(crate) sockets: Arc<Semaphore>,
+    /// How clients are called.
+    pub(crate) names: v1::NamesCache,
 }
 
 impl Api {
@@ -92,6 +114,9 @@ impl Api {
             checker: checker.with_commands(state.options.commands.clone()),
             auth: Auth::new(&state.options),
             writing: Mutex::default(),
+            setting_up: Mutex::default(),
+            sockets: Arc::new(Semaphore::new(v1::MAX_SOCKETS)),
+            names: v1::NamesCache::default(),
             state,
         }
     }
@@ -101,7 +126,32 @@ impl Api {
         Router::new().fallback(answer).with_state(Arc::clone(self))
     }
 
-    async fn reply(&self, request: Request) -> Reply {
+    async fn reply(self: &Arc<Self>, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        if allow::admits(&self.state.options.allow, allow::peer(&parts.extensions))
+            && let Ok(path) = sluice_core::normalize_path(parts.uri.path())
+            && path
+                .strip_prefix(v1::BASE)
+                .is_some_and(|rest| rest.starts_with('/'))
+        {
+            let path = path.into_owned();
+            return v1::serve(Arc::clone(self), parts, &path, body).await;
+        }
+        if let Some(page) = self.page(&parts) {
+            return page;
+        }
+        self.admin_reply(Request::from_parts(parts, body))
+            .await
+            .into_response()
+    }
+
+    /// A page or a file of the dashboard.
+    fn page(&self, parts: &Parts) -> Option<Response> {
+        let admitted = allow::admits(&self.state.options.allow, allow::peer(&parts.extensions));
+        dashboard::answer(parts).filter(|_| admitted)
+    }
+
+    async fn admin_reply(&self, request: Request) -> Reply {
         if !allow::admits(&self.state.options.allow, allow::peer(request.extensions())) {
             return Reply::empty(StatusCode::FORBIDDEN);
         }
@@ -228,6 +278,7 @@ impl Api {
                     query: &query,
                     caller: &caller,
                     payload: body::read_payload(body, &query).await?,
+                    expected: Expected::Any,
                 };
                 self.versioned(self.call(call).await.unwrap_or_else(Reply::from))
             }
@@ -244,9 +295,9 @@ async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
         let written = tokio::spawn(async move { api.reply(request).await });
         written
             .await
-            .unwrap_or_else(|_| Reply::empty(StatusCode::INTERNAL_SERVER_ERROR))
+            .unwrap_or_else(|_| Reply::empty(StatusCode::INTERNAL_SERVER_ERROR).into_response())
     };
-    let mut response = reply.into_response();
+    let mut response = reply;
     response.headers_mut().insert(header::SERVER, server);
     response
 }

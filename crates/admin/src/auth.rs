@@ -10,11 +10,12 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use sluice_store::{Database, Role};
 
-use self::backoff::Backoff;
+pub(crate) use self::backoff::Backoff;
 pub use self::keys::{ConfiguredKey, is_published_key};
 use self::keys::{Digest, digest, published_role};
 use crate::query::Query;
 use crate::reply::Reply;
+use crate::v1::{ApiError, Signed};
 use crate::{AdminOptions, allow};
 
 /// Who calls.
@@ -30,10 +31,15 @@ pub(crate) struct Auth {
     required: bool,
     keys: Vec<ConfiguredKey>,
     allow_published: bool,
-    backoff: Backoff,
+    pub(crate) backoff: Backoff,
 }
 
 impl Caller {
+    /// Somebody who has shown who they are elsewhere.
+    pub(crate) fn new(name: String, role: Role, peer: Option<IpAddr>) -> Self {
+        Self { name, role, peer }
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -90,6 +96,35 @@ impl Auth {
             return Err(denied("invalid method for role viewer"));
         }
         Ok(Caller { name, role, peer })
+    }
+
+    /// Whose a token of `/api/v1` is.
+    pub(crate) async fn signed(
+        &self,
+        database: &Database,
+        token: &str,
+        peer: Option<IpAddr>,
+    ) -> Result<Signed, ApiError> {
+        if let Some(seconds) = peer.and_then(|peer| self.backoff.blocked(peer)) {
+            return Err(ApiError::too_many(seconds));
+        }
+        match self.find(database, token).await {
+            Ok(Some((name, role))) => Ok(Signed {
+                name,
+                role: Some(role),
+                credential: None,
+                session: None,
+                csrf: None,
+                expires_at: None,
+            }),
+            Ok(None) => {
+                if let Some(peer) = peer {
+                    self.backoff.failed(peer);
+                }
+                Err(ApiError::not_signed_in("this token is not known"))
+            }
+            Err(_) => Err(ApiError::unavailable("tokens cannot be read at the moment")),
+        }
     }
 
     async fn find(&self, database: &Database, key: &str) -> Result<Option<(String, Role)>, Reply> {

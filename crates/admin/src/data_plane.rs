@@ -27,6 +27,14 @@ pub struct CompileReport {
     pub warnings: Vec<(String, String)>,
 }
 
+impl CompileReport {
+    /// Why the resource of that key could not be compiled.
+    pub(crate) fn error_of(&self, key: &str) -> Option<&str> {
+        let found = self.problems.iter().find(|(own, _)| own == key);
+        found.map(|(_, text)| text.as_str())
+    }
+}
+
 impl DataPlane for SnapshotCell {
     fn reached(&self, revision: u64) -> BoxFuture<'_, ()> {
         self.reached(revision).boxed()

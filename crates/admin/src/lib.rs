@@ -9,7 +9,7 @@
 //! # use std::sync::Arc;
 //! # use futures_util::future::BoxFuture;
 //! # use sluice_admin::{AdminOptions, AdminServer, AdminState, CompileReport, DataPlane, Health, SecretPaths};
-//! # use sluice_admin::{ProviderCalls, ProviderModels, ProviderTest};
+//! # use sluice_admin::{ProviderCalls, ProviderHealth, ProviderModels, ProviderTest};
 //! # use sluice_observe::{Metrics, MetricsConfig};
 //! # use sluice_resource::{Catalogue, Schemas};
 //! # use sluice_store::{Database, KeySource, Keyring, Store, Vault};
@@ -25,6 +25,40 @@
 //! #     fn models<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
 //! #         Box::pin(async { None })
 //! #     }
+//! #     fn test_draft<'a>(
+//! #         &'a self, _: &'a serde_json::Value, _: Option<&'a str>,
+//! #     ) -> BoxFuture<'a, Result<ProviderTest, String>> {
+//! #         Box::pin(async { Err("nobody calls".to_owned()) })
+//! #     }
+//! #     fn models_of_draft<'a>(
+//! #         &'a self, _: &'a serde_json::Value,
+//! #     ) -> BoxFuture<'a, Result<ProviderModels, String>> {
+//! #         Box::pin(async { Err("nobody calls".to_owned()) })
+//! #     }
+//! #     fn health(&self, _: &str) -> ProviderHealth { ProviderHealth::default() }
+//! #     fn types(&self) -> Vec<serde_json::Value> { Vec::new() }
+//! #     fn prices(&self) -> Vec<(String, serde_json::Value)> { Vec::new() }
+//! #     fn price(&self, _: &str, _: &str) -> Option<serde_json::Value> { None }
+//! #     fn key_header(&self, _: &str) -> Option<&'static str> { None }
+//! # }
+//! # impl sluice_admin::DataPath for Idle {
+//! #     fn call<'a>(
+//! #         &'a self, _: &'a str, _: http::Request<axum::body::Body>,
+//! #     ) -> BoxFuture<'a, Result<http::Response<axum::body::Body>, String>> {
+//! #         Box::pin(async { Err("nobody listens".to_owned()) })
+//! #     }
+//! # }
+//! # impl sluice_admin::Holders for Idle {
+//! #     fn holder(&self, _: &str) -> Option<sluice_admin::Holder> { None }
+//! # }
+//! # impl sluice_admin::CachedAnswers for Idle {
+//! #     fn held(&self, _: usize) -> sluice_admin::HeldAnswers { sluice_admin::HeldAnswers::default() }
+//! #     fn clear(&self) -> usize { 0 }
+//! # }
+//! # impl sluice_admin::LimitStandings for Idle {
+//! #     fn of_client(&self, _: &str) -> Vec<(&'static str, String, sluice_core::LimitStanding)> { Vec::new() }
+//! #     fn of_group(&self, _: &str) -> Vec<sluice_core::LimitStanding> { Vec::new() }
+//! #     fn reset(&self, _: &str, _: &str) -> bool { false }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,6 +79,12 @@
 //!     dry_run: Box::new(|_, _, _| Ok(())),
 //!     health: Box::new(Health::ready),
 //!     providers: Arc::new(Idle),
+//!     keys: Arc::new(Idle),
+//!     data_path: Arc::new(Idle),
+//!     limits: Arc::new(Idle),
+//!     ledger: None,
+//!     live: Arc::default(),
+//!     answers: Arc::new(Idle),
 //!     options: AdminOptions::default(),
 //! });
 //! server.serve_admin(std::net::TcpListener::bind("127.0.0.1:0")?, None)?;
@@ -55,16 +95,21 @@
 //! ```
 
 mod allow;
+mod answers;
 mod api;
 mod audit;
 mod auth;
 mod body;
 mod bulk;
 mod control;
+mod dashboard;
+mod data_path;
 mod data_plane;
 mod diff;
 mod dry_run;
 mod envelope;
+mod holders;
+mod limits;
 mod listeners;
 mod metrics;
 mod options;
@@ -81,16 +126,22 @@ mod status;
 mod status_server;
 #[cfg(test)]
 mod tests;
+mod v1;
 mod yaml;
 
+pub use self::answers::{CachedAnswers, HeldAnswers};
 pub use self::api::{AdminState, Health};
 pub use self::auth::{ConfiguredKey, is_published_key};
+pub use self::data_path::DataPath;
 pub use self::data_plane::{CompileReport, DataPlane};
 pub use self::dry_run::DryRunHook;
 pub use self::envelope::ApiVersion;
+pub use self::holders::{Holder, Holders};
+pub use self::limits::LimitStandings;
 pub use self::metrics::BasicAuth;
-pub use self::options::AdminOptions;
-pub use self::providers::{ProviderCalls, ProviderModel, ProviderModels, ProviderTest};
+pub use self::options::{AdminOptions, ProcessInfo};
+pub use self::providers::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels, ProviderTest};
 pub use self::secrets::SecretPaths;
 pub use self::server::AdminServer;
 pub use self::status_server::StatusServer;
+pub use self::v1::{SETUP_TOKEN, hash_password, setup_token_value};

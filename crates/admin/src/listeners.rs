@@ -148,7 +148,7 @@ impl Acceptor {
                 )
             }
         });
-        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let served = tokio::select! {
             served = serving.as_mut() => served,
             () = stopped(&mut self.stop) => {

@@ -36,12 +36,37 @@ pub struct AdminOptions {
     pub server: HeaderValue,
     /// The gateway's version, as `/status` shows it.
     pub version: String,
+    /// The commit that it was built from.
+    pub commit: String,
+    /// Whether it has a demo client.
+    pub demo: bool,
+    /// What the process runs with, for whoever asks.
+    pub process: ProcessInfo,
+    /// Limits that new clients begin with, as `ai-limits` has them.
+    pub client_limits: serde_json::Value,
+    /// Whether cookies are for TLS alone.
+    pub secure_cookies: bool,
     /// Where metrics are beside `/metrics`.
     pub metrics_path: String,
     /// What metrics ask for, if anything.
     pub metrics_auth: Option<BasicAuth>,
+    /// Days that payloads of requests are kept, as the ledger is told.
+    pub payload_days: u32,
     /// How long a write waits for the data plane to follow it.
     pub follow_wait: Duration,
+}
+
+/// What a process runs with. Nothing in it is secret.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessInfo {
+    /// Every setting: `key`, `value` (none where it is secret), `source` and `secret`.
+    pub settings: Vec<serde_json::Value>,
+    /// Addresses: `proxy` (a list), `admin` and `metrics`.
+    pub listeners: serde_json::Value,
+    /// Where clients reach the proxy.
+    pub public_url: String,
+    /// Where the databases are.
+    pub data_dir: Option<std::path::PathBuf>,
 }
 
 impl Default for AdminOptions {
@@ -60,8 +85,14 @@ impl Default for AdminOptions {
             commands: AllowedCommands::default(),
             server: HeaderValue::from_static("APISIX/3.18.0"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: String::new(),
+            demo: false,
+            process: ProcessInfo::default(),
+            client_limits: serde_json::json!({}),
+            secure_cookies: false,
             metrics_path: "/apisix/prometheus/metrics".to_owned(),
             metrics_auth: None,
+            payload_days: 7,
             follow_wait: Duration::from_millis(200),
         }
     }

@@ -17,6 +17,58 @@ pub trait ProviderCalls: Send + Sync {
 
     /// Asks a provider for the list of its models. `None` where no provider of that id is in force.
     fn models<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<ProviderModels>>;
+
+    /// As `test`, with a provider that is not stored: the resource with its secrets.
+    ///
+    /// # Errors
+    /// What is wrong with the resource.
+    fn test_draft<'a>(
+        &'a self,
+        provider: &'a Value,
+        model: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<ProviderTest, String>>;
+
+    /// As `models`, with a provider that is not stored.
+    ///
+    /// # Errors
+    /// What is wrong with the resource.
+    fn models_of_draft<'a>(&'a self, provider: &'a Value) -> BoxFuture<'a, Result<ProviderModels, String>>;
+
+    /// How a provider of the configuration is doing, by the calls of the registry.
+    fn health(&self, id: &str) -> ProviderHealth;
+
+    /// The kinds of providers that there are: `type`, `title`, `base_url`, `needs` and `protocols` of each.
+    fn types(&self) -> Vec<Value>;
+
+    /// The models of the price table, with their rates in micro-dollars per million tokens.
+    fn prices(&self) -> Vec<(String, Value)>;
+
+    /// The header, in lower case, in which a kind of provider takes its key; `None` where there is no such kind.
+    fn key_header(&self, kind: &str) -> Option<&'static str>;
+
+    /// The rates of a model in the price table, served by a kind of provider.
+    fn price(&self, kind: &str, model: &str) -> Option<Value>;
+}
+
+/// How a provider is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderHealth {
+    /// `ok`, `failing`, `cooling_down` or `unknown`.
+    pub state: &'static str,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Milliseconds until an answer begins.
+    pub latency_ms: Option<u64>,
+}
+
+impl Default for ProviderHealth {
+    fn default() -> Self {
+        Self {
+            state: "unknown",
+            last_error: None,
+            latency_ms: None,
+        }
+    }
 }
 
 /// What a test came to.

@@ -59,6 +59,19 @@ impl Reply {
         Self::json(StatusCode::NOT_FOUND, json!({"message": "Key not found"}))
     }
 
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What it says went wrong.
+    pub(crate) fn message(&self) -> Option<String> {
+        match &self.content {
+            Content::Json(value) => value["error_msg"].as_str().map(str::to_owned),
+            _ => None,
+        }
+    }
+
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
@@ -114,6 +127,8 @@ pub(crate) enum Refusal {
     Absent,
     /// Plain text.
     Text(&'static str),
+    /// It is another version than the caller read; this is what is there, without secrets.
+    Changed(Box<Value>),
 }
 
 impl From<CheckError> for Refusal {
@@ -144,6 +159,7 @@ impl From<Refusal> for Reply {
                 Self::error(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             }
             Refusal::Absent => Self::absent(),
+            Refusal::Changed(_) => Self::error(StatusCode::CONFLICT, "value changed before overwritten"),
             Refusal::Text(text) => Self::text(StatusCode::BAD_REQUEST, text),
         }
     }

@@ -32,6 +32,18 @@ pub(crate) struct Call<'a> {
     pub(crate) query: &'a Query,
     pub(crate) caller: &'a Caller,
     pub(crate) payload: Payload,
+    pub(crate) expected: Expected,
+}
+
+/// What a write relies upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Nothing.
+    Any,
+    /// That nothing is there.
+    Absent,
+    /// That this version is there.
+    At(u64),
 }
 
 impl Call<'_> {
@@ -46,6 +58,27 @@ impl Call<'_> {
 }
 
 impl Api {
+    /// Refuses a write that relies upon something else than what is there.
+    fn expect(&self, expected: Expected, key: &Key, there: Option<&Item>) -> Result<(), Refusal> {
+        let version = there.map(|item| item.mod_revision);
+        let holds = match expected {
+            Expected::Any => true,
+            Expected::Absent => version.is_none(),
+            Expected::At(wanted) => version == Some(wanted),
+        };
+        if holds {
+            return Ok(());
+        }
+        let current = there.map(|item| {
+            object([
+                ("id", key.id().into()),
+                ("value", self.redacted(key, item.value.clone())),
+                ("version", item.mod_revision.into()),
+            ])
+        });
+        Err(Refusal::Changed(Box::new(current.unwrap_or_default())))
+    }
+
     /// Answers a call whose body and query are read.
     pub(crate) async fn call(&self, call: Call<'_>) -> Result<Reply, Refusal> {
         let kind = call.address.kind;
@@ -67,7 +100,7 @@ impl Api {
     }
 
     /// The readable resources of a kind whose keys begin so, oldest first.
-    async fn below(&self, prefix: &str, kind: Kind) -> Result<Vec<(Key, Item)>, StoreError> {
+    pub(crate) async fn below(&self, prefix: &str, kind: Kind) -> Result<Vec<(Key, Item)>, StoreError> {
         let listing = self.state.store.list(prefix).await?;
         for damaged in &listing.damaged {
             tracing::warn!(%damaged, "left out of a listing");

@@ -100,6 +100,37 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Puts back what was shown masked and came back so: such a secret is to stay as it is.
+    pub(crate) fn unmask(&self, key: &Key, value: &mut Value, before: &Value) {
+        let shown = self.redacted(key, before.clone());
+        unmask(value, &shown, before);
+    }
+}
+
+fn unmask(value: &mut Value, shown: &Value, before: &Value) {
+    match (value, shown, before) {
+        (Value::String(text), Value::String(mask), Value::String(plain))
+            if text == REDACTED && mask == REDACTED =>
+        {
+            text.clone_from(plain);
+        }
+        (Value::Object(members), Value::Object(shown), Value::Object(before)) => {
+            for (name, member) in members {
+                if let (Some(shown), Some(before)) = (shown.get(name), before.get(name)) {
+                    unmask(member, shown, before);
+                }
+            }
+        }
+        (Value::Array(items), Value::Array(shown), Value::Array(before)) => {
+            for ((item, shown), before) in items.iter_mut().zip(shown).zip(before) {
+                unmask(item, shown, before);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Puts a mark in the place of every text that is secret: because what is around it is, or going by its name.
 fn mask(place: &mut Value, plain: &Value, before: Option<&Value>, secret: bool) {
     match place {

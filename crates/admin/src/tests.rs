@@ -17,4 +17,5 @@ mod secrets;
 mod standalone;
 mod status;
 pub(crate) mod support;
+mod v1;
 mod writes;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashMapExt};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, AnswerFormat};
 use crate::direction::Direction;
 
 /// Most answers of one partition that are compared: what a lookup by likeness costs at most.
@@ -45,6 +45,34 @@ struct Slot {
 enum Place {
     Key(Arc<str>),
     Partition(Arc<str>, Direction),
+}
+
+/// What a store holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Answers.
+    pub entries: usize,
+    /// Bytes that they take, about.
+    pub bytes: usize,
+    /// Some of them, the one used last first.
+    pub latest: Vec<HeldAnswer>,
+}
+
+/// An answer that is held, without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldAnswer {
+    /// Its key; its partition, if it is found by likeness.
+    pub key: Arc<str>,
+    /// Whether it is found by likeness.
+    pub by_likeness: bool,
+    /// What its body is.
+    pub format: AnswerFormat,
+    /// Bytes that it takes, about.
+    pub bytes: usize,
+    /// When it was made, in unix seconds.
+    pub created_at: u64,
+    /// How long it is good for.
+    pub expires_in: Duration,
 }
 
 impl Answers {
@@ -125,6 +153,42 @@ impl Answers {
         }
         let place = Place::Partition(partition.into(), direction.clone());
         self.keep(&mut inner, answer, bytes, place, now + ttl);
+    }
+
+    /// What is held, with those used last; expired answers that nobody has asked for since are among it.
+    #[must_use]
+    pub fn held(&self, most: usize, now: Instant) -> Held {
+        let inner = self.lock();
+        let latest = inner.slots.values().rev().take(most).map(|slot| {
+            let (key, by_likeness) = match &slot.place {
+                Place::Key(key) => (key, false),
+                Place::Partition(partition, _) => (partition, true),
+            };
+            HeldAnswer {
+                key: Arc::clone(key),
+                by_likeness,
+                format: slot.answer.format,
+                bytes: slot.bytes,
+                created_at: slot.answer.created_at,
+                expires_in: slot.expires.saturating_duration_since(now),
+            }
+        });
+        Held {
+            latest: latest.collect(),
+            entries: inner.slots.len(),
+            bytes: inner.bytes,
+        }
+    }
+
+    /// Forgets everything; returns how many answers there were.
+    pub fn clear(&self) -> usize {
+        let mut inner = self.lock();
+        let entries = inner.slots.len();
+        inner.slots.clear();
+        inner.by_key.clear();
+        inner.by_partition.clear();
+        inner.bytes = 0;
+        entries
     }
 
     fn keep(&self, inner: &mut Inner, answer: Answer, bytes: usize, place: Place, expires: Instant) {

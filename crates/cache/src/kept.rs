@@ -56,6 +56,12 @@ impl<V: Clone> Kept<V> {
         Some(entry.value.clone())
     }
 
+    /// Forgets the value under a key.
+    pub fn remove(&self, key: &str) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.remove(key);
+    }
+
     /// Keeps a value of about so many bytes, in place of what was there. One that is larger than the store is not kept.
     pub fn put(&self, key: &str, value: V, bytes: usize, ttl: Duration, now: Instant) {
         let bytes = bytes.saturating_add(key.len() + OVERHEAD);
@@ -113,6 +119,8 @@ mod tests {
         kept.put("b", 5, 100, HOUR, now);
         kept.put("e", 6, 100, HOUR, now);
         assert_eq!((kept.get("c", now), kept.get("b", now)), (None, Some(5)));
+        kept.remove("b");
+        assert_eq!((kept.get("b", now), kept.get("e", now)), (None, Some(6)));
     }
 
     #[test]

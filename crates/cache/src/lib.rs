@@ -25,7 +25,7 @@ mod direction;
 mod kept;
 
 pub use self::answer::{Answer, AnswerFormat};
-pub use self::answers::Answers;
+pub use self::answers::{Answers, Held, HeldAnswer};
 pub use self::backlog::{Backlog, BacklogGuard};
 pub use self::direction::Direction;
 pub use self::kept::Kept;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use sluice_llm::{Price, Protocol, Provenance, ReportedCounts, RequestView, Usage};
 use sluice_observe::LlmActiveGuard;
@@ -98,6 +99,10 @@ pub struct Routing {
     pub rule: Option<usize>,
     /// The targets that alone can answer, as indexes: who made what the request goes on with. All where there is none.
     pub only: Option<Vec<usize>>,
+    /// The targets that come before all others, as indexes: who made what the request brings back.
+    pub preferred: Option<Vec<usize>>,
+    /// Whether it is to be known who signed what the answer holds.
+    pub keeps_signatures: bool,
     /// Whether all targets were cooling down when the first one was picked, so that this does not count.
     pub ignores_cool_down: bool,
     /// The text that consistent hashing goes by.
@@ -108,6 +113,26 @@ pub struct Routing {
     pub failed: Vec<(Text, &'static str)>,
     /// Counts the attempt under way at its target.
     pub active: Option<TargetGuard>,
+}
+
+impl AiCall {
+    /// What rules on content judge: the client's body, or the texts of its form as a body of OpenAI's media endpoints.
+    #[must_use]
+    pub fn judged_body(&self) -> Option<Bytes> {
+        if let Some(request) = &self.request {
+            return Some(request.bytes().clone());
+        }
+        let texts: Vec<_> = self.form.as_ref()?.texts().collect();
+        Some(serde_json::json!({ "prompt": texts }).to_string().into())
+    }
+
+    /// Whether marks of what the answer's thoughts are signed with are kept.
+    #[must_use]
+    pub fn keeps_signatures(&self) -> bool {
+        self.routing
+            .as_ref()
+            .is_some_and(|routing| routing.keeps_signatures)
+    }
 }
 
 impl Routing {
@@ -162,6 +187,8 @@ pub struct ProgressState {
     pub has_tool_calls: bool,
     /// Id of the answer, where later requests may refer to it.
     pub response_id: Option<Text>,
+    /// Marks of what the answer's thoughts are signed with, where somebody asks who made them.
+    pub signatures: Vec<String>,
     /// Model that the answer names.
     pub model_answered: Option<Text>,
     /// How the answer ended, when not whole.

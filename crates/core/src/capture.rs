@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, ready};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use sluice_net::{Body, BodyError};
 
@@ -15,6 +16,16 @@ pub struct Captured {
     pub request: Option<BodyCopy>,
     /// Of the answer's body.
     pub response: Option<BodyCopy>,
+    /// What was sent to the provider in the last attempt, when the request keeps its payload.
+    pub sent: Option<Box<Sent>>,
+}
+
+/// What was sent to a provider.
+pub struct Sent {
+    /// Its headers, credentials among them: only names that are known to be harmless may be shown with their values.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 /// The beginning of a body, copied while it passes. Clones share the copy.

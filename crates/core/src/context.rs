@@ -13,13 +13,14 @@ use sluice_net::Origin;
 use sluice_record::{Ended, RequestId, ResponseSource, Text};
 use sluice_resource::Expr;
 use sluice_upstream::InFlightGuard;
-use sluice_wire::JsonError;
+use sluice_wire::{FormError, FormView, JsonError};
 use smallvec::SmallVec;
 
 use crate::ai::{AiCall, RenamedModel};
 use crate::cache::CacheCall;
 use crate::capture::Captured;
 use crate::consumer::Caller;
+use crate::limits::Holds;
 use crate::pipeline::{Pipeline, PluginEntry};
 use crate::redact::KeyPlace;
 use crate::request::{Request, UpstreamOverrides};
@@ -42,6 +43,20 @@ pub enum Profile {
     Apisix,
     /// In the client's dialect, lossless.
     Native,
+}
+
+/// Why a body cannot take the place of another.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableBody {
+    /// It is no JSON.
+    #[error(transparent)]
+    Json(JsonError),
+    /// It does not hold the texts of a form.
+    #[error("no texts of a form: {0}")]
+    Texts(serde_json::Error),
+    /// The form with these texts is none.
+    #[error(transparent)]
+    Form(FormError),
 }
 
 /// A request on its way, with everything known of it. Owned by the phase loop, lent to each plugin in turn.
@@ -98,6 +113,8 @@ pub struct Context {
     pub jwt_auth_payload: Option<Box<Map<String, Value>>>,
     /// Places that the request holds in limits on requests under way.
     pub places: Vec<PlaceGuard>,
+    /// What it holds in limits that reserve and settle.
+    pub holds: Option<Box<Holds>>,
     /// What the last limit said, for `$rate_limiting_info`.
     pub rate_limit: Option<RateLimitInfo>,
     /// Set by the `prometheus` plugin: whether metrics prefer names to ids.
@@ -108,6 +125,9 @@ pub struct Context {
     pub keeps_answer_headers: bool,
     /// Set by plugins whose log phase reads the text of an AI answer, before the provider is called.
     pub keeps_answer_text: bool,
+    /// Set for clients whose payloads are logged, before the provider is called: what was sent and came back goes into the
+    /// record.
+    pub keeps_payload: bool,
     /// Copies of bodies that plugins of the log phase asked for.
     pub captured: Captured,
     /// By the expression's address, which is that of the snapshot's own.
@@ -222,11 +242,13 @@ impl Context {
             trace: None,
             request_id: None,
             places: Vec::new(),
+            holds: None,
             rate_limit: None,
             prometheus: None,
             answer: Answer::default(),
             keeps_answer_headers: false,
             keeps_answer_text,
+            keeps_payload: false,
             captured: Captured::default(),
             decided: SmallVec::new(),
         }
@@ -294,6 +316,29 @@ impl Context {
             ai.request = Some(view);
         }
         self.request.body.replace(body);
+        Ok(())
+    }
+
+    /// Replaces what [rules on content judge](AiCall::judged_body): the body, or the texts of a form.
+    ///
+    /// # Errors
+    /// When `body` is not what was to be judged, with other texts; nothing is changed.
+    pub fn replace_judged_body(&mut self, body: Bytes) -> Result<(), UnreadableBody> {
+        let Some(form) = self.ai.as_deref().and_then(|ai| ai.form.as_ref()) else {
+            return self.replace_ai_body(body).map_err(UnreadableBody::Json);
+        };
+        #[derive(serde::Deserialize)]
+        struct Texts {
+            prompt: Vec<String>,
+        }
+        let texts: Texts = serde_json::from_slice(&body).map_err(UnreadableBody::Texts)?;
+        let changed = form.with_texts(&texts.prompt);
+        let content_type = self.request.header("content-type").unwrap_or_default();
+        let form = FormView::parse(content_type, changed.clone()).map_err(UnreadableBody::Form)?;
+        if let Some(ai) = self.ai.as_deref_mut() {
+            ai.form = Some(form);
+        }
+        self.request.body.replace(changed);
         Ok(())
     }
 

@@ -84,6 +84,13 @@ pub trait AnswerFilter: Send {
 pub type AnswerFilters = SmallVec<[Box<dyn AnswerFilter>; 2]>;
 
 impl Context {
+    /// Whether plugins of the request look at answers: what is answered outside of a conversation would evade them.
+    #[must_use]
+    pub fn has_answer_rules(&self) -> bool {
+        let steps = [&*self.snapshot.global, &*self.pipeline];
+        steps.iter().any(|steps| !steps.steps(Phase::AiEvent).is_empty())
+    }
+
     /// The filters that the request's plugins put on the answer that has arrived (see [`Phase::AiEvent`]).
     pub fn answer_filters(&mut self) -> AnswerFilters {
         let mut filters = AnswerFilters::new();

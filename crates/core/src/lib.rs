@@ -54,6 +54,8 @@ mod context;
 mod endpoints;
 mod failure;
 mod filter;
+mod impersonation;
+mod limits;
 mod logged;
 mod models;
 mod pipeline;
@@ -74,14 +76,18 @@ mod vars;
 
 pub use self::ai::{AiCall, AiLogging, ModelAccess, Picked, Progress, ProgressState, RenamedModel, Routing};
 pub use self::cache::{CacheCall, KeepAnswer, Likeness};
-pub use self::capture::{BodyCopy, Captured};
+pub use self::capture::{BodyCopy, Captured, Sent};
 pub use self::certificates::{Certificate, Certificates, ClientRules, TlsPeer};
 pub use self::compiler::{BuiltinRoute, Change, Compiler, CompilerOptions, DryRun, DryRunError};
 pub use self::consumer::{Caller, Consumer, ConsumerGroup, Consumers, Identity};
-pub use self::context::{Answer, Context, Profile, RateLimitInfo, Trial, UpstreamCall};
+pub use self::context::{Answer, Context, Profile, RateLimitInfo, Trial, UnreadableBody, UpstreamCall};
 pub use self::endpoints::is_llm_path;
 pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
 pub use self::filter::{AnswerFilter, AnswerFilters, FilterStep, Flow, WholeAnswer};
+pub use self::impersonation::Impersonation;
+pub use self::limits::{
+    CallerBudgets, CallerLimits, Hold, Holds, LimitStanding, Measure, Place, Refusals, Subject,
+};
 pub use self::models::{
     CompileModel, Model, ModelInfo, ModelProvider, ModelRoute, Models, ModelsDef, Providers,
 };

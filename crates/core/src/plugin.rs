@@ -15,6 +15,7 @@ use crate::compiler::compile_at;
 use crate::context::Context;
 use crate::failure::{Failure, Reply};
 use crate::filter::AnswerFilter;
+use crate::limits::CallerLimits;
 use crate::services::Services;
 use crate::upstream::Upstream;
 
@@ -188,6 +189,11 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// Which models this plugin lets a caller use, if that is what it does: what lists of models ask.
     fn model_access(&self) -> Option<&dyn ModelAccess> {
+        None
+    }
+
+    /// The limits on callers that this plugin keeps, if it does: what the dashboard asks.
+    fn caller_limits(&self) -> Option<&dyn CallerLimits> {
         None
     }
 

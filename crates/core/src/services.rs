@@ -15,6 +15,8 @@ use sluice_secret::Secrets;
 use sluice_upstream::{Affinities, BalancerStates, Breakers, Checkers, TargetStates};
 
 use crate::consumer::Caller;
+use crate::impersonation::Impersonation;
+use crate::limits::CallerBudgets;
 use crate::pipeline::{Pipeline, Uids};
 use crate::route::Route;
 use crate::snapshot::Snapshot;
@@ -37,6 +39,10 @@ pub struct Services {
     pub answer_backlog: Backlog,
     /// Positions of balancers.
     pub balancers: BalancerStates,
+    /// Accounts of limits that reserve and settle.
+    pub limits: CallerBudgets,
+    /// Keys for single calls as a client.
+    pub impersonation: Impersonation,
     /// How LLM targets are doing.
     pub targets: TargetStates,
     /// Which target made what only its maker can go on with.

@@ -71,6 +71,8 @@ impl Fixture {
             signatures: Kept::new(1 << 20),
             answer_backlog: Backlog::new(1 << 20),
             balancers: BalancerStates::default(),
+            limits: crate::CallerBudgets::default(),
+            impersonation: crate::Impersonation::default(),
             targets: TargetStates::default(),
             affinities: Affinities::new(16, Duration::from_secs(60)),
             breakers: Breakers::default(),

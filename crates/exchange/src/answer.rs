@@ -5,13 +5,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sluice_core::{Context, Failure, Profile, WholeAnswer};
-use sluice_llm::{AnswerFacts, Dialect, ErrorKind, Protocol, Provenance, PublicError, answer_id};
+use sluice_llm::{
+    AnswerFacts, Dialect, ErrorKind, Operation, Protocol, Provenance, PublicError, answer_id, answer_marks,
+};
 use sluice_net::{Body, BodyError};
 use sluice_wire::ObjectView;
 
 use crate::config::CallConfig;
 use crate::estimate;
-use crate::perform::{Attempt, Provided, network_error, spoken, timed_out, upstream_reply};
+use crate::perform::{Attempt, Provided, network_error, said_failed, spoken, timed_out, upstream_reply};
 
 /// Largest answer that is held in memory when the configuration sets no limit.
 const ANSWER_MAX: u64 = 256 << 20;
@@ -74,6 +76,13 @@ fn convert(
     status: StatusCode,
     bytes: &Bytes,
 ) -> Result<Bytes, Box<Failure>> {
+    if cx.profile == Profile::Native
+        && status.is_success()
+        && may_hold_error(cx, provided)
+        && let Some(error) = PublicError::in_answer(bytes)
+    {
+        return Err(Box::new(said_failed(&error)));
+    }
     let Some(conversion) = &provided.conversion else {
         return Ok(bytes.clone());
     };
@@ -90,9 +99,20 @@ fn convert(
         .filter(|model| !model.is_empty());
     conversion.answer(status, model, bytes).map_err(|error| {
         let text = error.to_string();
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let status = match cx.profile {
+            Profile::Apisix => StatusCode::INTERNAL_SERVER_ERROR,
+            Profile::Native => StatusCode::BAD_GATEWAY,
+        };
         Box::new(Failure::new(status, ErrorKind::Upstream, "not_convertible", text.clone()).apisix_text(text))
     })
+}
+
+/// Whether an answer may be an error all the same. Those of Responses say so in a member of their own, which clients
+/// of that protocol read.
+fn may_hold_error(cx: &Context, provided: &Provided) -> bool {
+    let spoken = spoken(cx, provided.carriage);
+    spoken.operation() == Operation::Chat
+        && (provided.conversion.is_some() || spoken != Protocol::OpenAiResponses)
 }
 
 /// Takes usage and facts from the answer. APISIX counts what the client sees, the normal form what the provider said.
@@ -100,6 +120,10 @@ fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &By
     let now = Instant::now();
     let Some(ai) = cx.ai.as_deref() else { return };
     let id = answer_id(spoken, upstream);
+    let signatures = match ai.keeps_signatures() {
+        true => answer_marks(upstream),
+        false => Vec::new(),
+    };
     let keep_text = ai.logging.payloads || cx.keeps_answer_text;
     let facts = AnswerFacts::read(spoken, upstream, keep_text).unwrap_or_default();
     let shown = match upstream.as_ptr() == client.as_ptr() {
@@ -120,6 +144,7 @@ fn measure(cx: &mut Context, spoken: Protocol, status: StatusCode, upstream: &By
         state.model_answered = facts.model.as_deref().map(Into::into);
         state.response_text = facts.text;
         state.response_id = id.map(Into::into);
+        state.signatures = signatures;
         if let Some(usage) = &facts.usage {
             state.counts = shown.as_ref().unwrap_or(usage).counts;
             state.usage = usage.usage;

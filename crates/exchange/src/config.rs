@@ -1,5 +1,6 @@
 //! Targets and call settings as written in `ai-proxy` and `ai-proxy-multi` (compat §4.1.2, §4.2).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_cloud::AwsCredentials;
-use sluice_llm::ProviderConf;
+use sluice_llm::{Protocol, ProviderConf};
 use sluice_wire::sha256_hex;
 
 /// One provider with its credentials and overrides.
@@ -29,6 +30,24 @@ pub struct TargetConfig {
 }
 
 impl TargetConfig {
+    /// The same, said without `override.keep_model`: a model to fill in is a member of every protocol's
+    /// `override.request_body`.
+    pub(crate) fn spelled_out(&self) -> Cow<'_, Self> {
+        let model = self.options.as_ref().and_then(|options| options.get("model"));
+        let Some(model) = model.filter(|_| self.overrides.keep_model) else {
+            return Cow::Borrowed(self);
+        };
+        let mut spelled = self.clone();
+        if let Some(options) = &mut spelled.options {
+            options.shift_remove("model");
+        }
+        for protocol in Protocol::ALL {
+            let body = spelled.overrides.request_body.entry(protocol.name().to_owned());
+            body.or_default().entry("model").or_insert_with(|| model.clone());
+        }
+        Cow::Owned(spelled)
+    }
+
     /// Digest of what decides, beside the client's body, what the target answers (compat §4.13). Credentials are no
     /// part of it.
     pub(crate) fn digest(&self) -> String {
@@ -101,9 +120,7 @@ impl std::fmt::Debug for AuthConfig {
 pub struct OverrideConfig {
     /// `scheme://host[:port][/path][?query]`; with a path, that path is used as it stands.
     pub endpoint: Option<String>,
-    /// Path under which the API stands: unlike a path in `endpoint`, the provider's own paths follow it. Not of
-    /// `ai-proxy`.
-    #[serde(skip)]
+    /// Path under which the API stands: unlike a path in `endpoint`, the provider's own paths follow it.
     pub base: Option<String>,
     /// Options by meaning, mapped to the provider's names.
     pub llm_options: LlmOptions,
@@ -111,6 +128,8 @@ pub struct OverrideConfig {
     pub request_body: BTreeMap<String, Map<String, Value>>,
     /// Whether that overwrites what the client sent.
     pub request_body_force_override: bool,
+    /// The client's model stays: `options.model` fills in where it names none.
+    pub keep_model: bool,
 }
 
 /// The block `override.llm_options`.

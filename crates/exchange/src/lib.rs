@@ -23,9 +23,11 @@ mod target;
 
 pub use self::complete::{CompleteError, complete};
 pub use self::config::{AuthConfig, CallConfig, GcpAuthConfig, LlmOptions, OverrideConfig, TargetConfig};
+pub use self::estimate::input_tokens;
 pub use self::memory::keeps_response;
 pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, client_framing, prepare, protocol_of};
 pub use self::probe::{ListedModel, ProbeReport, list_models, test_provider};
 pub use self::provider::ProviderConfig;
+pub use self::relayed::{form_texts, stored_response};
 pub use self::target::{Target, TargetError, is_endpoint};

@@ -16,6 +16,8 @@ struct CallerMemory {
     services: Arc<Services>,
     /// What keys of the caller begin with. No name of a consumer has a line feed.
     scope: String,
+    /// Whether rules on answers hold, which what is kept has not passed.
+    has_rules: bool,
 }
 
 /// The memory of a request's caller. Without a caller the route is one.
@@ -30,6 +32,7 @@ pub(crate) fn of_caller(cx: &Context) -> Arc<dyn Memory> {
     Arc::new(CallerMemory {
         services: cx.services.clone(),
         scope,
+        has_rules: cx.has_answer_rules(),
     })
 }
 
@@ -54,6 +57,10 @@ impl Memory for CallerMemory {
     }
 
     fn keep_conversation(&self, response_id: &str, conversation: Arc<Conversation>) {
+        let conversation = match self.has_rules {
+            true => Arc::new(conversation.unshown()),
+            false => conversation,
+        };
         let bytes = conversation.bytes();
         self.services.conversations.put(
             &self.key(response_id),
@@ -62,6 +69,10 @@ impl Memory for CallerMemory {
             CONVERSATION_TTL,
             Instant::now(),
         );
+    }
+
+    fn forget_conversation(&self, response_id: &str) {
+        self.services.conversations.remove(&self.key(response_id));
     }
 
     fn signature(&self, call_id: &str) -> Option<String> {

@@ -27,6 +27,14 @@ impl Payload {
         }
     }
 
+    /// The whole of it, or its first piece.
+    pub(crate) fn beginning(&self) -> Bytes {
+        match self {
+            Self::Whole(bytes) => bytes.clone(),
+            Self::Pieces(pieces) => pieces.first().cloned().unwrap_or_default(),
+        }
+    }
+
     /// As the body of a request.
     pub(crate) fn body(&self) -> Body {
         match self {

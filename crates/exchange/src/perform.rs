@@ -1,25 +1,26 @@
 //! Second half of a call, before_proxy: encode, send, and turn what comes back into an answer.
 
+mod encode;
+mod failures;
+
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Retry, Trial, UpstreamCall};
-use sluice_llm::{
-    Carriage, ChatTranslation, Conversion, EmbedTranslation, ErrorKind, Operation, Protocol, RequestView,
-    RerankTranslation, TranslationFor, Unsayable, with_gemini_model,
-};
-use sluice_net::{Body, SendError, SendErrorKind};
+use http::{HeaderMap, Method, Request, StatusCode};
+use sluice_core::{Context, Failure, Pipeline, Profile, Reply, ReplyBody, Sent, Trial, UpstreamCall};
+use sluice_llm::{Carriage, Conversion, Operation, Protocol};
+use sluice_net::Body;
 use sluice_observe::ActiveLabels;
 use sluice_record::{ResponseSource, Text};
 
+pub(crate) use self::encode::not_translatable;
+use self::encode::{Encoded, Outbound, encode};
+use self::failures::{defect, hidden, is_timeout, unanswered};
+pub(crate) use self::failures::{network_error, said_failed, timed_out};
 use crate::config::CallConfig;
 use crate::credential::Unsigned;
 use crate::headers;
-use crate::payload::Payload;
-use crate::prepare::client_call;
-use crate::target::{Addressed, ClientTarget, Place, Target};
-use crate::{answer, counted, local, memory, relayed, stream};
+use crate::target::{Place, Target};
+use crate::{answer, counted, local, relayed, stream};
 
 /// What one attempt at a target came to.
 pub enum Attempt {
@@ -52,17 +53,14 @@ impl From<Reply> for Attempt {
     }
 }
 
-/// A call as it goes out.
-struct Outbound {
-    carriage: Carriage,
-    conversion: Option<Conversion>,
-    body: Payload,
-    uri: Uri,
-}
-
 /// Calls a target for the request's AI call and waits until its answer can begin.
 pub async fn perform(cx: &mut Context, target: &Target, call: &CallConfig) -> Attempt {
     cx.node = Some(target.name.clone());
+    if cx.profile == Profile::Native
+        && let Some(reply) = relayed::stored_response(cx)
+    {
+        return reply.into();
+    }
     let encoded = encode(cx, target);
     count_active(cx);
     match encoded {
@@ -110,140 +108,6 @@ fn shown<'a>(prefers_name: bool, name: Option<&'a Text>, id: &'a str) -> &'a str
     name.filter(|_| prefers_name).map_or(id, |name| name)
 }
 
-enum Encoded {
-    Counted,
-    Local { provided: Provided, body: Bytes },
-    Remote(Outbound),
-}
-
-/// The body and path of the call. Each attempt starts from the client's body.
-fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<Failure>> {
-    let profile = cx.profile;
-    let is_retry = !cx.attempts.is_empty();
-    let Some(ai) = cx.ai.as_deref_mut() else {
-        return Err(Box::new(defect("no AI call was prepared")));
-    };
-    let carriage = target.carriage(ai.protocol, profile).map_err(|error| {
-        let text = error.to_string();
-        Failure::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            "unsupported_protocol",
-            text.clone(),
-        )
-        .apisix_text(text)
-    })?;
-    let model = target
-        .model
-        .clone()
-        .or_else(|| (!ai.model.is_empty()).then(|| ai.model.clone()));
-    ai.model_sent = Some(model.clone().unwrap_or_else(|| Text::from("")));
-    if carriage == Carriage::Counted {
-        return Ok(Encoded::Counted);
-    }
-    let (stream, protocol) = (ai.stream, ai.protocol);
-    if profile == Profile::Native
-        && protocol == Protocol::OpenAiObjects
-        && let Some(failure) = relayed::refusal(cx, target)
-    {
-        return Err(Box::new(failure));
-    }
-    let Written {
-        body,
-        conversion,
-        tool_count,
-    } = written(cx, target, carriage, model.as_deref(), is_retry)?;
-    if let (Some(ai), Some(tool_count)) = (cx.ai.as_deref_mut(), tool_count) {
-        ai.tool_count = tool_count;
-    }
-    if let Place::BuiltIn = target.place {
-        return Ok(Encoded::Local {
-            provided: Provided { carriage, conversion },
-            body: body.signed().clone(),
-        });
-    }
-    let address = Addressed {
-        carriage: &carriage,
-        protocol,
-        profile,
-        model: model.as_deref(),
-        stream,
-        client: ClientTarget::of(cx),
-    };
-    let uri = target.uri(&address).ok_or_else(|| {
-        let text = "could not resolve upstream path: ensure the route or request body specifies a model, or that \
-                    override.endpoint includes a path";
-        Failure::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, "no_upstream_path", text)
-            .apisix_json(serde_json::json!({ "error_msg": text }))
-    })?;
-    Ok(Encoded::Remote(Outbound {
-        carriage,
-        conversion,
-        body,
-        uri,
-    }))
-}
-
-/// A request as it goes to the provider.
-struct Written {
-    body: Payload,
-    /// What turns the answer back.
-    conversion: Option<Conversion>,
-    /// Length of `tools`, where it may differ from the client's.
-    tool_count: Option<u32>,
-}
-
-fn written(
-    cx: &Context,
-    target: &Target,
-    carriage: Carriage,
-    model: Option<&str>,
-    is_retry: bool,
-) -> Result<Written, Box<Failure>> {
-    let Some(request) = cx.ai.as_deref().and_then(|ai| ai.request.as_ref()) else {
-        return Ok(Written {
-            body: relayed::payload(cx, model),
-            conversion: None,
-            tool_count: None,
-        });
-    };
-    let converted = convert(cx, target, carriage, request, model)?;
-    let (view, conversion) = converted.map_or((None, None), |(view, made)| (Some(view), Some(made)));
-    let view = view.as_ref().unwrap_or(request);
-    let spoken = spoken(cx, carriage);
-    let plan = target.plan(spoken, cx.profile);
-    // Of these, only moderations have a model.
-    let names_none = spoken == Protocol::OpenAiObjects && request.model().is_none();
-    let plan = plan.filter(|_| !names_none);
-    let body = match plan {
-        Some(plan) => plan.apply(view.json()).map_err(|error| {
-            let text = format!("could not parse JSON request body: {error}");
-            Failure::new(
-                StatusCode::BAD_REQUEST,
-                ErrorKind::InvalidRequest,
-                "invalid_json",
-                text.clone(),
-            )
-            .apisix_json(serde_json::json!({ "message": text }))
-        })?,
-        None => view.bytes().clone(),
-    };
-    let body = with_gemini_model(spoken, body, model.unwrap_or_default());
-    let sets_tools = plan.is_some_and(|plan| plan.sets("tools"));
-    let counts_again = sets_tools || conversion.is_some() || is_retry;
-    let tool_count = counts_again.then(|| {
-        let sent = sets_tools
-            .then(|| RequestView::parse(body.clone()).ok())
-            .flatten();
-        tool_count(sent.as_ref().unwrap_or(view))
-    });
-    Ok(Written {
-        body: Payload::Whole(body),
-        conversion,
-        tool_count,
-    })
-}
-
 async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Outbound) -> Attempt {
     let Place::Remote { origin, address, .. } = &target.place else {
         return defect("target has no origin").into();
@@ -279,8 +143,13 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
         *request.headers_mut() = signed.clone().unwrap_or_else(own_headers);
         request
     };
+    let kept = cx_ref.keeps_payload.then(|| Sent {
+        headers: signed.clone().unwrap_or_else(own_headers),
+        body: body.beginning(),
+    });
     let started = Instant::now();
     let sent = pool.send_with(origin, make, call.timeouts()).await;
+    cx.captured.sent = kept.map(Box::new);
     cx.upstream_call = uri.path_and_query().map(|target| UpstreamCall {
         origin: origin.clone(),
         host: None,
@@ -316,88 +185,6 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
 pub(crate) struct Provided {
     pub(crate) carriage: Carriage,
     pub(crate) conversion: Option<Conversion>,
-}
-
-/// `llm_tool_count` counts what is sent (compat §4.1.6).
-fn tool_count(body: &RequestView) -> u32 {
-    u32::try_from(body.tool_count()).unwrap_or(u32::MAX)
-}
-
-type Converted = Option<(RequestView, Conversion)>;
-
-/// The body in the provider's protocol, where that is not the client's.
-fn convert(
-    cx: &Context,
-    target: &Target,
-    carriage: Carriage,
-    request: &RequestView,
-    model: Option<&str>,
-) -> Result<Converted, Box<Failure>> {
-    let refused = |reason: String| {
-        Failure::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            "not_convertible",
-            reason.clone(),
-        )
-        .apisix_json(serde_json::json!({ "error_msg": reason }))
-    };
-    let converted = match carriage {
-        Carriage::Translated(endpoint) => Some(translate(cx, target, endpoint.protocol(), request, model)?),
-        _ => Conversion::of(carriage, request).map_err(|error| refused(error.to_string()))?,
-    };
-    let Some((body, conversion)) = converted else {
-        return Ok(None);
-    };
-    let view = RequestView::parse(body).map_err(|error| refused(error.to_string()))?;
-    Ok(Some((view, conversion)))
-}
-
-/// A request in the provider's protocol.
-fn translate(
-    cx: &Context,
-    target: &Target,
-    protocol: Protocol,
-    request: &RequestView,
-    model: Option<&str>,
-) -> Result<(Bytes, Conversion), Box<Failure>> {
-    let asked = cx.ai.as_deref().map_or(Protocol::Passthrough, |ai| ai.protocol);
-    let to = TranslationFor {
-        client: &client_call(cx, asked),
-        provider: target.provider,
-        protocol,
-        model: model.unwrap_or_default(),
-        id: &format!("{:032x}", cx.id.0),
-        created: u64::try_from(cx.started_us / 1_000_000).unwrap_or_default(),
-        memory: &memory::of_caller(cx),
-    };
-    let body = request.bytes();
-    let translated = match protocol.operation() {
-        Operation::Embed => EmbedTranslation::request(body, to)
-            .map(|(body, translation)| (body, Conversion::Embed(Box::new(translation)))),
-        Operation::Rerank => RerankTranslation::request(body, to)
-            .map(|(body, translation)| (body, Conversion::Rerank(Box::new(translation)))),
-        _ => ChatTranslation::request(body, to)
-            .map(|(body, translation)| (body, Conversion::Chat(Box::new(translation)))),
-    };
-    translated.map_err(|error| Box::new(not_translatable(&error)))
-}
-
-/// A request that is not what its protocol says, or says what the provider's cannot.
-pub(crate) fn not_translatable(error: &Unsayable) -> Failure {
-    let failure = Failure::new(
-        StatusCode::BAD_REQUEST,
-        ErrorKind::InvalidRequest,
-        "not_translatable",
-        match &error.param {
-            Some(param) => format!("{param}: {}", error.message),
-            None => error.message.clone(),
-        },
-    );
-    match &error.param {
-        Some(param) => failure.about(param.clone()),
-        None => failure,
-    }
 }
 
 /// What is spoken with the provider. What is relayed stays what it is.
@@ -472,18 +259,6 @@ fn streams_anyhow(cx: &Context, provided: &Provided, status: StatusCode) -> bool
         }
 }
 
-/// That a provider refuses the gateway's key or account is no business of the client's, and its words may hold parts
-/// of the key.
-fn hidden(status: StatusCode) -> Option<Failure> {
-    let (code, message) = match status.as_u16() {
-        401 | 403 => ("upstream_auth", "the provider refused the gateway's credentials"),
-        402 => ("upstream_billing", "the provider refused the gateway's account"),
-        _ => return None,
-    };
-    let failure = Failure::new(StatusCode::BAD_GATEWAY, ErrorKind::Upstream, code, message);
-    Some(failure.upstream(Retry::NextTarget))
-}
-
 /// An answer of the upstream.
 pub(crate) fn upstream_reply(status: StatusCode, headers: HeaderMap, body: Body) -> Reply {
     Reply {
@@ -492,52 +267,6 @@ pub(crate) fn upstream_reply(status: StatusCode, headers: HeaderMap, body: Body)
         body: ReplyBody::Raw(body),
         source: ResponseSource::Upstream,
     }
-}
-
-fn is_timeout(error: &SendError) -> bool {
-    matches!(error.kind, SendErrorKind::Timeout(_))
-}
-
-/// APISIX answers 504 for time-outs and 500 for everything else that goes wrong on the network.
-fn unanswered(profile: Profile, error: &SendError) -> Failure {
-    if is_timeout(error) {
-        return timed_out();
-    }
-    network_error(profile)
-}
-
-pub(crate) fn timed_out() -> Failure {
-    let message = "the provider did not answer in time";
-    Failure::new(
-        StatusCode::GATEWAY_TIMEOUT,
-        ErrorKind::Timeout,
-        "provider_timeout",
-        message,
-    )
-    .upstream(Retry::NextTarget)
-}
-
-pub(crate) fn network_error(profile: Profile) -> Failure {
-    let status = match profile {
-        Profile::Apisix => StatusCode::INTERNAL_SERVER_ERROR,
-        Profile::Native => StatusCode::BAD_GATEWAY,
-    };
-    Failure::new(
-        status,
-        ErrorKind::Upstream,
-        "provider_unreachable",
-        "the provider could not be reached",
-    )
-    .upstream(Retry::NextTarget)
-}
-
-fn defect(message: &'static str) -> Failure {
-    Failure::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorKind::Internal,
-        "defect",
-        message,
-    )
 }
 
 /// How long an answer may take altogether.

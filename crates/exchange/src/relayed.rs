@@ -2,12 +2,13 @@
 //! changed where one is named.
 
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
-use sluice_core::{Context, Failure};
-use sluice_llm::{ErrorKind, Protocol, RequestView};
+use http::{HeaderValue, Method, StatusCode, header};
+use sluice_core::{Context, Failure, Profile, Reply};
+use sluice_llm::{ClientCall, Dialect, ErrorKind, Protocol, PublicError, RequestView};
 use sluice_record::Text;
 use sluice_wire::FormView;
 
+use crate::memory;
 use crate::payload::Payload;
 use crate::prepare::{Prepared, bad_request, unreadable};
 use crate::target::Target;
@@ -60,6 +61,20 @@ pub(crate) async fn prepare(
     Ok(prepared)
 }
 
+/// The texts of a form to one of the media endpoints, on native routes, as a body that rules on prompts can judge.
+#[must_use]
+pub fn form_texts(cx: &Context) -> Option<Bytes> {
+    let is_media = cx.profile == Profile::Native
+        && ClientCall::of(&cx.request.path, None).protocol == Protocol::OpenAiMedia;
+    let content_type = cx
+        .request
+        .header(header::CONTENT_TYPE.as_str())
+        .filter(|_| is_media)?;
+    let form = FormView::parse(content_type, cx.request.body.bytes()?.clone()).ok()?;
+    let texts: Vec<_> = form.texts().collect();
+    Some(serde_json::json!({ "prompt": texts }).to_string().into())
+}
+
 /// The model that query or header name for requests that have none of their own.
 pub(crate) fn model_beside(cx: &Context) -> Option<Text> {
     let asked = cx.request.query_arg(MODEL_ARGUMENT).map(Text::from);
@@ -83,6 +98,41 @@ pub(crate) fn payload(cx: &Context, model: Option<&str>) -> Payload {
     }
 }
 
+/// The answer to what a path asks of a response that the gateway keeps itself for the caller: one that was translated.
+#[must_use]
+pub fn stored_response(cx: &Context) -> Option<Reply> {
+    let (_, stored) = cx.request.path.split_once("/v1/responses/")?;
+    let (id, rest) = stored.split_once('/').unwrap_or((stored, ""));
+    let memory = memory::of_caller(cx);
+    let kept = memory.conversation(id)?;
+    // It was kept as the provider said it.
+    if cx.request.method == Method::GET && (cx.has_answer_rules() || !kept.is_shown()) {
+        return None;
+    }
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    let shown = |body| Some(Reply::bytes(StatusCode::OK, JSON, body));
+    match (&cx.request.method, rest) {
+        (&Method::GET, "") => shown(kept.response()),
+        (&Method::GET, "input_items") => {
+            shown(kept.input_items(cx.request.query_arg("order").as_deref() == Some("asc")))
+        }
+        (&Method::DELETE, "") => {
+            memory.forget_conversation(id);
+            let gone = serde_json::json!({ "id": id, "object": "response", "deleted": true });
+            shown(gone.to_string().into())
+        }
+        (&Method::POST, "cancel") => {
+            let error = PublicError::new(
+                ErrorKind::InvalidRequest,
+                "only responses in the background can be cancelled",
+            );
+            let body = error.body(Dialect::OpenAiResponses, None);
+            Some(Reply::bytes(StatusCode::BAD_REQUEST, JSON, body))
+        }
+        _ => None,
+    }
+}
+
 /// Why a target cannot be asked for what the path names, if it cannot.
 pub(crate) fn refusal(cx: &Context, target: &Target) -> Option<Failure> {
     let (_, stored) = cx.request.path.split_once("/v1/responses/")?;
@@ -97,14 +147,22 @@ pub(crate) fn refusal(cx: &Context, target: &Target) -> Option<Failure> {
         .provider
         .native_endpoint(Protocol::OpenAiResponses)
         .is_some();
+    if is_known && is_stored && cx.request.method == Method::GET && rest.is_empty() && cx.has_answer_rules() {
+        return Some(Failure::new(
+            StatusCode::FORBIDDEN,
+            ErrorKind::Permission,
+            "response_not_shown",
+            "rules on answers hold here, and a stored response would evade them",
+        ));
+    }
     if is_known && is_stored {
         return None;
     }
     let shown: String = id.chars().take(128).collect();
     let message = match is_known {
         true => format!(
-            "Response with id '{shown}' not found: {} stores no responses. What the gateway remembers of them can be \
-             continued by previous_response_id, and not be read.",
+            "Response with id '{shown}' not found: {} stores no responses, and the gateway keeps none of that id for \
+             this caller.",
             target.provider.name()
         ),
         false => "there is no such operation on stored responses".to_owned(),

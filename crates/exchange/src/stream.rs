@@ -9,16 +9,18 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
-use sluice_core::{Context, Failure, Profile, Progress, Retry};
+use sluice_core::{AiCall, Context, Failure, Profile, Progress, Retry};
 use sluice_llm::{
-    Conversion, Dialect, ErrorKind, Protocol, PublicError, StreamConversion, StreamTap, TapOptions, stream_id,
+    Conversion, Dialect, ErrorKind, Framing, Protocol, StreamConversion, StreamTap, TapOptions, stream_id,
 };
 use sluice_net::{Body, BodyError};
 
 use self::body::{Begun, KeepAlive, Limit, Manner, StreamBody, StreamParts};
 use crate::config::CallConfig;
 use crate::estimate;
-use crate::perform::{Attempt, Provided, deadline, network_error, spoken, timed_out, upstream_reply};
+use crate::perform::{
+    Attempt, Provided, deadline, network_error, said_failed, spoken, timed_out, upstream_reply,
+};
 use crate::prepare::client_framing;
 
 /// How often a native client hears of a model that thinks.
@@ -65,6 +67,7 @@ pub(crate) async fn relay_binary(
         ends,
         keep_alive: None,
         breaks_in_band: None,
+        framing: Framing::Sse,
         has_end: false,
         input: estimate::Input::of(cx),
     });
@@ -132,14 +135,7 @@ pub(crate) async fn relay(
     let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
     let mut stream = StreamBody::new(StreamParts {
         upstream: body,
-        tap: StreamTap::new(
-            spoken,
-            TapOptions {
-                keep_usage: ai.keeps_raw_usage,
-                keep_text: ai.logging.payloads || cx.keeps_answer_text,
-                ..TapOptions::default()
-            },
-        ),
+        tap: StreamTap::new(spoken, watched(ai, cx.keeps_answer_text)),
         manner,
         progress: ai.progress.clone(),
         max_bytes: call.max_response_bytes,
@@ -149,6 +145,7 @@ pub(crate) async fn relay(
             .flatten()
             .map(|frame| KeepAlive::new(KEEP_ALIVE, frame)),
         breaks_in_band: native.then_some(dialect),
+        framing: client_framing(cx),
         has_end: estimate::generates(spoken),
         input: estimate::Input::of(cx),
     });
@@ -157,7 +154,7 @@ pub(crate) async fn relay(
         match stream.begin(data).await {
             Ok(Begun::Output) => {}
             Ok(Begun::Nothing) => return unconverted().into(),
-            Ok(Begun::Failed(error)) => return failed(&error).into(),
+            Ok(Begun::Failed(error)) => return said_failed(&error).into(),
             Ok(Begun::Stopped(limit)) => return over_limit(limit).into(),
             Err(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
             Err(error) => return network_error(cx.profile).caused_by(error).into(),
@@ -172,6 +169,16 @@ pub(crate) async fn relay(
         filtered::filtered(body, framing, filters)
     };
     upstream_reply(status, headers, body).into()
+}
+
+/// What of a stream somebody asks for.
+fn watched(ai: &AiCall, keeps_text: bool) -> TapOptions {
+    TapOptions {
+        keep_usage: ai.keeps_raw_usage,
+        keep_text: ai.logging.payloads || keeps_text,
+        keep_signatures: ai.keeps_signatures(),
+        ..TapOptions::default()
+    }
 }
 
 /// Keeps the id of an answer that later requests may go on with.
@@ -206,13 +213,6 @@ async fn first_data(body: &mut Body, hold: Option<Duration>, ends: Option<Instan
         (_, Some(left)) => tokio::time::timeout(left, next).await.unwrap_or(First::TooLong),
         (Some(_), None) => next.await,
     }
-}
-
-/// A stream whose first word is that it failed.
-fn failed(error: &PublicError) -> Failure {
-    let status = error.status(Dialect::OpenAi);
-    Failure::new(status, error.kind(), "upstream_error", error.message().to_owned())
-        .upstream(Retry::NextTarget)
 }
 
 fn over_limit(limit: Limit) -> Failure {

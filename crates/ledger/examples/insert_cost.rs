@@ -131,6 +131,7 @@ fn sample(count: u32, consumers: u32) -> Vec<Arc<Record>> {
             })),
             cache: None,
             error: None,
+            payload: None,
         })
     };
     (0..count).map(record).collect()

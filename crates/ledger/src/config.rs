@@ -30,11 +30,15 @@ pub struct LedgerConfig {
     pub record_days: u32,
     /// Days that rollups are kept; never less than `record_days`, because they are the index of the records.
     pub rollup_days: u32,
+    /// Days that payloads are kept, the current one not counted.
+    pub payload_days: u32,
+    /// Most bytes of payloads that are kept of one day; what comes then is not kept.
+    pub max_payload_bytes: u64,
 }
 
 impl LedgerConfig {
     /// The defaults for a database file: spill file of at most 1 GiB beside it, 32,768 records in memory, batches
-    /// every 250 ms, 100 ms busy timeout, records for 30 days and rollups for 400.
+    /// every 250 ms, 100 ms busy timeout, records for 30 days, rollups for 400, payloads for 7 and 4 GiB of them a day.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self {
@@ -46,6 +50,8 @@ impl LedgerConfig {
             busy_timeout: Duration::from_millis(100),
             record_days: 30,
             rollup_days: 400,
+            payload_days: 7,
+            max_payload_bytes: 4 << 30,
         }
     }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sluice_record::CacheOutcome;
 use sluice_sql::{SqlError, Sqlite};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqliteExecutor};
 
@@ -31,6 +32,8 @@ pub(crate) struct Database {
     sqlite: Sqlite,
     file: FileId,
     memory: Option<Memory>,
+    /// Most bytes of payloads of a day.
+    max_payload_bytes: u64,
 }
 
 /// What follows from the database's content. Given up when a write has failed, since it is not known then what the
@@ -46,6 +49,10 @@ struct Memory {
     pending_since: Option<Instant>,
     /// The last record.
     last: Option<Seq>,
+    /// The day from which on the sums of days, and the totals, are complete.
+    days_from: i64,
+    /// Room for payloads that the day has left, in bytes; none while it has not been looked at.
+    payload_room: Option<(i64, u64)>,
 }
 
 impl Database {
@@ -61,6 +68,7 @@ impl Database {
             sqlite,
             file,
             memory: None,
+            max_payload_bytes: config.max_payload_bytes,
         })
     }
 
@@ -118,6 +126,7 @@ impl Database {
         let mut memory = self.recall().await?;
         let written = async {
             write_rows(&mut transaction, &mut memory, rows).await?;
+            write_payloads(&mut transaction, &mut memory, rows, self.max_payload_bytes).await?;
             transaction.commit().await
         };
         written.await.map_err(|error| self.sqlite.error(error))?;
@@ -151,7 +160,7 @@ impl Database {
         let mut memory = self.recall().await?;
         let last = memory.last.unwrap_or(Seq(0));
         let written = async {
-            insert::rollups(&mut transaction, &memory.pending.sorted(), last).await?;
+            insert::rollups(&mut transaction, &memory.pending, last, memory.days_from).await?;
             transaction.commit().await
         };
         written.await.map_err(|error| self.sqlite.error(error))?;
@@ -194,22 +203,72 @@ async fn write_rows(
     Ok(())
 }
 
+/// Stores the payloads that the day has room for.
+async fn write_payloads(
+    connection: &mut SqliteConnection,
+    memory: &mut Memory,
+    rows: &[Row],
+    max_bytes: u64,
+) -> Result<(), sqlx::Error> {
+    for rows in rows.chunk_by(|a, b| a.seq.day() == b.seq.day()) {
+        let payloads = rows
+            .iter()
+            .filter_map(|row| Some((row.seq, row.payload.as_deref()?)));
+        let mut payloads: Vec<_> = payloads.collect();
+        let Some(day) = payloads.first().map(|(seq, _)| seq.day()) else {
+            continue;
+        };
+        let mut room = match memory.payload_room {
+            Some((known, room)) if known == day => room,
+            _ => max_bytes.saturating_sub(payload_bytes(connection, day).await?),
+        };
+        payloads.retain(|(_, payload)| {
+            let size = payload.len() as u64;
+            let fits = size <= room;
+            room -= if fits { size } else { 0 };
+            fits
+        });
+        insert::payloads(connection, day, &payloads).await?;
+        memory.payload_room = Some((day, room));
+    }
+    Ok(())
+}
+
+/// Bytes of a day's payloads.
+async fn payload_bytes(connection: &mut SqliteConnection, day: i64) -> Result<u64, sqlx::Error> {
+    if !payload_days(&mut *connection).await?.contains(&day) {
+        return Ok(0);
+    }
+    let sql = format!(
+        "SELECT ifnull(sum(length(payload)), 0) FROM {}",
+        partition::payloads(day)
+    );
+    let bytes: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await?;
+    Ok(bytes.max(0).unsigned_abs())
+}
+
 /// Sums the records that the rollups do not have.
 async fn recollect(connection: &mut SqliteConnection) -> Result<Memory, sqlx::Error> {
-    let through = rolled_up(connection).await?;
+    let rolled_up = rolled_up(connection).await?;
+    let through = rolled_up.through;
     let mut memory = Memory {
-        last: through,
+        last: (through > Seq(0)).then_some(through),
+        days_from: match rolled_up.days_from {
+            Some(day) => day,
+            None => through.day() + 1,
+        },
         ..Memory::default()
     };
-    let through = through.unwrap_or(Seq(0));
     for day in days(&mut *connection).await? {
         if day < through.day() {
             continue;
         }
         let table = partition::name(day);
         let sql = format!(
-            "SELECT seq, series, status, duration_us, input_tokens, output_tokens, cost_micros, detail \
-             FROM {table} WHERE seq > ? ORDER BY seq"
+            "SELECT seq, series, status, duration_us, input_tokens, output_tokens, cost_micros, detail, \
+             ttft_us FROM {table} WHERE seq > ? ORDER BY seq"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(through.0);
         for row in query.fetch_all(&mut *connection).await? {
@@ -223,6 +282,8 @@ async fn recollect(connection: &mut SqliteConnection) -> Result<Memory, sqlx::Er
                 usage: detail.tokens.with_totals(row.try_get(4)?, row.try_get(5)?),
                 cost: row.try_get(6)?,
                 duration_us: row.try_get(3)?,
+                ttft_us: row.try_get(8)?,
+                cache: detail.cache.as_deref().and_then(CacheOutcome::from_name),
             });
             memory.last = Some(seq);
         }
@@ -231,18 +292,40 @@ async fn recollect(connection: &mut SqliteConnection) -> Result<Memory, sqlx::Er
     Ok(memory)
 }
 
-/// The last record that the rollups have.
-pub(crate) async fn rolled_up(connection: &mut SqliteConnection) -> Result<Option<Seq>, sqlx::Error> {
-    let through: i64 = sqlx::query_scalar("SELECT through FROM rolled_up")
-        .fetch_one(connection)
-        .await?;
-    Ok((through > 0).then_some(Seq(through)))
+/// How far the rollups are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RolledUp {
+    /// The last record that they have; 0 if they have none.
+    pub(crate) through: Seq,
+    /// The day from which on those of days, and the totals, are complete. None if a release that does not know them has written last.
+    pub(crate) days_from: Option<i64>,
+}
+
+pub(crate) async fn rolled_up(connection: &mut SqliteConnection) -> Result<RolledUp, sqlx::Error> {
+    let (through, days_through, days_from): (i64, i64, i64) =
+        sqlx::query_as("SELECT through, days_through, days_from FROM rolled_up")
+            .fetch_one(connection)
+            .await?;
+    Ok(RolledUp {
+        through: Seq(through),
+        days_from: (days_through == through).then_some(days_from),
+    })
 }
 
 /// The days that have a table, oldest first.
 pub(crate) async fn days(executor: impl SqliteExecutor<'_>) -> Result<Vec<i64>, sqlx::Error> {
+    days_of(executor, "records_*").await
+}
+
+/// The days that have payloads, oldest first.
+pub(crate) async fn payload_days(executor: impl SqliteExecutor<'_>) -> Result<Vec<i64>, sqlx::Error> {
+    days_of(executor, "payloads_*").await
+}
+
+async fn days_of(executor: impl SqliteExecutor<'_>, names: &str) -> Result<Vec<i64>, sqlx::Error> {
     let tables: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'records_*'")
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB ?")
+            .bind(names)
             .fetch_all(executor)
             .await?;
     let mut days: Vec<i64> = tables.iter().filter_map(|name| partition::day(name)).collect();

@@ -88,6 +88,9 @@ pub struct Detail<'a> {
     /// What content rules found.
     #[serde(skip_serializing_if = "is_default")]
     pub guard: Option<Vec<DetailGuardHit<'a>>>,
+    /// Whether a payload was logged. It may be gone since.
+    #[serde(skip_serializing_if = "is_default")]
+    pub payload: bool,
     /// Tokens in other buckets than fresh input and plain output.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) tokens: SpecialTokens,
@@ -223,6 +226,7 @@ impl<'a> Detail<'a> {
                 .cache
                 .map(|cache| cache.outcome.layer().unwrap_or(cache.outcome.name()).into()),
             attempts: attempts(record),
+            payload: record.payload.is_some(),
             tokens: SpecialTokens::of(usage),
             ..Self::default()
         };

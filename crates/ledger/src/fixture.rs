@@ -47,7 +47,7 @@ pub(crate) async fn connect(path: &Path) -> SqliteConnection {
 pub(crate) fn reader(sqlite: &Sqlite) -> LedgerReader {
     let shared = SharedSqlite::default();
     shared.set(Some(sqlite.clone()));
-    LedgerReader::new(shared)
+    LedgerReader::new(shared).with_scan_time(Duration::from_secs(600))
 }
 
 /// Rows of these records, one per microsecond.
@@ -149,6 +149,7 @@ pub(crate) fn record(id: u128) -> Record {
         ai: Some(Box::new(ai())),
         cache: None,
         error: None,
+        payload: None,
     }
 }
 

@@ -10,6 +10,9 @@ use tokio::time::timeout;
 /// Part of the capacity at which the writer does not wait for more.
 const URGENT_PART: usize = 4;
 
+/// Most bytes of payloads that wait in memory.
+const MAX_PAYLOAD_BYTES: usize = 64 << 20;
+
 /// How long the writer sleeps when there is nothing to do, before it looks at its retention.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -23,6 +26,8 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     records: Vec<Arc<Record>>,
+    /// Bytes of the payloads of the waiting records, about.
+    payload_bytes: usize,
     accepted: u64,
     dropped: u64,
     /// Flushes that were asked for, and those of them that the writer has seen.
@@ -69,7 +74,18 @@ impl Queue {
         };
         let (taken, dropped) = records.split_at(room.min(records.len()));
         let was_empty = state.records.is_empty();
-        state.records.extend_from_slice(taken);
+        for record in taken {
+            let size = record.payload.as_ref().map_or(0, |payload| payload.size());
+            if state.payload_bytes + size > MAX_PAYLOAD_BYTES {
+                // The books go before the payloads.
+                let mut stripped = Record::clone(record);
+                stripped.payload = None;
+                state.records.push(Arc::new(stripped));
+            } else {
+                state.payload_bytes += size;
+                state.records.push(record.clone());
+            }
+        }
         state.accepted += taken.len() as u64;
         state.dropped += dropped.len() as u64;
         let wake = (was_empty && !taken.is_empty()) || self.is_urgent(&state);
@@ -121,6 +137,7 @@ impl Queue {
     pub(crate) fn take(&self, buffer: &mut Vec<Arc<Record>>) -> Option<u64> {
         let mut state = self.lock();
         std::mem::swap(&mut state.records, buffer);
+        state.payload_bytes = 0;
         let asked = state.flushes > state.flushes_seen;
         state.flushes_seen = state.flushes;
         asked.then_some(state.flushes)

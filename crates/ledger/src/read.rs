@@ -1,18 +1,20 @@
 //! Reading records, newest first.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sluice_llm::Usage;
-use sluice_record::{Cost, RequestId, Text};
+use sluice_record::{Cost, Payload, Record, RequestId, Text};
 use sluice_sql::{Sqlite, SqliteTransaction};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::database;
-use crate::filter::Conditions;
 use crate::partition;
-use crate::seq::{DAY_US, HOUR_US, Seq};
+use crate::payload;
+use crate::row::{Row, RowTools};
+use crate::scan::Scan;
+use crate::seq::Seq;
 use crate::{Detail, Filter, LedgerError, Series};
 
 /// Most records of a page.
@@ -21,14 +23,18 @@ const MAX_LIMIT: u32 = 1000;
 /// How long after its start a request is looked for by its id.
 const LOOKUP: Duration = Duration::from_secs(3600);
 
-const SELECT: &str = "SELECT r.seq, r.id, r.status, r.started_us, r.duration_us, r.ttft_us, r.input_tokens, \
+pub(crate) const SELECT: &str = "SELECT r.seq, r.id, r.status, r.started_us, r.duration_us, r.ttft_us, r.input_tokens, \
                       r.output_tokens, r.cost_micros, r.detail, s.consumer, s.consumer_group, s.credential, s.route, \
                       s.endpoint, s.protocol, s.provider, s.instance, s.model FROM ";
+
+/// How long a page may look for records that fit.
+const SCAN_TIME: Duration = Duration::from_millis(50);
 
 /// What reads the ledger. It sees what is in the database, not what is queued or spilled. Clones share it.
 #[derive(Clone, Debug)]
 pub struct LedgerReader {
     shared: SharedSqlite,
+    scan_time: Duration,
 }
 
 /// A record as it was stored.
@@ -61,13 +67,44 @@ pub struct Entry {
 pub struct RecordPage {
     /// The records.
     pub records: Vec<Entry>,
-    /// Where the next page begins; none if this is the last one.
+    /// Where the next page begins; none if this is the last one. A page of rare records may be short, or empty, and
+    /// have a next one: a page looks for them for a bounded time, and the next one goes on there.
     pub next: Option<Seq>,
+}
+
+impl Entry {
+    /// A record as it will be stored, with no place yet. None for one that cannot be stored.
+    #[must_use]
+    pub fn of(record: &Record) -> Option<Self> {
+        let row = Row::new(Seq(0), record, &mut RowTools::default()).ok()?;
+        Some(Self {
+            seq: row.seq,
+            id: row.id,
+            series: row.series.series.clone(),
+            status: row.status,
+            started_us: row.started_us,
+            duration_us: row.duration_us,
+            ttft_us: row.ttft_us,
+            usage: row.usage,
+            cost: row.cost.map_or(Cost::Unpriced, Cost::MicroUsd),
+            detail: serde_json::from_str(&row.detail).ok()?,
+        })
+    }
 }
 
 impl LedgerReader {
     pub(crate) fn new(shared: SharedSqlite) -> Self {
-        Self { shared }
+        Self {
+            shared,
+            scan_time: SCAN_TIME,
+        }
+    }
+
+    /// The same with another time that a page may take.
+    #[cfg(test)]
+    pub(crate) fn with_scan_time(mut self, scan_time: Duration) -> Self {
+        self.scan_time = scan_time;
+        self
     }
 
     /// The newest records that fit and come before `after`, at most `limit` (and 1000).
@@ -82,7 +119,8 @@ impl LedgerReader {
     ) -> Result<RecordPage, LedgerError> {
         let (sqlite, mut transaction) = self.begin().await?;
         let limit = limit.clamp(1, MAX_LIMIT) as usize;
-        read_page(&mut transaction, filter, after, limit)
+        let until = Instant::now() + self.scan_time;
+        Scan::page(&mut transaction, filter, after, limit, until)
             .await
             .map_err(|error| sqlite.error(error).into())
     }
@@ -98,100 +136,55 @@ impl LedgerReader {
             .map_err(|error| sqlite.error(error).into())
     }
 
+    /// What was sent and came back with a request, if that was logged and is still kept.
+    ///
+    /// # Errors
+    /// As for [`records`](Self::records).
+    pub async fn payload(&self, seq: Seq) -> Result<Option<Payload>, LedgerError> {
+        let (sqlite, mut transaction) = self.begin().await?;
+        let read = async {
+            if !database::payload_days(&mut *transaction)
+                .await?
+                .contains(&seq.day())
+            {
+                return Ok(None);
+            }
+            let sql = format!(
+                "SELECT payload FROM {} WHERE seq = ?",
+                partition::payloads(seq.day())
+            );
+            let payload: Option<Vec<u8>> = sqlx::query_scalar(AssertSqlSafe(sql))
+                .bind(seq.0)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            Ok(payload.and_then(|payload| payload::unpacked(&payload)))
+        };
+        read.await.map_err(|error| sqlite.error(error).into())
+    }
+
+    /// Who was seen when: consumer, its credential if it used one, and the start of the hour of its latest request in
+    /// unix milliseconds; of the day, where that is before the day of `since_us`.
+    ///
+    /// # Errors
+    /// As for [`records`](Self::records).
+    pub async fn last_seen(&self, since_us: i64) -> Result<Vec<(String, Option<String>, i64)>, LedgerError> {
+        const SQL: &str = "SELECT s.consumer, s.credential, max(max(s.last_day) * 86400000, \
+             ifnull(max(r.hour), 0) * 3600000) FROM series s LEFT JOIN (SELECT series, max(hour) AS hour \
+             FROM rollups WHERE hour >= ? GROUP BY series) r ON r.series = s.id \
+             WHERE s.consumer IS NOT NULL GROUP BY s.consumer, s.credential";
+        let (sqlite, mut transaction) = self.begin().await?;
+        let seen = sqlx::query_as(SQL)
+            .bind(Seq(since_us).hour())
+            .fetch_all(&mut *transaction)
+            .await;
+        seen.map_err(|error| sqlite.error(error).into())
+    }
+
     pub(crate) async fn begin(&self) -> Result<(Sqlite, SqliteTransaction), LedgerError> {
         let sqlite = self.shared.get().ok_or(LedgerError::Unavailable)?;
         let transaction = sqlite.begin_read().await?;
         Ok((sqlite, transaction))
     }
-}
-
-/// The rollups tell which hours have records that fit; only these are read, and what the rollups do not have yet.
-async fn read_page(
-    connection: &mut SqliteConnection,
-    filter: &Filter,
-    after: Option<Seq>,
-    limit: usize,
-) -> Result<RecordPage, sqlx::Error> {
-    let mut page = RecordPage::default();
-    let days = database::days(&mut *connection).await?;
-    let (Some(&oldest), Some(conditions)) = (days.first(), filter.resolve(connection).await?) else {
-        return Ok(page);
-    };
-    let from = filter
-        .since_us
-        .unwrap_or(i64::MIN)
-        .max(oldest.saturating_mul(DAY_US));
-    let mut below = filter.until_us.unwrap_or(i64::MAX);
-    if let Some(after) = after {
-        below = below.min(after.0);
-    }
-    let rolled_up = database::rolled_up(connection)
-        .await?
-        .map_or(0, |seq| seq.0.saturating_add(1));
-    for &day in days.iter().rev() {
-        let start = day.saturating_mul(DAY_US);
-        let range = (
-            from.max(rolled_up).max(start),
-            below.min(start.saturating_add(DAY_US)),
-        );
-        read_range(connection, &conditions, range, limit, &mut page.records).await?;
-    }
-    below = below.min(rolled_up);
-    while page.records.len() < limit && from < below {
-        let Some(hour) = newest_hour(connection, &conditions, from, below).await? else {
-            break;
-        };
-        let start = hour.saturating_mul(HOUR_US);
-        if days.contains(&Seq(start).day()) {
-            let range = (from.max(start), below.min(start.saturating_add(HOUR_US)));
-            read_range(connection, &conditions, range, limit, &mut page.records).await?;
-        }
-        below = start;
-    }
-    if page.records.len() == limit {
-        page.next = page.records.last().map(|entry| entry.seq);
-    }
-    Ok(page)
-}
-
-async fn newest_hour(
-    connection: &mut SqliteConnection,
-    conditions: &Conditions,
-    from: i64,
-    below: i64,
-) -> Result<Option<i64>, sqlx::Error> {
-    let mut query = QueryBuilder::new("SELECT hour FROM rollups WHERE hour BETWEEN ");
-    query.push_bind(Seq(from).hour());
-    query.push(" AND ").push_bind(Seq(below.saturating_sub(1)).hour());
-    conditions.push_for_rollups(&mut query);
-    query.push(" ORDER BY hour DESC LIMIT 1");
-    query.build_query_scalar().fetch_optional(connection).await
-}
-
-/// Adds the records of a range, which is within one day, until there are `limit`.
-async fn read_range(
-    connection: &mut SqliteConnection,
-    conditions: &Conditions,
-    (from, below): (i64, i64),
-    limit: usize,
-    entries: &mut Vec<Entry>,
-) -> Result<(), sqlx::Error> {
-    let room = limit - entries.len();
-    if room == 0 || from >= below {
-        return Ok(());
-    }
-    let mut query = QueryBuilder::new(SELECT);
-    query.push(partition::name(Seq(from).day()));
-    query
-        .push(" r LEFT JOIN series s ON s.id = r.series WHERE r.seq >= ")
-        .push_bind(from);
-    query.push(" AND r.seq < ").push_bind(below);
-    conditions.push_for_records(&mut query);
-    query.push(" ORDER BY r.seq DESC LIMIT ").push_bind(room as i64);
-    for row in query.build().fetch_all(connection).await? {
-        entries.push(entry(&row)?);
-    }
-    Ok(())
 }
 
 /// There is no index on the id: the time in it says where to begin, and the records of the following time are few.
@@ -221,7 +214,7 @@ async fn find(connection: &mut SqliteConnection, id: RequestId) -> Result<Option
 }
 
 /// Reads the columns of [`SELECT`].
-fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
+pub(crate) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
     let name = |index: usize| {
         let name: Option<&str> = row.try_get(index)?;
         Ok::<_, sqlx::Error>(name.map(Text::from))

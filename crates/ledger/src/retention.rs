@@ -67,7 +67,7 @@ async fn run(config: &LedgerConfig, today: i64) -> Result<(), SqlError> {
 }
 
 /// Each step is a transaction of its own, so that the writer waits for one at most.
-async fn apply(sqlite: &Sqlite, config: &LedgerConfig, today: i64) -> Result<(), sqlx::Error> {
+pub(crate) async fn apply(sqlite: &Sqlite, config: &LedgerConfig, today: i64) -> Result<(), sqlx::Error> {
     let first_day = today - i64::from(config.record_days);
     for day in database::days(sqlite.reader()).await? {
         if day < first_day {
@@ -76,17 +76,38 @@ async fn apply(sqlite: &Sqlite, config: &LedgerConfig, today: i64) -> Result<(),
                 .execute(sqlite.writer())
                 .await?;
             tracing::info!(table, "dropped old records of the ledger");
+        } else if day < today {
+            // Rows only come to a day that is over when they were spilled on it.
+            let table = partition::name(day);
+            let index = partition::index(&table);
+            let sql = format!("CREATE INDEX IF NOT EXISTS {index} ON {table} (series)");
+            sqlx::query(AssertSqlSafe(sql)).execute(sqlite.writer()).await?;
+        }
+    }
+    let first_payloads = today - i64::from(config.payload_days.min(config.record_days));
+    for day in database::payload_days(sqlite.reader()).await? {
+        if day < first_payloads {
+            let sql = format!("DROP TABLE IF EXISTS {}", partition::payloads(day));
+            sqlx::query(AssertSqlSafe(sql)).execute(sqlite.writer()).await?;
         }
     }
     let first_day = today - i64::from(config.rollup_days.max(config.record_days));
-    loop {
-        let deleted =
-            sqlx::query("DELETE FROM rollups WHERE hour < ? AND hour = (SELECT min(hour) FROM rollups)")
-                .bind(first_day * 24)
+    for (table, time, first) in [
+        ("rollups", "hour", first_day * 24),
+        ("rollup_totals", "hour", first_day * 24),
+        ("latencies", "hour", first_day * 24),
+        ("rollup_days", "day", first_day),
+    ] {
+        let sql =
+            format!("DELETE FROM {table} WHERE {time} < ? AND {time} = (SELECT min({time}) FROM {table})");
+        loop {
+            let deleted = sqlx::query(AssertSqlSafe(sql.clone()))
+                .bind(first)
                 .execute(sqlite.writer())
                 .await?;
-        if deleted.rows_affected() == 0 {
-            break;
+            if deleted.rows_affected() == 0 {
+                break;
+            }
         }
     }
     sqlx::query("DELETE FROM series WHERE last_day < ?")

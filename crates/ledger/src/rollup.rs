@@ -5,7 +5,9 @@ use std::ops::AddAssign;
 
 use foldhash::fast::RandomState;
 use sluice_llm::Usage;
+use sluice_record::CacheOutcome;
 
+use crate::latency::Latencies;
 use crate::row::{Row, integer};
 use crate::seq::Seq;
 use crate::series::SeriesId;
@@ -25,6 +27,41 @@ pub struct Totals {
     pub cost_micros: i64,
     /// Durations together, in microseconds.
     pub duration_us: i64,
+    /// What caches of answers did.
+    pub cache: CacheTotals,
+}
+
+/// How lookups in caches of answers ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheTotals {
+    /// The same request had been answered before.
+    pub exact: i64,
+    /// One that means the same had.
+    pub semantic: i64,
+    /// Nothing was found.
+    pub misses: i64,
+    /// Nothing was looked for.
+    pub bypasses: i64,
+}
+
+impl CacheTotals {
+    /// Requests that a cache answered.
+    #[must_use]
+    pub fn hits(&self) -> i64 {
+        self.exact + self.semantic
+    }
+
+    fn of(outcome: Option<CacheOutcome>) -> Self {
+        let mut totals = Self::default();
+        match outcome {
+            Some(CacheOutcome::Exact) => totals.exact = 1,
+            Some(CacheOutcome::Semantic) => totals.semantic = 1,
+            Some(CacheOutcome::Miss) => totals.misses = 1,
+            Some(CacheOutcome::Bypass) => totals.bypasses = 1,
+            None => {}
+        }
+        totals
+    }
 }
 
 impl Totals {
@@ -36,11 +73,12 @@ impl Totals {
             usage: request.usage,
             cost_micros: request.cost.unwrap_or(0),
             duration_us: request.duration_us,
+            cache: CacheTotals::of(request.cache),
         }
     }
 
     /// The numbers in the order of [`SUMS`].
-    pub(crate) fn sums(&self) -> [i64; 13] {
+    pub(crate) fn sums(&self) -> [i64; SUMS.len()] {
         let usage = &self.usage;
         [
             self.requests,
@@ -56,11 +94,26 @@ impl Totals {
             integer(usage.audio_output),
             self.cost_micros,
             self.duration_us,
+            self.cache.exact,
+            self.cache.semantic,
+            self.cache.misses,
+            self.cache.bypasses,
         ]
     }
 
-    pub(crate) fn from_sums(sums: [i64; 13]) -> Self {
-        let [requests, errors, unpriced, tokens @ .., cost_micros, duration_us] = sums;
+    pub(crate) fn from_sums(sums: [i64; SUMS.len()]) -> Self {
+        let [
+            requests,
+            errors,
+            unpriced,
+            tokens @ ..,
+            cost_micros,
+            duration_us,
+            exact,
+            semantic,
+            misses,
+            bypasses,
+        ] = sums;
         let [
             input,
             cache_read,
@@ -87,6 +140,12 @@ impl Totals {
             },
             cost_micros,
             duration_us,
+            cache: CacheTotals {
+                exact,
+                semantic,
+                misses,
+                bypasses,
+            },
         }
     }
 }
@@ -99,8 +158,8 @@ impl AddAssign for Totals {
     }
 }
 
-/// The summed columns of the table.
-pub(crate) const SUMS: [&str; 13] = [
+/// The summed columns of the tables.
+pub(crate) const SUMS: [&str; 17] = [
     "requests",
     "errors",
     "unpriced",
@@ -114,6 +173,10 @@ pub(crate) const SUMS: [&str; 13] = [
     "audio_output",
     "cost_micros",
     "duration_us",
+    "cache_exact",
+    "cache_semantic",
+    "cache_misses",
+    "cache_bypasses",
 ];
 
 /// What a sum is kept for.
@@ -135,6 +198,8 @@ pub(crate) struct Measured {
     pub(crate) usage: Usage,
     pub(crate) cost: Option<i64>,
     pub(crate) duration_us: i64,
+    pub(crate) ttft_us: Option<i64>,
+    pub(crate) cache: Option<CacheOutcome>,
 }
 
 impl From<&Row> for Measured {
@@ -147,13 +212,18 @@ impl From<&Row> for Measured {
             usage: row.usage,
             cost: row.cost,
             duration_us: row.duration_us,
+            ttft_us: row.ttft_us,
+            cache: row.cache,
         }
     }
 }
 
 /// Sums that are not in the database yet.
 #[derive(Debug, Default)]
-pub(crate) struct Rollups(HashMap<RollupKey, Totals, RandomState>);
+pub(crate) struct Rollups {
+    sums: HashMap<RollupKey, Totals, RandomState>,
+    pub(crate) latencies: Latencies,
+}
 
 impl Rollups {
     pub(crate) fn add(&mut self, request: &Measured) {
@@ -162,22 +232,50 @@ impl Rollups {
             series: request.series,
             class: request.status / 100,
         };
-        *self.0.entry(key).or_default() += Totals::of(request);
+        *self.sums.entry(key).or_default() += Totals::of(request);
+        self.latencies.add(key.hour, request.duration_us, request.ttft_us);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.sums.is_empty()
     }
 
     /// The sums in the order of the table, which is the cheapest to write.
     pub(crate) fn sorted(&self) -> Vec<(RollupKey, Totals)> {
-        let mut sums: Vec<_> = self.0.iter().map(|(key, totals)| (*key, *totals)).collect();
+        let mut sums: Vec<_> = self.sums.iter().map(|(key, totals)| (*key, *totals)).collect();
+        sums.sort_unstable_by_key(|(key, _)| *key);
+        sums
+    }
+
+    /// The sums of days: their keys' hours are days.
+    pub(crate) fn days(&self) -> Vec<(RollupKey, Totals)> {
+        self.together(|key| RollupKey {
+            hour: key.hour.div_euclid(24),
+            ..key
+        })
+    }
+
+    /// The sums of all series.
+    pub(crate) fn totals(&self) -> Vec<(RollupKey, Totals)> {
+        self.together(|key| RollupKey {
+            series: SeriesId(0),
+            ..key
+        })
+    }
+
+    fn together(&self, key_of: impl Fn(RollupKey) -> RollupKey) -> Vec<(RollupKey, Totals)> {
+        let mut sums: HashMap<RollupKey, Totals, RandomState> = HashMap::default();
+        for (key, totals) in &self.sums {
+            *sums.entry(key_of(*key)).or_default() += *totals;
+        }
+        let mut sums: Vec<_> = sums.into_iter().collect();
         sums.sort_unstable_by_key(|(key, _)| *key);
         sums
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.sums.clear();
+        self.latencies.clear();
     }
 }
 
@@ -197,6 +295,8 @@ mod tests {
             },
             cost,
             duration_us: 10,
+            ttft_us: None,
+            cache: None,
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sluice_llm::Usage;
-use sluice_record::{Cost, Record, RequestId};
+use sluice_record::{CacheOutcome, Cost, Record, RequestId};
 
 use crate::detail::Detail;
+use crate::payload;
 use crate::seq::Seq;
 use crate::series::{NumberedSeries, SeriesPool};
 
@@ -34,8 +35,14 @@ pub(crate) struct Row {
     pub(crate) cost: Option<i64>,
     /// Whether the answer broke off, for another reason than that the client left.
     pub(crate) broken: bool,
+    /// What a cache of answers did. Rows that an earlier version has spilled do not say it.
+    #[serde(default)]
+    pub(crate) cache: Option<CacheOutcome>,
     /// [`Detail`] as JSON.
     pub(crate) detail: Arc<str>,
+    /// The packed [`Payload`](sluice_record::Payload). The spill file has no room for it.
+    #[serde(skip)]
+    pub(crate) payload: Option<Vec<u8>>,
 }
 
 impl Row {
@@ -60,7 +67,12 @@ impl Row {
                 Some(Cost::Unpriced) | None => None,
             },
             broken: detail.is_broken(),
+            cache: record.cache.map(|cache| cache.outcome),
             detail: str::from_utf8(&tools.json).map_err(io::Error::other)?.into(),
+            payload: match &record.payload {
+                Some(payload) => Some(payload::packed(payload)?),
+                None => None,
+            },
         })
     }
 }

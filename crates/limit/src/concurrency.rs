@@ -48,6 +48,12 @@ impl Concurrency {
             .ok_or(TooManyKeys)
     }
 
+    /// How many are under way.
+    #[must_use]
+    pub fn count(&self, key: CounterKey) -> u64 {
+        self.counts.read(key, |count| count.0).unwrap_or_default()
+    }
+
     /// Counts a request out that was counted in.
     pub fn leave(&self, key: CounterKey) {
         self.counts.remove_if(key, |count| {
@@ -78,6 +84,10 @@ mod tests {
         assert_eq!(counts.enter(key, 2), Ok(Some(1)));
         assert_eq!(counts.enter(key, 2), Ok(Some(2)));
         assert_eq!(counts.enter(key, 2), Ok(None));
+        assert_eq!(
+            (counts.count(key), counts.count(CounterKey::new(&["other"]))),
+            (2, 0)
+        );
         counts.leave(key);
         assert_eq!(counts.enter(key, 2), Ok(Some(2)));
         for _ in 0..5 {

@@ -15,6 +15,7 @@ mod messages;
 mod ollama;
 mod openai_chat;
 mod openai_completions;
+mod openai_models;
 mod openai_responses;
 mod pieces;
 #[cfg(test)]
@@ -22,7 +23,7 @@ mod testing;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::chat::{ChatAnswer, ChatEvent, ChatRequest, Drops, Json, Unsayable};
+use crate::chat::{ChatAnswer, ChatEvent, ChatRequest, Drops, Json, Signature, SignatureOrigin, Unsayable};
 use crate::convert::AnswerError;
 use crate::protocol::Protocol;
 use crate::provider::Quirks;
@@ -117,6 +118,16 @@ pub(crate) struct ReplyFacts {
     pub(crate) is_sse: bool,
     /// The client's body, for protocols whose answers repeat parts of the request.
     pub(crate) body: Bytes,
+}
+
+/// The signature that a member of that name holds, in whichever protocol.
+pub(crate) fn signature_in(member: &str, text: &str) -> Option<Signature> {
+    match member {
+        "encrypted_content" => Some(openai_responses::signature(text)),
+        "signature" => Some(Signature::unpack(text, SignatureOrigin::Anthropic)),
+        "thoughtSignature" | "thought_signature" => Some(gemini::signature(text)),
+        _ => None,
+    }
 }
 
 /// The codec of a chat protocol; `None` for protocols that are no chat.

@@ -4,6 +4,7 @@ mod class;
 mod dialect;
 mod provider;
 mod render;
+mod within;
 
 use std::borrow::Cow;
 
@@ -12,6 +13,7 @@ use http::StatusCode;
 pub use self::class::ErrorClass;
 pub use self::dialect::Dialect;
 pub use self::provider::ProviderMessage;
+pub(crate) use self::within::{error_in, says_something};
 
 /// What kind of error a client is shown. Every dialect has a word for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,6 +128,22 @@ impl PublicError {
             code: code.map(Cow::Owned),
             param: param.map(Cow::Owned),
         }
+    }
+
+    /// The error that a provider put into an answer whose status is a success.
+    ///
+    /// ```
+    /// use sluice_llm::PublicError;
+    ///
+    /// let error = PublicError::in_answer(br#"{"error":{"code":429,"message":"slow down"}}"#).unwrap();
+    /// assert_eq!(error.message(), "slow down");
+    /// assert_eq!(PublicError::in_answer(br#"{"choices":[],"error":null}"#), None);
+    /// ```
+    #[must_use]
+    pub fn in_answer(body: &[u8]) -> Option<Self> {
+        // Most answers have no such word.
+        memchr::memmem::find(body, b"error\"")?;
+        error_in(body)
     }
 
     /// Sets the machine-readable code.

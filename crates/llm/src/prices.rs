@@ -272,6 +272,26 @@ impl PriceTable {
         prices.prefixes.insert(at, (prefix.to_owned(), price));
     }
 
+    /// Providers, models and prices of the table, patterns included, in alphabetical order.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(&str, String, &Price)> {
+        let mut entries = Vec::new();
+        for (provider, prices) in &self.providers {
+            let models = prices.models.iter().map(|(model, price)| (model.clone(), price));
+            let patterns = prices
+                .prefixes
+                .iter()
+                .map(|(prefix, price)| (format!("{prefix}*"), price));
+            entries.extend(
+                models
+                    .chain(patterns)
+                    .map(|(model, price)| (provider.as_str(), model, price)),
+            );
+        }
+        entries.sort_by(|left, right| (left.0, &left.1).cmp(&(right.0, &right.1)));
+        entries
+    }
+
     /// The price of a model at a provider; `None` if it is unpriced.
     #[must_use]
     pub fn find(&self, provider: &str, model: &str) -> Option<&Price> {

@@ -206,7 +206,9 @@ impl Provider {
     /// Whether `model` is removed from bodies of a protocol, because the path names it.
     #[must_use]
     pub fn drops_model(&self, target: Protocol) -> bool {
-        self.drops_model
+        // The path of counting names no model.
+        let is_in_path = self.drops_model && target.operation() != Operation::CountTokens;
+        is_in_path
             || matches!(
                 target,
                 Protocol::VertexPredict
@@ -302,7 +304,7 @@ impl Provider {
         let operation = protocol.operation();
         let carriage = match operation {
             Operation::Unknown => Some(Carriage::Passthrough),
-            Operation::Relay => speaks(Protocol::OpenAiChat).map(|_| Carriage::Passthrough),
+            Operation::Relay => self.openai_endpoint().map(|_| Carriage::Passthrough),
             Operation::CountTokens => Some(Carriage::Counted),
             Operation::Chat | Operation::Embed | Operation::Rerank => offered
                 .iter()
@@ -310,6 +312,13 @@ impl Provider {
                 .map(Carriage::Translated),
         };
         carriage.ok_or_else(|| unsupported(self.name, offered, protocol))
+    }
+
+    /// The endpoint beside which OpenAI's others stand, in the native profile.
+    #[must_use]
+    pub fn openai_endpoint(&self) -> Option<&'static Endpoint> {
+        self.native_endpoint(Protocol::OpenAiChat)
+            .or_else(|| self.native_endpoint(Protocol::OpenAiResponses))
     }
 
     /// What it offers in the native profile for a protocol.

@@ -22,10 +22,14 @@ pub(crate) use self::decoded::tally_of;
 use crate::lenient::Text;
 use crate::media;
 use crate::protocol::Protocol;
+use crate::signed::answer_marks;
 use crate::usage::{Metered, Tally};
 
 /// Longest event with an image or with sound that is looked into: the last one has the usage beside them.
 const MAX_MEDIA_FRAME: usize = 16 << 20;
+
+/// Most signatures of a stream that are kept.
+const MAX_SIGNATURES: usize = 64;
 
 /// Counts the tokens of a piece of text.
 pub type CountTokens = Arc<dyn Fn(&str) -> u64 + Send + Sync>;
@@ -40,6 +44,8 @@ pub struct TapOptions {
     pub keep_text: bool,
     /// Keeps the usage objects as they stand, merged over all events; costs a parse of the frames that have one.
     pub keep_usage: bool,
+    /// Keeps [marks](crate::answer_marks) of what the provider signs; costs a search of every frame.
+    pub keep_signatures: bool,
 }
 
 impl fmt::Debug for TapOptions {
@@ -48,6 +54,7 @@ impl fmt::Debug for TapOptions {
             .field("count_tokens", &self.count_tokens.is_some())
             .field("keep_text", &self.keep_text)
             .field("keep_usage", &self.keep_usage)
+            .field("keep_signatures", &self.keep_signatures)
             .finish()
     }
 }
@@ -102,6 +109,9 @@ pub struct StreamTap {
     content_frames: u64,
     counted_tokens: u64,
     text: String,
+    /// Of the events of Responses, the number that the last one had.
+    last_number: Option<u64>,
+    signatures: Vec<String>,
     raw_usage: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -129,6 +139,8 @@ impl StreamTap {
             content_frames: 0,
             counted_tokens: 0,
             text: String::new(),
+            last_number: None,
+            signatures: Vec::new(),
             raw_usage: serde_json::Map::new(),
         }
     }
@@ -171,6 +183,9 @@ impl StreamTap {
         }
         if self.options.keep_usage && self.protocol != Protocol::BedrockConverse {
             raw::merge_usage(&mut self.raw_usage, frame);
+        }
+        if self.options.keep_signatures && self.decoded.is_none() {
+            self.note_signatures(frame);
         }
         match self.protocol {
             Protocol::OpenAiChat => self.observe_chat(frame),
@@ -243,6 +258,29 @@ impl StreamTap {
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.options.keep_text.then_some(self.text.as_str())
+    }
+
+    /// The number of the event that would come next, where they are numbered (Responses).
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.last_number.map_or(0, |number| number + 1)
+    }
+
+    /// Whether a binary stream stands between two messages: only there can another follow.
+    #[must_use]
+    pub fn is_at_boundary(&self) -> bool {
+        self.messages.is_at_boundary()
+    }
+
+    /// Takes the marks of what was signed, with [`TapOptions::keep_signatures`].
+    #[must_use]
+    pub fn take_signatures(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.signatures)
+    }
+
+    fn note_signatures(&mut self, data: &[u8]) {
+        let room = MAX_SIGNATURES.saturating_sub(self.signatures.len());
+        self.signatures.extend(answer_marks(data).into_iter().take(room));
     }
 
     /// Whether generated text must be read.

@@ -12,12 +12,12 @@ use bytes::Bytes;
 pub use self::memory::{Conversation, Memory};
 use self::names::Names;
 pub use self::stream::ChatStream;
-use crate::chat::{Assembler, ChatAnswer, ChatRequest, Drops, Turn, Unsayable};
+use crate::chat::{Assembler, ChatAnswer, ChatRequest, Drops, PartKind, SignatureOrigin, Turn, Unsayable};
 use crate::client_call::ClientCall;
 use crate::codec::{Ask, ChatCodec, ReplyFacts, TargetRules, codec};
 use crate::convert::AnswerError;
 use crate::protocol::Protocol;
-use crate::provider::Provider;
+use crate::provider::{Provider, ReasoningBack};
 
 /// What a translation is made for.
 #[derive(Clone, Copy)]
@@ -95,6 +95,9 @@ impl ChatTranslation {
         };
         let mut drops = Drops::default();
         let encoded = provider.encode_request(&request, &rules, &mut drops)?;
+        if leaves_thoughts_out(&request, to) && !drops.names().iter().any(|name| name == "reasoning") {
+            drops.note("reasoning_content");
+        }
         let translation = Self {
             client,
             provider,
@@ -119,9 +122,10 @@ impl ChatTranslation {
     pub fn answer(&self, body: &[u8]) -> Result<Bytes, AnswerError> {
         let mut answer: ChatAnswer = self.provider.decode_answer(body)?;
         self.names.restore_answer(&mut answer);
-        self.keeper.keep(&answer, &self.facts.id);
         let encoded = self.client.encode_answer(&answer, &self.facts);
-        Ok(Bytes::copy_from_slice(encoded.text().as_bytes()))
+        let written = Bytes::copy_from_slice(encoded.text().as_bytes());
+        self.keeper.keep(&answer, &self.facts, || written.clone());
+        Ok(written)
     }
 
     /// Media type of a stream as the client reads it.
@@ -141,13 +145,38 @@ impl ChatTranslation {
         let assembler = (self.keeper.memory.is_some()).then(|| Assembler::new(self.provider.protocol()));
         ChatStream::new(stream::Parts {
             decoder: self.provider.stream_decoder(),
-            id: self.facts.id.clone(),
+            client: self.client,
+            facts: assembler.is_some().then(|| self.facts.clone()),
             encoder: self.client.stream_encoder(self.facts),
             names: self.names,
             keeper: self.keeper,
             assembler,
         })
     }
+}
+
+/// Whether a request brings back thoughts that another kind of provider signed, and the provider does not get them.
+fn leaves_thoughts_out(request: &ChatRequest, to: TranslationFor<'_>) -> bool {
+    let reads = match to.protocol {
+        Protocol::AnthropicMessages | Protocol::BedrockConverse => Some(SignatureOrigin::Anthropic),
+        Protocol::GeminiGenerate => Some(SignatureOrigin::Gemini),
+        Protocol::OpenAiResponses => Some(SignatureOrigin::OpenAi),
+        // They take the words without the signature.
+        Protocol::OllamaChat => return false,
+        Protocol::OpenAiChat if to.provider.quirks().reasoning_back != ReasoningBack::Never => return false,
+        _ => None,
+    };
+    request
+        .turns
+        .iter()
+        .flat_map(|turn| &turn.parts)
+        .any(|part| match &part.kind {
+            PartKind::Reasoning(thought) => thought
+                .signature
+                .as_ref()
+                .is_some_and(|signature| Some(signature.origin) != reads),
+            _ => false,
+        })
 }
 
 impl Keeper {
@@ -181,18 +210,20 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Remembers an answer that the client got under the id that is made of `id`.
-    fn keep(&self, answer: &ChatAnswer, id: &str) {
+    /// Remembers an answer that the client got under its own id, where that is one of Responses, else under the one that
+    /// is made of the request's.
+    fn keep(&self, answer: &ChatAnswer, facts: &ReplyFacts, written: impl FnOnce() -> Bytes) {
         let Some(memory) = &self.memory else { return };
         if self.signatures {
             memory::keep_signatures(answer, &**memory);
         }
-        let conversation = self
-            .conversation
-            .as_ref()
-            .and_then(|(turns, bytes)| Conversation::of(turns, answer, *bytes));
+        let conversation = self.conversation.as_ref().and_then(|(turns, bytes)| {
+            Conversation::of(turns, answer, *bytes, (facts.body.clone(), written()))
+        });
         if let Some(conversation) = conversation {
-            memory.keep_conversation(&format!("resp_{id}"), Arc::new(conversation));
+            let own = answer.id.clone().filter(|own| own.starts_with("resp_"));
+            let shown = own.unwrap_or_else(|| format!("resp_{}", facts.id));
+            memory.keep_conversation(&shown, Arc::new(conversation));
         }
     }
 }

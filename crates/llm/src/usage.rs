@@ -34,23 +34,33 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// All input buckets together.
+    /// All input buckets together. Sums stay at what a number can hold, whatever a provider says.
     #[must_use]
     pub fn total_input(&self) -> u64 {
-        self.input + self.cache_read + self.cache_write + self.cache_write_1h + self.audio_input
+        sum([
+            self.input,
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+            self.audio_input,
+        ])
     }
 
     /// All output buckets together.
     #[must_use]
     pub fn total_output(&self) -> u64 {
-        self.output + self.reasoning + self.audio_output
+        sum([self.output, self.reasoning, self.audio_output])
     }
 
     /// Input and output together.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.total_input() + self.total_output()
+        self.total_input().saturating_add(self.total_output())
     }
+}
+
+fn sum<const N: usize>(buckets: [u64; N]) -> u64 {
+    buckets.into_iter().fold(0, u64::saturating_add)
 }
 
 /// Where the numbers of a [`Usage`] come from.

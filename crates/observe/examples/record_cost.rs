@@ -1,4 +1,5 @@
-//! What measuring one request costs: the push on the request thread, and metrics and access log on the drain thread.
+//! What measuring one request costs: the push on the request thread, and metrics, live sums and access log on
+//! the drain thread.
 //!
 //! `cargo run --release -p sluice-observe --example record_cost`
 
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use sluice_llm::{Provenance, ReportedCounts, Usage};
 use sluice_observe::{
-    AccessLog, AccessLogFormat, AccessLogTarget, Drain, Metrics, MetricsConfig, RecordQueue, RecordSink,
+    AccessLog, AccessLogFormat, AccessLogTarget, Drain, Live, Metrics, MetricsConfig, RecordQueue, RecordSink,
 };
 use sluice_record::{AiRecord, Attempt, Cost, Ended, Record, RequestId, ResponseSource};
 
@@ -42,6 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         drain.flush(LONG);
     })?;
     let counting = per_record(|| sink.write(&records))?;
+    let mut live = Arc::new(Live::default()).sink();
+    let showing = per_record(|| live.write(&records))?;
     let rendering = per_record(|| {
         for record in &records {
             line.clear();
@@ -60,11 +63,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(out, "CPU of all threads per record, {ROUNDS} batches of {BATCH}:")?;
     writeln!(out, "push and drain     {pushing:>5.0} ns")?;
     writeln!(out, "metrics            {counting:>5.0} ns")?;
+    writeln!(out, "live               {showing:>5.0} ns")?;
     writeln!(
         out,
         "access log         {logging:>5.0} ns, of which rendering {rendering:.0} ns"
     )?;
-    writeln!(out, "all                {:>5.0} ns", pushing + counting + logging)?;
+    let all = pushing + counting + showing + logging;
+    writeln!(out, "all                {all:>5.0} ns")?;
     writeln!(
         out,
         "{} lines of {} bytes written, {} lost; scrape of {} KB in {} us",
@@ -169,5 +174,6 @@ fn record(n: usize) -> Record {
         })),
         cache: None,
         error: None,
+        payload: None,
     }
 }

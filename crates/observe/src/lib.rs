@@ -37,6 +37,7 @@ mod batch;
 mod file_sink;
 mod kafka;
 mod line_buffer;
+mod live;
 mod metrics;
 mod otlp;
 mod queue;
@@ -56,6 +57,7 @@ pub use self::batch::{
 };
 pub use self::file_sink::{FileSink, FileSinks};
 pub use self::kafka::{KafkaBroker, KafkaConfig, KafkaError, KafkaTarget, SaslConfig, SaslMechanism};
+pub use self::live::{ClientToday, Live, LiveFeed, LiveSeed, LiveTiles, LiveTotals, NameToday, Second};
 pub use self::metrics::{
     ActiveLabels, CONTENT_TYPE, ConnectionGuard, DisabledLabels, Exposition, ExtraLabel, FamilyWriter, Kind,
     LlmActiveGuard, Metrics, MetricsConfig, MetricsError, Number, OTHER_MODEL, OVERFLOW, RequestGuard,

@@ -47,6 +47,7 @@ pub(crate) fn record() -> Record {
         ai: None,
         cache: None,
         error: None,
+        payload: None,
     }
 }
 

@@ -18,7 +18,7 @@ use sluice_resource::{PluginInfo, SchemaCompileError};
 
 use crate::callout::{Callout, CalloutConfig};
 use crate::fail_mode::FailMode;
-use crate::moderation::{Refuser, is_moderated};
+use crate::moderation::{Refuser, is_judged, is_moderated};
 
 const NAME: &str = "ai-lakera-guard";
 /// What a client gets for every chunk that is withheld: a comment, so that it sees that the stream lives. Framings
@@ -157,7 +157,7 @@ impl LakeraGuard {
                 "no ai instance picked, {NAME} plugin must be used with ai-proxy or ai-proxy-multi plugin"
             ));
         };
-        if !is_moderated(ai.protocol) {
+        if !is_judged(ai.protocol) {
             let protocol = ai.protocol;
             return guard.unjudged(&format!("unsupported protocol: {protocol}"));
         }
@@ -165,7 +165,7 @@ impl LakeraGuard {
         if guard.side == Side::Output {
             return Verdict::Continue;
         }
-        let Some(body) = ai.request.as_ref().map(|request| request.bytes().clone()) else {
+        let Some(body) = ai.judged_body() else {
             return Verdict::Continue;
         };
         let messages: Vec<_> = prompt_messages(ai.protocol, &body)

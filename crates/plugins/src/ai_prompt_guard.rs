@@ -94,6 +94,9 @@ impl Guard {
         if body.is_empty() {
             return refused("empty_body", "Empty request body".to_owned()).into();
         }
+        if let Some(texts) = sluice_exchange::form_texts(cx) {
+            return self.judge_prompt(Protocol::OpenAiMedia, &texts);
+        }
         let request = match RequestView::parse(body) {
             Ok(request) => request,
             Err(error) => return self.not_for_us(error.to_string()),

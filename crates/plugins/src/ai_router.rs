@@ -6,6 +6,7 @@ mod compile;
 mod config;
 mod hash;
 mod lists;
+mod makers;
 mod outcome;
 mod pick;
 mod refusals;
@@ -23,7 +24,7 @@ use sluice_core::{
     AiLogging, CompileEnv, CompileError, Context, ModelsDef, Phase, Phases, Picked, Plugin, PluginDef,
     Profile, Routing, Step, Verdict,
 };
-use sluice_exchange::prepare;
+use sluice_exchange::{prepare, stored_response};
 use sluice_llm::openai_resource;
 use sluice_record::Text;
 use sluice_resource::{PluginInfo, SchemaCompileError};
@@ -97,6 +98,10 @@ impl AiRouter {
             Ok(prepared) => prepared,
             Err(failure) => return failure.into(),
         };
+        // What the gateway keeps is asked of nobody, and so needs no model.
+        if let Some(reply) = stored_response(cx) {
+            return reply.into();
+        }
         let asked = prepared.model(cx);
         if asked.is_empty() {
             return refusals::no_model().into();
@@ -111,6 +116,8 @@ impl AiRouter {
                 model: model.clone(),
                 rule: None,
                 only: None,
+                preferred: None,
+                keeps_signatures: false,
                 ignores_cool_down: false,
                 hash_key: None,
                 why: String::new(),

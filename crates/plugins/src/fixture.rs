@@ -126,6 +126,7 @@ impl Fixture {
             ai: None,
             cache: None,
             error: None,
+            payload: None,
         }
     }
 }

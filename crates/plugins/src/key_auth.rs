@@ -11,6 +11,7 @@ use sluice_core::{
 };
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
+use crate::ai_key::{self, Found};
 use crate::auth::{self, Gate, Refusal};
 
 const NAME: &str = "key-auth";
@@ -119,20 +120,25 @@ impl KeyAuth {
         if let Some((key, place)) = self.own_place(cx) {
             cx.key_place = place.masked();
             match find(cx, &key) {
-                Some(caller) => {
+                Found::Caller(caller) => {
                     self.accept(cx, caller, place);
                     return Ok(());
                 }
-                None => problem = INVALID,
+                Found::Ended(refusal) => return Err(refusal),
+                Found::Nobody => problem = INVALID,
             }
         }
         if !(llm_endpoint(cx)) {
             return Err(problem);
         }
         for (key, place) in dialect_places(cx) {
-            if let Some(caller) = find(cx, &key) {
-                self.accept(cx, caller, place);
-                return Ok(());
+            match find(cx, &key) {
+                Found::Caller(caller) => {
+                    self.accept(cx, caller, place);
+                    return Ok(());
+                }
+                Found::Ended(refusal) => return Err(refusal),
+                Found::Nobody => {}
             }
             // To APISIX these places hold the provider's key, not the caller's.
             if cx.profile == Profile::Native {
@@ -190,8 +196,33 @@ impl Plugin for KeyAuth {
     }
 }
 
-fn find(cx: &Context, key: &str) -> Option<Caller> {
-    auth::find(cx, NAME, key).map(|(caller, _)| caller)
+/// Keys that are kept as they are come first: they cost no digest.
+fn find(cx: &mut Context, key: &str) -> Found {
+    match auth::find(cx, NAME, key) {
+        Some((caller, _)) => Found::Caller(caller),
+        None => match ai_key::find(cx, key) {
+            Found::Nobody => impersonated(cx, key),
+            found => found,
+        },
+    }
+}
+
+/// A call that the operator makes as a client. Only such calls are told their id: the page shows the record behind it.
+fn impersonated(cx: &mut Context, key: &str) -> Found {
+    let Some(name) = cx.services.impersonation.take(key) else {
+        return Found::Nobody;
+    };
+    let Some(consumer) = cx.snapshot.consumers.get(&name).cloned() else {
+        return Found::Nobody;
+    };
+    let id = uuid::Uuid::from_u128(cx.id.0).to_string();
+    if let Ok(id) = id.parse() {
+        cx.response_headers.insert("x-sluice-request-id", id);
+    }
+    Found::Caller(Caller {
+        consumer,
+        credential: None,
+    })
 }
 
 fn llm_endpoint(cx: &Context) -> bool {

@@ -6,9 +6,12 @@
 mod ai_aliyun_content_moderation;
 mod ai_aws_content_moderation;
 mod ai_cache;
+mod ai_client;
 mod ai_content_moderation;
 mod ai_guard;
+mod ai_key;
 mod ai_lakera_guard;
+mod ai_limits;
 mod ai_models;
 mod ai_prompt_decorator;
 mod ai_prompt_guard;

@@ -186,7 +186,7 @@ impl<C: Classifier> Moderation<C> {
             );
             return self.unjudged(&reason);
         };
-        if !is_moderated(ai.protocol) {
+        if !is_judged(ai.protocol) {
             let reason = format!("unsupported protocol: {}", ai.protocol);
             return self.unjudged(&reason);
         }
@@ -199,7 +199,7 @@ impl<C: Classifier> Moderation<C> {
             let reason = format!("protocol {protocol} cannot moderate the configured request_check_roles");
             return self.unjudged(&reason);
         }
-        let Some(body) = ai.request.as_ref().map(|request| request.bytes().clone()) else {
+        let Some(body) = ai.judged_body() else {
             return Verdict::Continue;
         };
         let text = prompt::text(
@@ -273,6 +273,11 @@ pub(crate) fn is_moderated(protocol: Protocol) -> bool {
         protocol.operation(),
         Operation::Chat | Operation::Embed | Operation::Rerank
     )
+}
+
+/// Whether prompts in that protocol are judged: also those for pictures and speech, whose answers are not.
+pub(crate) fn is_judged(protocol: Protocol) -> bool {
+    is_moderated(protocol) || protocol == Protocol::OpenAiMedia
 }
 
 /// 500 with the service's error, as APISIX answers.

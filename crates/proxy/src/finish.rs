@@ -5,6 +5,8 @@ use std::time::Instant;
 use sluice_core::{Context, Trial};
 use sluice_record::{AiRecord, Attempt, Cost, PriceUsed, Record, Text};
 
+use crate::payload;
+
 /// Longest request URI that a record keeps, in bytes.
 const URI_MAX: usize = 8192;
 
@@ -57,6 +59,7 @@ pub(crate) fn record(cx: &Context) -> Record {
         ai: ai_record(cx).map(Box::new),
         cache: cx.cache.as_ref().map(|cache| cache.found),
         error: cx.answer.error,
+        payload: payload::of(cx),
     }
 }
 

@@ -12,6 +12,7 @@ mod in_flight;
 mod listener;
 mod matching;
 mod options;
+mod payload;
 mod phases;
 mod tls;
 mod upgrade;

@@ -1,8 +1,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::Payload;
 use http::Method;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sluice_llm::{Provenance, ReportedCounts, Usage};
 
 /// Text shared between the configuration, the request and its record.
@@ -86,6 +87,8 @@ pub struct Record {
     pub cache: Option<CacheUse>,
     /// Short machine-readable code of the failure, if one happened.
     pub error: Option<&'static str>,
+    /// What was sent and what came back, where the client's payloads are logged.
+    pub payload: Option<Box<Payload>>,
 }
 
 impl Record {
@@ -147,7 +150,7 @@ pub struct CacheUse {
 }
 
 /// How a lookup in a cache of answers ended (compat §4.13).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheOutcome {
     /// The same request had been answered before.
@@ -168,6 +171,18 @@ impl CacheOutcome {
             Self::Exact | Self::Semantic => "hit",
             Self::Miss => "miss",
             Self::Bypass => "bypass",
+        }
+    }
+
+    /// What has that [`name`](Self::name) or [`layer`](Self::layer). A hit of no layer is an exact one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "exact" | "hit" => Some(Self::Exact),
+            "semantic" => Some(Self::Semantic),
+            "miss" => Some(Self::Miss),
+            "bypass" => Some(Self::Bypass),
+            _ => None,
         }
     }
 

@@ -8,14 +8,19 @@ use anyhow::Context;
 use http::HeaderValue;
 use sluice_admin::{
     AdminOptions, AdminServer, AdminState, ApiVersion, BasicAuth, ConfiguredKey, DryRunHook, Health,
-    StatusServer,
+    ProcessInfo, StatusServer,
 };
 use sluice_core::{CompilerOptions, DryRun, Registry, Services, SnapshotCell};
 use sluice_resource::{Schemas, parse_ip_net};
 use sluice_store::{Database, Keyring, Role, Store};
 use sluice_upstream::CheckerReport;
 
-use crate::config::Config;
+use crate::answers::LocalAnswers;
+use crate::config::{Config, effective};
+use crate::data_path::Loopback;
+use crate::gateway::{Addresses, reachable};
+use crate::keys::Keys;
+use crate::limits::Standings;
 use crate::measuring::Measuring;
 use crate::providers::Calls;
 use crate::readiness::Readiness;
@@ -100,6 +105,10 @@ pub(crate) struct Parts<'a> {
     pub(crate) services: &'a Arc<Services>,
     pub(crate) compiler_options: CompilerOptions,
     pub(crate) readiness: &'a Readiness,
+    pub(crate) demo: bool,
+    /// An address of the proxy that speaks plain HTTP, if it has one.
+    pub(crate) proxy: Option<SocketAddr>,
+    pub(crate) addresses: &'a Addresses,
 }
 
 /// The control side while it serves.
@@ -126,8 +135,20 @@ impl AdminSide {
                 services: parts.services.clone(),
                 snapshots: parts.snapshots.clone(),
             }),
+            keys: Arc::new(Keys(parts.snapshots.clone())),
+            data_path: Arc::new(Loopback {
+                services: parts.services.clone(),
+                proxy: parts.proxy,
+            }),
+            limits: Arc::new(Standings {
+                services: parts.services.clone(),
+                snapshots: parts.snapshots.clone(),
+            }),
+            ledger: parts.measuring.ledger(),
+            live: parts.measuring.live.clone(),
+            answers: Arc::new(LocalAnswers(parts.services.clone())),
             health: Box::new(move || readiness.health()),
-            options: options(parts.config)?,
+            options: options(parts)?,
         });
         server
             .serve_admin(sockets.admin, sockets.tls)
@@ -180,7 +201,28 @@ fn dry_run(parts: &Parts<'_>) -> DryRunHook {
     Box::new(move |key, value, metadata| run.check(key, value, metadata))
 }
 
-fn options(config: &Config) -> anyhow::Result<AdminOptions> {
+/// What the process runs with.
+fn process(parts: &Parts<'_>) -> ProcessInfo {
+    let addresses = parts.addresses;
+    let url = |(addr, scheme): &(SocketAddr, &str)| format!("{scheme}://{addr}");
+    let reachable = addresses
+        .proxy
+        .first()
+        .map(|(addr, scheme)| format!("{scheme}://{}", reachable(*addr)));
+    ProcessInfo {
+        settings: effective(parts.config, |name| std::env::var_os(name).is_some()),
+        listeners: serde_json::json!({
+            "proxy": addresses.proxy.iter().map(url).collect::<Vec<_>>(),
+            "admin": url(&addresses.admin),
+            "metrics": addresses.metrics.map(|addr| format!("http://{addr}")),
+        }),
+        public_url: reachable.unwrap_or_default(),
+        data_dir: Some(parts.config.data_dir.clone()),
+    }
+}
+
+fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
+    let config = parts.config;
     let admin = &config.admin;
     let configured = admin.keys.iter().map(|key| {
         let role =
@@ -211,6 +253,12 @@ fn options(config: &Config) -> anyhow::Result<AdminOptions> {
         standalone: admin.standalone,
         commands: config.commands.allowed.clone(),
         server: server_name(config),
+        commit: env!("SLUICE_COMMIT").to_owned(),
+        demo: parts.demo,
+        process: process(parts),
+        client_limits: serde_json::to_value(&config.defaults).context("defaults")?,
+        secure_cookies: admin.tls_cert.is_some(),
+        payload_days: config.ledger.payload_retention_days,
         metrics_path: metrics.path.clone(),
         metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),
         ..AdminOptions::default()

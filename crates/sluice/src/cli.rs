@@ -7,9 +7,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::aigateway::ImportArgs;
 use crate::commands;
 use crate::config::{self, Config, ConfigError};
 use crate::console::complain;
+use crate::groups::{self, ConnectArgs, GatewayArgs, RunArgs};
 use crate::plugins::Plugins;
 
 /// Sluice, an AI gateway: one binary between applications and LLM providers.
@@ -33,6 +35,14 @@ enum Command {
     Version,
     /// Manage access to the Admin API, on this machine's data folder
     Admin(AdminArgs),
+    /// Take over the clients of another gateway
+    Import(ImportArgs),
+    /// Set a gateway up for a group of people that shares an LLM server
+    Gateway(GatewayArgs),
+    /// Start the gateway and set it up for a group in one go
+    Run(Box<RunArgs>),
+    /// Show or install the config file of a coding tool for a client
+    Connect(ConnectArgs),
 }
 
 /// Where the configuration is.
@@ -136,8 +146,8 @@ pub(crate) enum AdminCommand {
         /// What the key is for
         #[arg(long, default_value = "command line")]
         name: String,
-        /// admin (everything) or viewer (reading)
-        #[arg(long, default_value = "admin", value_parser = ["admin", "viewer"])]
+        /// owner (everything), admin (all but deciding who may do what) or viewer (reading)
+        #[arg(long, default_value = "admin", value_parser = ["owner", "admin", "viewer"])]
         role: String,
     },
 }
@@ -153,7 +163,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, plugins: Plugins) -> ExitCo
         }
     };
     let done = match cli.command {
-        Command::Serve(args) => commands::serve(*args, plugins),
+        Command::Serve(args) => commands::serve(*args, plugins, None),
         Command::Init(args) => commands::init(&args),
         Command::Validate(args) => commands::validate(&args),
         Command::Version => {
@@ -161,6 +171,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, plugins: Plugins) -> ExitCo
             Ok(())
         }
         Command::Admin(args) => commands::admin(args),
+        Command::Import(args) => crate::aigateway::import(args, plugins),
+        Command::Gateway(args) => return groups::gateway(args),
+        Command::Run(args) => return groups::run(*args, plugins),
+        Command::Connect(args) => return groups::connect(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

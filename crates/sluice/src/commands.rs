@@ -9,7 +9,7 @@ use std::io::Write;
 use anyhow::Context;
 
 pub(crate) use self::admin::admin;
-pub(crate) use self::serve::serve;
+pub(crate) use self::serve::{Around, Started, Work, serve};
 use crate::cli::{InitArgs, ValidateArgs};
 use crate::config;
 use crate::console::say;

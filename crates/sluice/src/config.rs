@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use sluice_resource::AllowedCommands;
 
 pub use self::apisix::from_apisix;
+pub(crate) use self::keys::effective;
 pub(crate) use self::load::check;
 pub use self::load::{ConfigError, load, validate_file};
 pub use self::secret::Secret;
@@ -45,6 +46,8 @@ pub struct Config {
     pub ledger: LedgerSection,
     /// The standard LLM endpoints that exist without a stored route.
     pub builtin_routes: BuiltinRoutesConfig,
+    /// What new clients of the dashboard begin with.
+    pub defaults: DefaultsConfig,
     /// Names of the plugins that exist; all when absent.
     pub plugins: Option<Vec<String>>,
     /// Per plugin, settings of this machine (`plugin_attr` of APISIX).
@@ -195,6 +198,8 @@ pub struct LedgerSection {
     pub enabled: bool,
     /// Days that records are kept.
     pub retention_days: u32,
+    /// Days that payloads are kept, where clients have them logged.
+    pub payload_retention_days: u32,
 }
 
 /// The standard LLM endpoints.
@@ -205,6 +210,40 @@ pub struct BuiltinRoutesConfig {
     pub enabled: bool,
     /// Names of those that do not.
     pub disabled: Vec<String>,
+}
+
+/// Limits that new clients of the dashboard begin with; 0 means none.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DefaultsConfig {
+    /// Requests a minute.
+    pub requests_per_minute: u64,
+    /// Requests an hour.
+    pub requests_per_hour: u64,
+    /// Requests a day.
+    pub requests_per_day: u64,
+    /// Tokens to models a day.
+    pub input_tokens_per_day: u64,
+    /// Tokens from models a day.
+    pub output_tokens_per_day: u64,
+    /// Tokens of one request.
+    pub max_input_tokens: u64,
+    /// Tokens of one answer.
+    pub max_output_tokens: u64,
+}
+
+impl Default for DefaultsConfig {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: 60,
+            requests_per_hour: 1_000,
+            requests_per_day: 1_000,
+            input_tokens_per_day: 1_000_000,
+            output_tokens_per_day: 500_000,
+            max_input_tokens: 1_000_000,
+            max_output_tokens: 8_192,
+        }
+    }
 }
 
 /// The commands that plugins may run.
@@ -264,6 +303,7 @@ impl Default for Config {
             access_log: AccessLogConfig::default(),
             ledger: LedgerSection::default(),
             builtin_routes: BuiltinRoutesConfig::default(),
+            defaults: DefaultsConfig::default(),
             plugins: None,
             plugin_attr: Map::new(),
             commands: CommandsConfig::default(),
@@ -356,6 +396,7 @@ impl Default for LedgerSection {
         Self {
             enabled: true,
             retention_days: 90,
+            payload_retention_days: 7,
         }
     }
 }

@@ -4,8 +4,6 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use argon2::Argon2;
-use argon2::password_hash::PasswordHasher;
 use sha2::{Digest, Sha256};
 use sluice_store::{Database, NewAdminKey, Role};
 
@@ -19,6 +17,8 @@ pub(crate) const USER: &str = "admin";
 pub(crate) struct Credentials {
     pub(crate) key: Option<String>,
     pub(crate) password: Option<String>,
+    /// Makes whoever has it the owner, once.
+    pub(crate) setup_token: String,
 }
 
 /// Makes user and key unless there is a user already.
@@ -32,16 +32,20 @@ pub(crate) async fn prepare(
     }
     let (key, new_key) = given_or_made(config.key.as_ref(), 32);
     let (password, new_password) = given_or_made(config.password.as_ref(), 20);
-    store_key(database, "first run", &key, Role::Admin).await?;
+    store_key(database, "first run", &key, Role::Owner).await?;
     write_key_file(&data_dir.join("admin.key"), &key)?;
+    let setup_token = random::secret(32);
+    let stored = sluice_admin::setup_token_value(&setup_token);
+    database.meta().set(sluice_admin::SETUP_TOKEN, &stored).await?;
     // The user comes last: it marks the first run as done.
     database
         .admin_users()
-        .create(USER, &hash(&password)?, Role::Admin)
+        .create(USER, &hash(&password)?, Role::Owner)
         .await?;
     Ok(Some(Credentials {
         key: new_key,
         password: new_password,
+        setup_token,
     }))
 }
 
@@ -74,10 +78,8 @@ pub(crate) async fn store_key(database: &Database, name: &str, key: &str, role: 
 
 /// The argon2id hash of a password in PHC form.
 pub(crate) fn hash(password: &str) -> anyhow::Result<String> {
-    let hash = Argon2::default().hash_password(password.as_bytes());
-    Ok(hash
-        .map_err(|error| anyhow::anyhow!("cannot hash the password: {error}"))?
-        .to_string())
+    sluice_admin::hash_password(password)
+        .map_err(|error| anyhow::anyhow!("cannot hash the password: {error}"))
 }
 
 /// The key for the local command line, readable by the owner alone.

@@ -1,7 +1,7 @@
 //! Boot and shutdown: every part is made here, and handed what it needs.
 
 use std::fs::{File, TryLockError};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use sluice_admin::StatusServer;
 use sluice_cache::{Answers, Backlog, Kept};
-use sluice_core::{CompilerOptions, Registry, RouterKind, Services, SnapshotCell, Uids};
+use sluice_core::{
+    CallerBudgets, CompilerOptions, Impersonation, Registry, RouterKind, Services, SnapshotCell, Uids,
+};
 use sluice_limit::LocalCounters;
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
@@ -25,6 +27,7 @@ use sluice_upstream::{Affinities, BalancerStates, Breakers, Checkers, TargetStat
 use crate::admin::{AdminSide, Parts, Sockets};
 use crate::config::Config;
 use crate::first_run::{self, Credentials};
+use crate::limits::Saving;
 use crate::measuring::Measuring;
 use crate::plugins::Plugins;
 use crate::readiness::Readiness;
@@ -75,6 +78,7 @@ pub struct Gateway {
     addresses: Addresses,
     credentials: Option<Credentials>,
     demo_key: Option<String>,
+    limits: Saving,
     /// Keeps a second gateway from the same folder.
     _lock: File,
 }
@@ -89,6 +93,15 @@ pub(crate) struct Addresses {
     pub(crate) status: Option<SocketAddr>,
 }
 
+/// The address as this machine reaches it.
+pub(crate) fn reachable(addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => SocketAddr::from((Ipv4Addr::LOCALHOST, addr.port())),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => SocketAddr::from((Ipv6Addr::LOCALHOST, addr.port())),
+        _ => addr,
+    }
+}
+
 impl Addresses {
     fn of(config: &Config, proxy: &Proxy, admin: &Sockets) -> anyhow::Result<Self> {
         Ok(Self {
@@ -98,6 +111,12 @@ impl Addresses {
             metrics: admin.metrics_addr()?,
             status: admin.status_addr()?,
         })
+    }
+
+    /// An address of the proxy that speaks plain HTTP.
+    fn plain_proxy(&self) -> Option<SocketAddr> {
+        let plain = self.proxy.iter().find(|(_, scheme)| *scheme == "http");
+        plain.map(|(addr, _)| *addr)
     }
 }
 
@@ -135,6 +154,7 @@ impl Gateway {
         let hostname = hostname();
         let measuring = Measuring::start(&config, &hostname).await?;
         let services = Arc::new(services(&config, &measuring, &hostname)?);
+        let limits = Saving::start(&config.data_dir, services.clone());
         let schemas = Arc::new(Schemas::compile()?);
         let compiling = Compiling {
             registry: registry.clone(),
@@ -163,6 +183,9 @@ impl Gateway {
             services: &services,
             compiler_options: compiler_options(&config),
             readiness: &readiness,
+            demo: wants_demo,
+            proxy: addresses.plain_proxy(),
+            addresses: &addresses,
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
         Ok(Self {
@@ -178,6 +201,7 @@ impl Gateway {
             addresses,
             credentials,
             demo_key,
+            limits,
             _lock: lock,
         })
     }
@@ -215,6 +239,7 @@ impl Gateway {
             );
         }
         self.admin.stop().await;
+        self.limits.stop().await;
         self.measuring.close().await;
         let services = self.services;
         let lost = services.batches.stop(LOGGERS).await;
@@ -242,7 +267,7 @@ pub(crate) fn registry(plugins: Plugins, config: &Config) -> anyhow::Result<Arc<
 }
 
 /// Makes the folder if need be, and takes its lock.
-fn open_folder(path: &Path) -> anyhow::Result<File> {
+pub(crate) fn open_folder(path: &Path) -> anyhow::Result<File> {
     use std::os::unix::fs::DirBuilderExt;
     let shown = path.display();
     let made = std::fs::DirBuilder::new()
@@ -336,6 +361,8 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         signatures: Kept::new(SIGNATURES),
         answer_backlog: Backlog::new(ANSWER_BACKLOG),
         balancers: BalancerStates::default(),
+        limits: CallerBudgets::default(),
+        impersonation: Impersonation::default(),
         targets: TargetStates::default(),
         affinities: Affinities::new(AFFINITIES, AFFINITIES_KEPT),
         breakers: Breakers::default(),

@@ -14,14 +14,20 @@
 //! ```
 
 mod admin;
+mod aigateway;
+mod answers;
 mod builtin;
 mod cli;
 mod commands;
 mod config;
 mod console;
+mod data_path;
 mod demo;
 mod first_run;
 mod gateway;
+mod groups;
+mod keys;
+mod limits;
 mod logging;
 mod measuring;
 pub mod plugin;

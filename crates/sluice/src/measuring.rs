@@ -1,6 +1,7 @@
 //! Wires finished records to metrics, access log and ledger.
 
 mod limits;
+mod live;
 mod prometheus;
 
 use std::sync::Arc;
@@ -9,10 +10,10 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 use sluice_core::{Services, SnapshotCell};
-use sluice_ledger::{Ledger, LedgerConfig, LedgerHandle};
+use sluice_ledger::{Ledger, LedgerConfig, LedgerHandle, LedgerReader};
 use sluice_observe::{
     AccessLog, AccessLogFormat, AccessLogHandle, AccessLogTarget, AskedVariables, Drain, Escape, Exposition,
-    Kind, Metrics, RecordQueue, RecordSink,
+    Kind, Live, LiveSeed, Metrics, RecordQueue, RecordSink,
 };
 use sluice_record::{Record, Text};
 
@@ -26,6 +27,8 @@ const FLUSH: Duration = Duration::from_secs(10);
 pub(crate) struct Measuring {
     pub(crate) queue: Arc<RecordQueue>,
     pub(crate) metrics: Arc<Metrics>,
+    /// What happens right now.
+    pub(crate) live: Arc<Live>,
     /// What records have to carry for access log and metrics.
     pub(crate) asked_variables: Box<[Text]>,
     drain: Arc<Drain>,
@@ -69,6 +72,12 @@ impl Measuring {
             true => Some(open_ledger(config).await?),
             false => None,
         };
+        let seed = match &ledger {
+            Some(ledger) => live::seed(ledger).await,
+            None => LiveSeed::default(),
+        };
+        let live = Arc::new(Live::new(&seed));
+        sinks.push(live.sink());
         if let Some(ledger) = &ledger {
             sinks.push(Box::new(LedgerSink(ledger.handle())));
         }
@@ -77,6 +86,7 @@ impl Measuring {
         let measuring = Self {
             queue,
             metrics,
+            live,
             asked_variables: asked.names().into(),
             drain: Arc::new(drain),
             access_log,
@@ -84,6 +94,11 @@ impl Measuring {
         };
         measuring.collect();
         Ok(measuring)
+    }
+
+    /// What reads the records of requests, if they are kept.
+    pub(crate) fn ledger(&self) -> Option<LedgerReader> {
+        self.ledger.as_ref().map(Ledger::reader)
     }
 
     /// Shows queue, access log and ledger among the metrics.
@@ -239,6 +254,7 @@ async fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {
     let days = config.ledger.retention_days;
     let settings = LedgerConfig {
         record_days: days,
+        payload_days: config.ledger.payload_retention_days,
         ..LedgerConfig::new(&path)
     };
     Ledger::open(settings)

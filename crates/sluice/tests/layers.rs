@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 11] = [
     &["net", "sql", "redis", "process"],
     &["record"],
     &["llm"],
-    &["resource"],
+    &["resource", "groups"],
     &["wire"],
 ];
 

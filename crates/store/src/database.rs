@@ -3,6 +3,7 @@
 mod audit;
 mod keys;
 mod meta;
+mod sessions;
 mod users;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use sluice_sql::{Sqlite, SqliteOptions};
 pub use self::audit::{AuditEntry, AuditLog, NewAuditEntry};
 pub use self::keys::{AdminKey, AdminKeys, NewAdminKey};
 pub use self::meta::Meta;
+pub use self::sessions::{NewSession, Session, Sessions};
 pub use self::users::{AdminUser, AdminUsers};
 use crate::StoreError;
 
@@ -24,13 +26,15 @@ pub struct Database {
     sql: Sqlite,
 }
 
-/// What an admin user or key may do (compat §1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What an admin user or key may do (compat §1.1). Each role may do what those below it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Everything.
-    Admin,
     /// Reading.
     Viewer,
+    /// Everything but deciding who else may do what.
+    Admin,
+    /// Everything.
+    Owner,
 }
 
 impl Database {
@@ -59,6 +63,11 @@ impl Database {
         AuditLog::new(&self.sql)
     }
 
+    /// People who are signed in.
+    pub fn sessions(&self) -> Sessions<'_> {
+        Sessions::new(&self.sql)
+    }
+
     /// Single values about the database itself.
     pub fn meta(&self) -> Meta<'_> {
         Meta::new(&self.sql)
@@ -75,9 +84,10 @@ impl Database {
 }
 
 impl Role {
-    /// `admin` or `viewer`.
+    /// `owner`, `admin` or `viewer`.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Owner => "owner",
             Self::Admin => "admin",
             Self::Viewer => "viewer",
         }
@@ -85,7 +95,7 @@ impl Role {
 
     /// The role of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Admin, Self::Viewer]
+        [Self::Owner, Self::Admin, Self::Viewer]
             .into_iter()
             .find(|role| role.as_str() == name)
     }

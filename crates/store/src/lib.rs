@@ -45,7 +45,7 @@ mod write;
 pub use crypt::{CryptError, KeySource, Keyring, SecretKey, Vault};
 pub use database::{
     AdminKey, AdminKeys, AdminUser, AdminUsers, AuditEntry, AuditLog, Database, Meta, NewAdminKey,
-    NewAuditEntry, Role,
+    NewAuditEntry, NewSession, Role, Session, Sessions,
 };
 pub use error::StoreError;
 pub use item::{DamageReason, DamagedItem, Event, EventKind, Item, Listing};

@@ -182,6 +182,14 @@ impl TargetStates {
         table.states.insert(key.into(), Arc::downgrade(&state));
         state
     }
+
+    /// The states in use of all targets whose key begins so.
+    #[must_use]
+    pub fn beginning_with(&self, prefix: &str) -> Vec<Arc<TargetState>> {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let fitting = table.states.iter().filter(|(key, _)| key.starts_with(prefix));
+        fitting.filter_map(|(_, state)| state.upgrade()).collect()
+    }
 }
 
 #[cfg(test)]

@@ -97,6 +97,12 @@ impl EventStreamSplitter {
         self.lost
     }
 
+    /// Whether the stream stands between two messages.
+    #[must_use]
+    pub fn is_at_boundary(&self) -> bool {
+        !self.lost && self.held.is_empty()
+    }
+
     /// What is not cut: the beginning of a message, or what made the splitter lose its way.
     pub fn take_rest(&mut self) -> Bytes {
         std::mem::take(&mut self.held).freeze()

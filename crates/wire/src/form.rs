@@ -1,6 +1,7 @@
 //! Forms as browsers and SDKs upload them (`multipart/form-data`, RFC 7578): found in a body without copying it, and
 //! changed without touching the other bytes.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -111,6 +112,27 @@ impl FormView {
     pub fn text(&self, name: &str) -> Option<&str> {
         let part = self.field(name)?;
         std::str::from_utf8(self.body.get(part.data.clone())?).ok()
+    }
+
+    /// The texts of all fields that are no files, in their order. What is no UTF-8 is shown with replacement characters.
+    pub fn texts(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let fields = self.parts.iter().filter(|part| !part.is_file);
+        fields.map(|part| String::from_utf8_lossy(self.body.get(part.data.clone()).unwrap_or_default()))
+    }
+
+    /// The body with other [texts](Self::texts). Those that are missing stay.
+    #[must_use]
+    pub fn with_texts(&self, texts: &[String]) -> Bytes {
+        let mut out = Vec::with_capacity(self.body.len());
+        let mut at = 0;
+        let fields = self.parts.iter().filter(|part| !part.is_file);
+        for (part, text) in fields.zip(texts) {
+            out.extend_from_slice(self.body.get(at..part.data.start).unwrap_or_default());
+            out.extend_from_slice(text.as_bytes());
+            at = part.data.end;
+        }
+        out.extend_from_slice(self.body.get(at..).unwrap_or_default());
+        out.into()
     }
 
     /// The body with a field set to that text, in pieces that share its bytes. A field that there is not comes first.
@@ -269,6 +291,11 @@ mod tests {
             (filled.text("empty"), filled.text("model")),
             (Some("v"), Some("whisper-1"))
         );
+        assert_eq!(view.texts().collect::<Vec<_>>(), ["whisper-1", ""]);
+        let both = view.with_texts(&["large".to_owned(), "v".to_owned()]);
+        let both = FormView::parse(TYPE, both).unwrap();
+        assert_eq!(both.texts().collect::<Vec<_>>(), ["large", "v"]);
+        assert_eq!(view.with_texts(&[]), body.as_bytes());
         let added = view.with_text("new", "v").concat();
         let added = FormView::parse(TYPE, added.into()).unwrap();
         assert_eq!(

@@ -20,7 +20,7 @@ const MAX_ADDRESSES: usize = 4096;
 ///
 /// While an address waits its keys are not looked at, right ones included: a guess must not pay off.
 #[derive(Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     failures: Mutex<HashMap<IpAddr, Failures>>,
 }
 
@@ -37,7 +37,7 @@ impl Failures {
 
 impl Backoff {
     /// The seconds that an address has to wait, if it has to.
-    pub(super) fn blocked(&self, peer: IpAddr) -> Option<u64> {
+    pub(crate) fn blocked(&self, peer: IpAddr) -> Option<u64> {
         let now = Instant::now();
         let table = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let failures = table.get(&network(peer))?;
@@ -49,7 +49,7 @@ impl Backoff {
     }
 
     /// Counts a wrong key.
-    pub(super) fn failed(&self, peer: IpAddr) {
+    pub(crate) fn failed(&self, peer: IpAddr) {
         let now = Instant::now();
         let mut table = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let peer = network(peer);

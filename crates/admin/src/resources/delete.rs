@@ -30,7 +30,9 @@ impl Api {
             gone = self.below(&prefix, Kind::Credential).await?;
             writes.push(Write::DeletePrefix { prefix });
         }
-        if let Some(item) = self.previous(&key).await? {
+        let previous = self.previous(&key).await?;
+        self.expect(call.expected, &key, previous.as_ref())?;
+        if let Some(item) = previous {
             gone.push((key.clone(), item));
         }
         writes.push(Write::Delete { key: path });

@@ -22,6 +22,7 @@ impl Api {
         self.check(&target, &value, &mut writing).await?;
         let key = target.key(&value)?;
         let previous = self.previous(&key).await?;
+        self.expect(call.expected, &key, previous.as_ref())?;
         stamp(&key, &mut value, previous.as_ref().map(|item| &item.value));
         let store = &self.state.store;
         let written = store.put(&key.to_string(), value.clone(), ttl).await?;

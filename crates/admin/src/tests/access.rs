@@ -217,7 +217,7 @@ async fn browsers_may_call_from_elsewhere() {
 async fn what_is_outside_is_a_page() {
     let admin = Admin::start().await;
     for (method, path) in [
-        ("GET", "/"),
+        ("POST", "/"),
         ("GET", "/apisix/admin"),
         ("GET", "/apisix/adminx"),
         ("POST", "/status"),

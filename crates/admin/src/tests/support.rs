@@ -10,9 +10,10 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use sluice_core::LimitStanding;
 use sluice_observe::{Metrics, MetricsConfig};
 use sluice_resource::{Catalogue, PluginInfo, Schemas};
 use sluice_store::{
@@ -22,9 +23,13 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{
-    AdminOptions, AdminServer, AdminState, CompileReport, ConfiguredKey, DataPlane, Health, ProviderCalls,
-    ProviderModels, ProviderTest, SecretPaths,
+    AdminOptions, AdminServer, AdminState, CachedAnswers, CompileReport, ConfiguredKey, DataPath, DataPlane,
+    Health, HeldAnswers, Holder, Holders, LimitStandings, ProviderCalls, ProviderHealth, ProviderModels,
+    ProviderTest, SecretPaths,
 };
+
+/// The key of the client `jack`.
+pub(crate) const HOLDERS_KEY: &str = "holders-key";
 
 pub(crate) const KEY: &str = "the-admin-key";
 pub(crate) const VIEWER: &str = "the-viewer-key";
@@ -46,7 +51,58 @@ impl DataPlane for Prompt {
     }
 }
 
+impl CachedAnswers for Prompt {
+    fn held(&self, _: usize) -> HeldAnswers {
+        HeldAnswers::default()
+    }
+
+    fn clear(&self) -> usize {
+        0
+    }
+}
+
 /// Nobody is called.
+impl LimitStandings for Prompt {
+    fn of_client(&self, _: &str) -> Vec<(&'static str, String, LimitStanding)> {
+        Vec::new()
+    }
+
+    fn of_group(&self, _: &str) -> Vec<LimitStanding> {
+        Vec::new()
+    }
+
+    fn reset(&self, _: &str, _: &str) -> bool {
+        false
+    }
+}
+
+impl DataPath for Prompt {
+    fn call<'a>(
+        &'a self,
+        client: &'a str,
+        request: Request<Body>,
+    ) -> BoxFuture<'a, Result<Response<Body>, String>> {
+        // What was sent, to be looked at.
+        let told = json!({
+            "client": client,
+            "method": request.method().as_str(),
+            "uri": request.uri().to_string(),
+            "headers": request.headers().keys().map(|name| name.as_str()).collect::<Vec<_>>(),
+            "data": [{ "id": "gpt-4o", "owned_by": "somebody" }],
+        });
+        std::future::ready(Ok(Response::new(Body::from(told.to_string())))).boxed()
+    }
+}
+
+impl Holders for Prompt {
+    fn holder(&self, key: &str) -> Option<Holder> {
+        (key == HOLDERS_KEY).then(|| Holder {
+            consumer: "jack".to_owned(),
+            credential: None,
+        })
+    }
+}
+
 impl ProviderCalls for Prompt {
     fn test<'a>(&'a self, id: &'a str, model: Option<&'a str>) -> BoxFuture<'a, Option<ProviderTest>> {
         let test = (id == "known").then(|| ProviderTest {
@@ -59,6 +115,51 @@ impl ProviderCalls for Prompt {
             message: "the provider answered".to_owned(),
         });
         std::future::ready(test).boxed()
+    }
+
+    /// Says which key the draft would be called with.
+    fn test_draft<'a>(
+        &'a self,
+        provider: &'a Value,
+        model: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<ProviderTest, String>> {
+        let test = ProviderTest {
+            ok: true,
+            status: Some(200),
+            latency_ms: 12,
+            model: model.map(str::to_owned),
+            answered_model: None,
+            error_class: None,
+            message: provider["auth"]["api_key"]
+                .as_str()
+                .unwrap_or("no key")
+                .to_owned(),
+        };
+        std::future::ready(Ok(test)).boxed()
+    }
+
+    fn models_of_draft<'a>(&'a self, _: &'a Value) -> BoxFuture<'a, Result<ProviderModels, String>> {
+        std::future::ready(Ok(Ok(Vec::new()))).boxed()
+    }
+
+    fn health(&self, _: &str) -> ProviderHealth {
+        ProviderHealth::default()
+    }
+
+    fn types(&self) -> Vec<Value> {
+        Vec::new()
+    }
+
+    fn prices(&self) -> Vec<(String, Value)> {
+        Vec::new()
+    }
+
+    fn price(&self, _: &str, _: &str) -> Option<Value> {
+        None
+    }
+
+    fn key_header(&self, kind: &str) -> Option<&'static str> {
+        (kind == "openai").then_some("authorization")
     }
 
     fn models<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<ProviderModels>> {
@@ -176,6 +277,12 @@ impl Admin {
             dry_run: Box::new(|_, _, _| Ok(())),
             health: Box::new(Health::ready),
             providers: Arc::new(Prompt),
+            keys: Arc::new(Prompt),
+            data_path: Arc::new(Prompt),
+            limits: Arc::new(Prompt),
+            ledger: None,
+            live: Arc::default(),
+            answers: Arc::new(Prompt),
             options: AdminOptions {
                 keys: keys.collect(),
                 follow_wait: Duration::from_secs(60),

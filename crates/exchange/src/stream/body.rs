@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame};
 use sluice_core::Progress;
 use sluice_llm::{
-    AnthropicStream, ChatStream, Dialect, ErrorKind, FrameKind, Provenance, PublicError, StreamEnd,
+    AnthropicStream, ChatStream, Dialect, ErrorKind, FrameKind, Framing, Provenance, PublicError, StreamEnd,
     StreamOutcome, StreamTap,
 };
 use sluice_net::{Body, BodyError};
@@ -88,6 +88,8 @@ pub(super) struct StreamParts {
     pub(super) keep_alive: Option<KeepAlive>,
     /// The dialect in which a broken stream is reported; without one the connection is cut.
     pub(super) breaks_in_band: Option<Dialect>,
+    /// How the client tells events apart.
+    pub(super) framing: Framing,
     /// Whether a whole stream in this protocol has an event that ends it.
     pub(super) has_end: bool,
     pub(super) input: estimate::Input,
@@ -267,7 +269,7 @@ impl StreamBody {
             .update(|state| state.ended = Ended::UpstreamCut);
         self.book();
         self.open = false;
-        if self.parts.breaks_in_band.is_none() {
+        if !self.can_report() {
             self.failed = Some(error);
             return;
         }
@@ -322,11 +324,24 @@ impl StreamBody {
         self.book();
     }
 
-    /// Tells the client in its dialect why the stream is not whole.
+    /// Whether the client can be told within the stream that it is not whole. In what passes as it came, nobody knows
+    /// where an element of an array ends, and a binary message cannot follow half of another.
+    fn can_report(&self) -> bool {
+        let passes = !matches!(self.parts.manner, Manner::Translate(_));
+        self.parts.breaks_in_band.is_some()
+            && !(passes && self.parts.framing == Framing::JsonArray)
+            && !(passes && self.parts.framing == Framing::EventStream && !self.parts.tap.is_at_boundary())
+    }
+
+    /// Tells the client in its dialect why the stream is not whole. Where that cannot be said, it loses its connection.
     fn report(&mut self, message: &'static str, code: &'static str) {
         let Some(dialect) = self.parts.breaks_in_band else {
             return;
         };
+        if !self.can_report() {
+            self.failed.get_or_insert_with(|| BodyError::other(message));
+            return;
+        }
         let error = PublicError::new(ErrorKind::Upstream, message).with_code(code);
         if let Manner::Translate(stream) = &mut self.parts.manner {
             let mut out = BytesMut::new();
@@ -336,7 +351,7 @@ impl StreamBody {
         }
         self.ready.push_back(self.tail.gap(dialect));
         self.ready
-            .push_back(error.event(dialect, None, self.parts.tap.content_frames()));
+            .push_back(error.event(dialect, None, self.parts.tap.next_number()));
     }
 
     /// Ends the stream for a limit: without its terminator, or with an error where the dialect has one.
@@ -355,6 +370,7 @@ impl StreamBody {
         if std::mem::replace(&mut self.booked, true) {
             return;
         }
+        let signatures = self.parts.tap.take_signatures();
         let tap = &self.parts.tap;
         let estimated = if tap.usage().is_none() {
             self.parts.input.with_output(tap.content_frames())
@@ -363,6 +379,7 @@ impl StreamBody {
         };
         self.parts.progress.update(|state| {
             state.has_tool_calls = tap.has_tool_calls();
+            state.signatures = signatures;
             state.model_answered = tap.model().map(Into::into);
             state.raw_usage = tap.raw_usage().map(String::into_boxed_str);
             // As in APISIX, the text of a stream is known only with its usage (compat §4.1.6).

@@ -100,12 +100,12 @@ async fn a_file_of_the_next_minor_release_works() {
     database.sqlite().close().await;
     let mut later = connect(&config.path).await;
     for change in [
-        "INSERT INTO _sqlx_migrations VALUES (1002, 'later', 0, TRUE, x'00', 0)",
+        "INSERT INTO _sqlx_migrations VALUES (1003, 'later', 0, TRUE, x'00', 0)",
         "ALTER TABLE records_20261120 ADD COLUMN mood TEXT",
         "ALTER TABLE rollups ADD COLUMN video INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE series ADD COLUMN team TEXT",
-        "ALTER TABLE rolled_up ADD COLUMN payloads INTEGER",
-        "CREATE TABLE payloads (seq INTEGER PRIMARY KEY)",
+        "ALTER TABLE rolled_up ADD COLUMN moods INTEGER",
+        "CREATE TABLE moods (seq INTEGER PRIMARY KEY)",
     ] {
         later.execute(change).await.unwrap();
     }
@@ -202,4 +202,129 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// A file as the first release left it, with records of two days.
+async fn first_release(config: &LedgerConfig, rows: &[Row]) {
+    let mut database = Database::open(config).await.unwrap();
+    database.write(rows).await.unwrap();
+    database.roll_up().await.unwrap();
+    database.sqlite().close().await;
+    let mut old = connect(&config.path).await;
+    for change in [
+        "DELETE FROM _sqlx_migrations WHERE version > 1001",
+        "DROP TABLE rollup_days",
+        "DROP TABLE rollup_totals",
+        "DROP TABLE latencies",
+        "ALTER TABLE rollups DROP COLUMN cache_exact",
+        "ALTER TABLE rollups DROP COLUMN cache_semantic",
+        "ALTER TABLE rollups DROP COLUMN cache_misses",
+        "ALTER TABLE rollups DROP COLUMN cache_bypasses",
+        "ALTER TABLE rolled_up DROP COLUMN days_from",
+        "ALTER TABLE rolled_up DROP COLUMN days_through",
+    ] {
+        old.execute(change).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_release_goes_on() {
+    let (_folder, config) = folder();
+    let records: Vec<_> = (0..30).map(record).collect();
+    let day = 24 * 3_600_000_000;
+    let old = [
+        rows(Seq(MIDNIGHT - day), &records[..10]),
+        rows(Seq(MIDNIGHT), &records[10..20]),
+    ]
+    .concat();
+    first_release(&config, &old).await;
+    let fresh = [
+        rows(Seq(MIDNIGHT + 100), &records[20..25]),
+        rows(Seq(MIDNIGHT + day), &records[25..]),
+    ]
+    .concat();
+    let mut database = Database::open(&config).await.unwrap();
+    assert_eq!(totals(&database).await, expected(&old));
+    database.write(&fresh).await.unwrap();
+    database.roll_up().await.unwrap();
+    let all = [old, fresh].concat();
+    assert_eq!(totals(&database).await, expected(&all));
+    let by_day = GroupBy {
+        period: crate::Period::Day,
+        dimension: Some(crate::Dimension::Model),
+    };
+    let days = reader(database.sqlite())
+        .usage(&Filter::default(), by_day, None, 10)
+        .await
+        .unwrap();
+    let counts: Vec<_> = days.iter().map(|row| row.totals.requests).collect();
+    assert_eq!(counts, [10, 15, 5]);
+    database.sqlite().close().await;
+
+    // A release that knows hours only writes once more, and this one comes back.
+    let mut earlier = connect(&config.path).await;
+    for change in [
+        "UPDATE rollups SET requests = requests + 1 WHERE hour = (SELECT max(hour) FROM rollups)",
+        "UPDATE rolled_up SET through = through + 1",
+    ] {
+        earlier.execute(change).await.unwrap();
+    }
+    let mut database = Database::open(&config).await.unwrap();
+    assert_eq!(totals(&database).await.requests, 31);
+    database
+        .write(&rows(Seq(MIDNIGHT + 3 * day), &records[..1]))
+        .await
+        .unwrap();
+    database.roll_up().await.unwrap();
+    assert_eq!(totals(&database).await.requests, 32);
+}
+
+#[tokio::test]
+async fn payloads_are_kept_apart_and_bounded() {
+    let (_folder, mut config) = folder();
+    let payload = |text: &str| {
+        let part = sluice_record::PayloadPart {
+            body: text.into(),
+            ..Default::default()
+        };
+        Some(Box::new(sluice_record::Payload {
+            client_request: part,
+            ..Default::default()
+        }))
+    };
+    let mut records: Vec<_> = (0..4).map(record).collect();
+    records[1].payload = payload("one");
+    records[2].payload = payload("two");
+    records[3].payload = payload("three");
+    let batch = rows(Seq(MIDNIGHT), &records);
+    let size = |row: &Row| row.payload.as_ref().unwrap().len() as u64;
+    config.max_payload_bytes = size(&batch[1]) + size(&batch[2]);
+    let mut database = Database::open(&config).await.unwrap();
+    database.write(&batch[..2]).await.unwrap();
+    // The room is known again after a restart.
+    drop(database);
+    let mut database = Database::open(&config).await.unwrap();
+    database.write(&batch[2..]).await.unwrap();
+    let reader = reader(database.sqlite());
+    let mut kept = Vec::new();
+    for row in &batch {
+        let payload = reader.payload(row.seq).await.unwrap();
+        kept.push(payload.map(|payload| payload.client_request.body));
+    }
+    assert_eq!(kept, [None, Some("one".into()), Some("two".into()), None]);
+    assert_eq!(reader.payload(Seq(0)).await.unwrap(), None);
+    let page = reader.records(&Filter::default(), None, 10).await.unwrap();
+    let says: Vec<_> = page.records.iter().map(|entry| entry.detail.payload).collect();
+    assert_eq!(says, [true, true, true, false]);
+
+    config.payload_days = 1;
+    let today = Seq(MIDNIGHT).day();
+    for (day, left) in [(today + 1, 1), (today + 2, 0)] {
+        crate::retention::apply(database.sqlite(), &config, day)
+            .await
+            .unwrap();
+        let days = payload_days(database.sqlite().reader()).await.unwrap();
+        assert_eq!(days.len(), left);
+    }
+    assert_eq!(reader.payload(batch[1].seq).await.unwrap(), None);
 }

@@ -1,10 +1,11 @@
-use sluice_record::Record;
+use sluice_record::{AiRecord, CacheOutcome, CacheUse, GuardHit, Record};
 use tempfile::TempDir;
 
 use super::*;
 use crate::database::Database;
 use crate::fixture::{MIDNIGHT, config, reader, record, rows};
-use crate::{Dimension, GroupBy, Period, UsageKey};
+use crate::seq::{DAY_US, HOUR_US};
+use crate::{CacheFilter, Dimension, GroupBy, Period, UsageKey};
 
 /// Records of some days and hours; ids count up. Half of them are not in the rollups yet, if so wished.
 async fn ledger(rolled_up: bool) -> (TempDir, Database) {
@@ -104,20 +105,20 @@ async fn filters_hold_together() {
         assert_eq!(read(filter).await, [60, 50, 40, 30, 20, 10]);
         let filter = Filter {
             status: Some(400..=599),
-            consumer: Some("bob".into()),
+            consumer: vec!["bob".into()],
             since_us: Some(MIDNIGHT - HOUR_US),
             until_us: Some(MIDNIGHT + HOUR_US),
             ..Filter::default()
         };
         assert_eq!(read(filter.clone()).await, [40, 30]);
         let nobody = Filter {
-            consumer: Some("mallory".into()),
+            consumer: vec!["mallory".into()],
             ..Filter::default()
         };
         assert_eq!(read(nobody).await, [0; 0]);
         let alice = Filter {
-            consumer: Some("alice".into()),
-            model: Some("gpt-4o-mini".into()),
+            consumer: vec!["alice".into()],
+            model: vec!["gpt-4o-mini".into()],
             until_us: Some(MIDNIGHT - 2 * HOUR_US + 3),
             ..Filter::default()
         };
@@ -268,4 +269,296 @@ async fn nothing_can_be_read_while_the_database_is_away() {
     let reader = LedgerReader::new(SharedSqlite::default());
     let error = reader.records(&Filter::default(), None, 1).await.unwrap_err();
     assert!(matches!(error, LedgerError::Unavailable));
+}
+
+/// What a filter finds, page by page.
+async fn found(reader: &LedgerReader, filter: &Filter, limit: u32) -> Vec<u128> {
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = reader.records(filter, after, limit).await.unwrap();
+        seen.extend(ids(&page));
+        assert!(page.next.is_none() || page.next != after, "no progress");
+        after = page.next;
+        if after.is_none() {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
+async fn records_are_found_by_what_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = Database::open(&config(folder.path())).await.unwrap();
+    let mut records: Vec<Record> = (1..=8).map(record).collect();
+    for record in &mut records {
+        record.ai.as_mut().unwrap().stream = record.id.0 == 8;
+    }
+    let use_of = |outcome| {
+        Some(CacheUse {
+            outcome,
+            embedding_us: None,
+        })
+    };
+    let ai = |record: &mut Record, change: fn(&mut AiRecord)| change(record.ai.as_mut().unwrap());
+    ai(&mut records[0], |ai| ai.has_tool_calls = true);
+    // A text that looks like a mark of ours is none.
+    ai(&mut records[1], |ai| {
+        ai.end_user = Some(r#""called":true"#.into())
+    });
+    records[2].cache = use_of(CacheOutcome::Exact);
+    records[3].cache = use_of(CacheOutcome::Semantic);
+    records[4].cache = use_of(CacheOutcome::Miss);
+    ai(&mut records[5], |ai| {
+        let hit = GuardHit {
+            rule: "No_100%".into(),
+            action: "mask",
+            direction: "request",
+            count: 2,
+        };
+        ai.guard = Some([hit].into());
+    });
+    ai(&mut records[6], |ai| ai.guard = Some([].into()));
+    records[7].error = Some("upstream_timeout");
+    database.write(&rows(Seq(MIDNIGHT), &records)).await.unwrap();
+    database.roll_up().await.unwrap();
+    let reader = reader(database.sqlite());
+    let text = |text: &str| Filter {
+        text: Some(text.into()),
+        ..Filter::default()
+    };
+    let cache = |cache| Filter {
+        cache: Some(cache),
+        ..Filter::default()
+    };
+    let all = Filter::default;
+    for (filter, wanted) in [
+        (
+            Filter {
+                tool_calls: Some(true),
+                ..all()
+            },
+            vec![1],
+        ),
+        (
+            Filter {
+                tool_calls: Some(false),
+                ..all()
+            },
+            vec![8, 7, 6, 5, 4, 3, 2],
+        ),
+        (
+            Filter {
+                stream: Some(true),
+                ..all()
+            },
+            vec![8],
+        ),
+        (
+            Filter {
+                guard: Some(true),
+                ..all()
+            },
+            vec![6],
+        ),
+        (
+            Filter {
+                guard: Some(false),
+                ..all()
+            },
+            vec![8, 7, 5, 4, 3, 2, 1],
+        ),
+        (cache(CacheFilter::Hit), vec![4, 3]),
+        (cache(CacheFilter::Exact), vec![3]),
+        (cache(CacheFilter::Semantic), vec![4]),
+        (cache(CacheFilter::Miss), vec![5]),
+        (cache(CacheFilter::Bypass), vec![]),
+        (text("UPSTREAM_T"), vec![8]),
+        (text("100%"), vec![6]),
+        (text("no!100"), vec![]),
+        (text("o_1"), vec![6]),
+        (text(r#""CALLED":t"#), vec![2]),
+        (text("agent"), vec![]),
+        (text("10.1.2.3"), vec![8, 7, 6, 5, 4, 3, 2, 1]),
+        (text("alice-"), vec![8, 7, 6, 5, 4, 3, 2, 1]),
+        (
+            Filter {
+                text: Some("Timeout".into()),
+                stream: Some(false),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            Filter {
+                consumer: vec!["bob".into(), "alice".into()],
+                ..text("gpt")
+            },
+            vec![8, 7, 6, 5, 4, 3, 2, 1],
+        ),
+    ] {
+        for limit in [1, 3, 100] {
+            assert_eq!(found(&reader, &filter, limit).await, wanted, "{filter:?} {limit}");
+        }
+    }
+}
+
+/// However little time a page has, and whether days have their indexes or not, everything is found once.
+#[tokio::test]
+async fn pages_end_in_time_and_go_on_there() {
+    for rolled_up in [true, false] {
+        let (folder, database) = ledger(rolled_up).await;
+        let reader = reader(database.sqlite());
+        let hurried = reader.clone().with_scan_time(Duration::ZERO);
+        let filters = [
+            Filter {
+                consumer: vec!["bob".into()],
+                ..Filter::default()
+            },
+            Filter {
+                status: Some(429..=429),
+                ..Filter::default()
+            },
+            Filter {
+                text: Some("nowhere".into()),
+                ..Filter::default()
+            },
+            Filter {
+                consumer: vec!["alice".into()],
+                since_us: Some(MIDNIGHT - 2 * HOUR_US),
+                until_us: Some(MIDNIGHT + 5),
+                stream: Some(true),
+                ..Filter::default()
+            },
+        ];
+        let mut before = Vec::new();
+        for filter in &filters {
+            let all = found(&reader, filter, 1000).await;
+            assert_eq!(found(&hurried, filter, 7).await, all, "{filter:?}");
+            before.push(all);
+        }
+        assert_eq!((before[0].len(), before[1].len(), before[2].len()), (30, 6, 0));
+        let days = Seq(MIDNIGHT).day() + 1;
+        crate::retention::apply(database.sqlite(), &config(folder.path()), days)
+            .await
+            .unwrap();
+        for (filter, before) in filters.iter().zip(before) {
+            assert_eq!(found(&reader, filter, 7).await, before, "{filter:?}");
+            assert_eq!(found(&hurried, filter, 7).await, before, "{filter:?}");
+        }
+    }
+}
+
+/// Sums of days, totals and hours say the same.
+#[tokio::test]
+async fn reports_are_the_same_from_whichever_sums() {
+    let (_folder, database) = ledger(true).await;
+    let reader = reader(database.sqlite());
+    let mut reports = Vec::new();
+    for since in [
+        None,
+        Some(MIDNIGHT - 31 * HOUR_US),
+        Some(MIDNIGHT - DAY_US),
+        Some(MIDNIGHT + 1),
+    ] {
+        for until in [
+            None,
+            Some(MIDNIGHT),
+            Some(MIDNIGHT + DAY_US),
+            Some(MIDNIGHT + 2 * HOUR_US),
+        ] {
+            for consumer in [vec![], vec!["bob".to_owned()]] {
+                for status in [None, Some(200..=299)] {
+                    for period in [Period::Whole, Period::Hour, Period::Day, Period::Month] {
+                        for dimension in [None, Some(Dimension::Consumer), Some(Dimension::StatusClass)] {
+                            let filter = Filter {
+                                since_us: since,
+                                until_us: until,
+                                consumer: consumer.clone(),
+                                status: status.clone(),
+                                ..Filter::default()
+                            };
+                            reports.push((filter, GroupBy { period, dimension }));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let read = async || {
+        let mut all = Vec::new();
+        for (filter, group) in &reports {
+            all.push(reader.usage(filter, *group, None, 1000).await.unwrap());
+        }
+        all
+    };
+    let quick = read().await;
+    assert_eq!(quick[0][0].totals.requests, 60);
+    // As a release leaves it that knows hours only.
+    sqlx::query("UPDATE rolled_up SET days_through = 0")
+        .execute(database.sqlite().writer())
+        .await
+        .unwrap();
+    for ((report, quick), slow) in reports.iter().zip(quick).zip(read().await) {
+        assert_eq!(quick, slow, "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn months_are_those_of_the_calendar() {
+    let (_folder, database) = ledger(true).await;
+    let by_month = GroupBy {
+        period: Period::Month,
+        dimension: None,
+    };
+    let rows = reader(database.sqlite())
+        .usage(&Filter::default(), by_month, None, 10)
+        .await
+        .unwrap();
+    assert_eq!((rows.len(), rows[0].totals.requests), (1, 60));
+    // 2026-11-01T00:00:00Z.
+    assert_eq!(rows[0].key.period_us, MIDNIGHT - 19 * DAY_US);
+}
+
+#[tokio::test]
+async fn latency_is_counted_or_sampled() {
+    let (_folder, database) = ledger(true).await;
+    let reader = reader(database.sqlite());
+    let all = reader.latency(&Filter::default()).await.unwrap();
+    let bob = Filter {
+        consumer: vec!["bob".into()],
+        ..Filter::default()
+    };
+    let sampled = reader.latency(&bob).await.unwrap();
+    assert_eq!(
+        (sampled.p50_us, sampled.ttft_p50_us),
+        (Some(812_345), Some(210_000))
+    );
+    let near = |shown: Option<i64>, wanted: i64| (shown.unwrap() - wanted).abs() * 14 <= wanted;
+    assert!(
+        near(all.p99_us, 812_345) && near(all.ttft_p50_us, 210_000),
+        "{all:?}"
+    );
+    let before = Filter {
+        until_us: Some(MIDNIGHT - 10 * DAY_US),
+        ..Filter::default()
+    };
+    assert_eq!(reader.latency(&before).await.unwrap(), crate::Latency::default());
+}
+
+#[tokio::test]
+async fn who_was_seen_when_is_known_to_the_hour() {
+    let (_folder, database) = ledger(true).await;
+    let reader = reader(database.sqlite());
+    let hour = |us: i64| us / 1000;
+    let wanted =
+        |at: i64| ["alice", "bob"].map(|name| (name.to_owned(), Some("alice-key".to_owned()), hour(at)));
+    assert_eq!(
+        reader.last_seen(MIDNIGHT).await.unwrap(),
+        wanted(MIDNIGHT + 5 * HOUR_US)
+    );
+    assert_eq!(
+        reader.last_seen(MIDNIGHT + DAY_US).await.unwrap(),
+        wanted(MIDNIGHT)
+    );
 }

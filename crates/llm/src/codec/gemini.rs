@@ -24,7 +24,7 @@ mod tests;
 mod tools;
 
 use super::{Ask, ChatCodec, ReplyFacts, StreamDecoder, StreamEncoder, TargetRules};
-use crate::chat::{ChatAnswer, ChatRequest, Drops, Json, Unsayable};
+use crate::chat::{ChatAnswer, ChatRequest, Drops, Json, Signature, SignatureOrigin, Unsayable};
 use crate::convert::AnswerError;
 use crate::protocol::Protocol;
 
@@ -33,6 +33,16 @@ const PROTOCOL: Protocol = Protocol::GeminiGenerate;
 
 /// The codec.
 pub(super) struct Gemini;
+
+/// The signature that a text stands for.
+pub(super) fn signature(text: &str) -> Signature {
+    let (signature, _) = signature::read(text.to_owned());
+    match signature.origin {
+        // OpenAI's chat has them packed without base64.
+        SignatureOrigin::Gemini => Signature::unpack(&signature.data, SignatureOrigin::Gemini),
+        _ => signature,
+    }
+}
 
 impl ChatCodec for Gemini {
     fn protocol(&self) -> Protocol {

@@ -23,7 +23,6 @@ mod usage_out;
 mod wire;
 
 pub(super) use self::answer_out::finish_reason;
-pub(super) use self::reader::error_in;
 pub(super) use self::request_in::{stop, stream_options};
 pub(super) use self::request_out::{Body, end_user, sampling, stream};
 pub(super) use self::stream_in::Decoder;

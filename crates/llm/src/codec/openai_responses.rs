@@ -24,8 +24,9 @@ mod tools_out;
 #[cfg(test)]
 mod tests;
 
+use self::opaque::Opaque;
 use super::{Ask, ChatCodec, ReplyFacts, StreamDecoder, StreamEncoder, TargetRules};
-use crate::chat::{ChatAnswer, ChatRequest, Drops, Json, Unsayable};
+use crate::chat::{ChatAnswer, ChatRequest, Drops, Json, Signature, Unsayable};
 use crate::convert::AnswerError;
 use crate::protocol::Protocol;
 
@@ -33,6 +34,13 @@ const PROTOCOL: Protocol = Protocol::OpenAiResponses;
 
 /// The codec.
 pub(super) struct OpenAiResponses;
+
+/// The signature that `encrypted_content` stands for.
+pub(super) fn signature(text: &str) -> Signature {
+    match Opaque::read(text) {
+        Opaque::Thought { signature, .. } | Opaque::Call { signature, .. } => signature,
+    }
+}
 
 impl ChatCodec for OpenAiResponses {
     fn protocol(&self) -> Protocol {

@@ -72,6 +72,12 @@ pub enum EffortMember {
 }
 
 impl Quirks {
+    /// Whether it has OpenAI's own rules, which refuse what they do not know.
+    #[must_use]
+    pub const fn is_openai(&self) -> bool {
+        self.developer_role
+    }
+
     /// None at all: OpenAI's own rules.
     pub const NONE: Self = Self {
         max_tokens: "max_completion_tokens",

@@ -17,6 +17,13 @@ const BEARER: Headers = Headers {
     to_client: &[],
 };
 
+/// OpenAI's own.
+const OPENAI_HEADERS: Headers = Headers {
+    from_client: &["idempotency-key", "openai-beta"],
+    to_client: &["openai-processing-ms", "openai-version"],
+    ..BEARER
+};
+
 /// What servers of one's own differ in: they take the thoughts of earlier turns where they write them.
 const LOCAL_QUIRKS: Quirks = Quirks {
     reasoning_back: ReasoningBack::Content,
@@ -82,12 +89,27 @@ pub(super) const PROVIDERS: &[Provider] = &[
             ),
         ],
         quirks: Quirks::NONE,
-        headers: Headers {
-            from_client: &["idempotency-key", "openai-beta"],
-            to_client: &["openai-processing-ms", "openai-version"],
-            ..BEARER
-        },
+        headers: OPENAI_HEADERS,
         ..compatible("openai", Location::Host("api.openai.com"))
+    },
+    Provider {
+        endpoints: &[endpoint(
+            Protocol::OpenAiResponses,
+            "/v1/responses",
+            MAX_OUTPUT_TOKENS,
+        )],
+        native: &[
+            endpoint(Protocol::OpenAiResponses, "/v1/responses", MAX_OUTPUT_TOKENS),
+            endpoint(Protocol::OpenAiEmbeddings, "/v1/embeddings", MaxTokens::Unmapped),
+            endpoint(
+                Protocol::OpenAiInputTokens,
+                "/v1/responses/input_tokens",
+                MaxTokens::Unmapped,
+            ),
+        ],
+        quirks: Quirks::NONE,
+        headers: OPENAI_HEADERS,
+        ..compatible("openai-responses", Location::Host("api.openai.com"))
     },
     Provider {
         endpoints: &[
@@ -274,6 +296,21 @@ pub(super) const PROVIDERS: &[Provider] = &[
             ),
             max_tokens: MAX_TOKENS,
         }],
+        native: &[
+            Endpoint {
+                protocol: Protocol::AnthropicMessages,
+                path: "/v1/projects/{project}/locations/{region}/publishers/anthropic/models/{model}:rawPredict",
+                stream_path: Some(
+                    "/v1/projects/{project}/locations/{region}/publishers/anthropic/models/{model}:streamRawPredict",
+                ),
+                max_tokens: MAX_TOKENS,
+            },
+            endpoint(
+                Protocol::AnthropicCountTokens,
+                "/v1/projects/{project}/locations/{region}/publishers/anthropic/models/count-tokens:rawPredict",
+                MaxTokens::Unmapped,
+            ),
+        ],
         drops_model: true,
         body: &[("anthropic_version", "vertex-2023-10-16")],
         needs: Needs::ProjectAndRegionOrEndpoint,

@@ -14,6 +14,7 @@ impl Memory for Nothing {
         None
     }
     fn keep_conversation(&self, _: &str, _: Arc<Conversation>) {}
+    fn forget_conversation(&self, _: &str) {}
     fn signature(&self, _: &str) -> Option<String> {
         None
     }

@@ -75,6 +75,9 @@ impl StreamTap {
         if self.options.keep_usage {
             raw::merge_event(&mut self.raw_usage, payload);
         }
+        if self.options.keep_signatures {
+            self.note_signatures(payload);
+        }
         if matches!(message.header(":message-type"), Some("exception" | "error")) {
             return self.ended(StreamEnd::Failed);
         }

@@ -3,10 +3,11 @@
 
 use bytes::Bytes;
 
-use super::{FrameKind, StreamEnd, StreamTap};
+use super::{FrameKind, MAX_SIGNATURES, StreamEnd, StreamTap};
 use crate::chat::{ChatEvent, PartDelta, PartStart};
 use crate::codec::{StreamDecoder, codec};
 use crate::protocol::Protocol;
+use crate::signed::digest;
 use crate::usage::{ReportedCounts, Tally, Usage};
 
 /// The codec of one stream.
@@ -87,7 +88,13 @@ impl StreamTap {
             ChatEvent::Delta { delta, .. } => match delta {
                 PartDelta::Text(text) => self.note_text(&text, true),
                 PartDelta::Arguments(text) => self.note_text(&text, false),
-                PartDelta::Signature(_) | PartDelta::Annotation(_) => FrameKind::Plain,
+                PartDelta::Signature(signature) => {
+                    if self.options.keep_signatures && self.signatures.len() < MAX_SIGNATURES {
+                        self.signatures.push(digest(&signature.data));
+                    }
+                    FrameKind::Plain
+                }
+                PartDelta::Annotation(_) => FrameKind::Plain,
             },
             ChatEvent::Usage(usage) => {
                 self.report(&tally_of(&usage), true);
@@ -122,7 +129,7 @@ pub(crate) fn tally_of(usage: &Usage) -> Tally {
             completion: usage.total_output(),
             total: usage.total(),
             cache_read: usage.cache_read,
-            cache_creation: usage.cache_write + usage.cache_write_1h,
+            cache_creation: usage.cache_write.saturating_add(usage.cache_write_1h),
             reasoning: usage.reasoning,
         },
         prompt_includes_cache: true,

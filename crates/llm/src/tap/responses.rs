@@ -1,5 +1,8 @@
 //! OpenAI Responses streams (compat §5.6, llm-protocols §4).
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -43,6 +46,7 @@ struct Item<'a> {
 impl StreamTap {
     pub(super) fn observe_responses(&mut self, frame: &[u8]) -> FrameKind {
         let (name, data) = event(frame);
+        self.last_number = number(&data).or(self.last_number);
         match &*name {
             "response.completed" | "response.incomplete" => {
                 self.read_closing(&data, name == "response.completed");
@@ -87,4 +91,17 @@ impl StreamTap {
             self.report(&usage.tally(), counted_by_apisix);
         }
     }
+}
+
+/// `sequence_number` of an event. It stands before or behind what the event says, in which the quotes would be escaped.
+fn number(data: &[u8]) -> Option<u64> {
+    static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"sequence_number\""));
+    let at = NAME.find(data)? + NAME.needle().len();
+    let value = data
+        .get(at..)?
+        .trim_ascii_start()
+        .strip_prefix(b":")?
+        .trim_ascii_start();
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(value.get(..digits)?).ok()?.parse().ok()
 }

@@ -2,13 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::chat::{ChatAnswer, ChatRequest, Extension, PartKind, Role, Signature, SignatureOrigin, Turn};
+use bytes::Bytes;
+
+use crate::chat::{
+    ChatAnswer, ChatRequest, Extension, Fields, Json, Object, PartKind, Role, Signature, SignatureOrigin,
+    Turn,
+};
 
 /// A conversation up to an answer that was given.
 #[derive(Clone, Debug)]
 pub struct Conversation {
     turns: Vec<Turn>,
     bytes: usize,
+    /// The answer as the client got it, whole.
+    answer: Bytes,
+    /// The client's request.
+    request: Bytes,
 }
 
 /// What a gateway remembers for one caller. Bounded: what was kept may be gone.
@@ -22,21 +31,76 @@ pub trait Memory: Send + Sync {
     /// The signed thought behind a call of a tool.
     fn signature(&self, call_id: &str) -> Option<String>;
 
+    /// Forgets the conversation that ends with the answer of that id.
+    fn forget_conversation(&self, response_id: &str);
+
     /// Keeps the signed thought behind a call of a tool, for clients that leave it out of their history.
     fn keep_signature(&self, call_id: &str, signature: String);
 }
 
 impl Conversation {
     /// The conversation of a request and its answer. `bytes` is the size of the request's body.
-    pub(super) fn of(request: &[Turn], answer: &ChatAnswer, bytes: usize) -> Option<Self> {
+    pub(super) fn of(
+        request: &[Turn],
+        answer: &ChatAnswer,
+        bytes: usize,
+        (body, written): (Bytes, Bytes),
+    ) -> Option<Self> {
         let said = answer.choices.first()?;
         let mut turns = request.to_vec();
         let own = Extension::of(answer.extension.protocol());
         turns.push(Turn::new(Role::Assistant, said.parts.clone(), own));
         Some(Self {
-            bytes: bytes + said.parts.iter().map(size_of_part).sum::<usize>(),
+            bytes: bytes + said.parts.iter().map(size_of_part).sum::<usize>() + written.len(),
             turns,
+            answer: written,
+            request: body,
         })
+    }
+
+    /// The same, to be gone on with and not to be shown.
+    #[must_use]
+    pub fn unshown(&self) -> Self {
+        Self {
+            answer: Bytes::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it may be [shown](Self::response).
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        !self.answer.is_empty()
+    }
+
+    /// The last answer, as OpenAI Responses shows a stored one.
+    #[must_use]
+    pub fn response(&self) -> Bytes {
+        self.answer.clone()
+    }
+
+    /// What the last request said, as OpenAI Responses lists the input of a stored response: the items in their order or,
+    /// as is usual there, the last first; all of them.
+    #[must_use]
+    pub fn input_items(&self, ascending: bool) -> Bytes {
+        let mut items = input(&self.request);
+        let ids: Vec<Json> = items
+            .iter()
+            .filter_map(|item| item.fields()?.json("id"))
+            .collect();
+        let (mut first, mut last) = (ids.first(), ids.last());
+        if !ascending {
+            items.reverse();
+            std::mem::swap(&mut first, &mut last);
+        }
+        let list = Object::new()
+            .set("object", "list")
+            .set("data", &items)
+            .set("first_id", &first)
+            .set("last_id", &last)
+            .set("has_more", &false)
+            .finish();
+        Bytes::copy_from_slice(list.text().as_bytes())
     }
 
     /// About what it takes to keep it.
@@ -54,6 +118,41 @@ impl Conversation {
             .unwrap_or(request.turns.len());
         request.turns.splice(own..own, self.turns.iter().cloned());
     }
+}
+
+/// The items of a request, each with an id.
+fn input(request: &[u8]) -> Vec<Json> {
+    let mut fields = Fields::from_slice(request).unwrap_or_default();
+    let Some(input) = fields.json("input") else {
+        return Vec::new();
+    };
+    let items: Vec<Json> = match input.read::<Vec<Json>>() {
+        Some(items) => items,
+        None => {
+            let text = Object::new()
+                .set("type", "input_text")
+                .set("text", &input)
+                .finish();
+            let message = Object::new()
+                .set("type", "message")
+                .set("role", "user")
+                .set("content", &[text])
+                .finish();
+            vec![message]
+        }
+    };
+    let with_id = |(number, item): (usize, Json)| {
+        let has_id = item.fields().is_none_or(|fields| fields.peek("id").is_some());
+        if has_id {
+            return item;
+        }
+        let mut object = Object::new().set("id", &format!("item_{number}"));
+        for (name, value) in item.fields().iter().flat_map(Fields::all) {
+            object.put(name, value);
+        }
+        object.finish()
+    };
+    items.into_iter().enumerate().map(with_id).collect()
 }
 
 fn size_of_part(part: &crate::chat::Part) -> usize {

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::Keeper;
 use super::names::Names;
 use crate::chat::{Assembler, ChatEvent};
-use crate::codec::{StreamDecoder, StreamEncoder};
+use crate::codec::{ChatCodec, ReplyFacts, StreamDecoder, StreamEncoder};
 use crate::error::PublicError;
 
 /// What a stream is translated with.
@@ -16,8 +16,10 @@ pub(super) struct Parts {
     pub(super) keeper: Keeper,
     /// Where something of the answer is to be remembered.
     pub(super) assembler: Option<Assembler>,
-    /// What the client's id of the answer is made of.
-    pub(super) id: String,
+    /// The client's protocol.
+    pub(super) client: &'static dyn ChatCodec,
+    /// By which the answer is written whole, where it is to be remembered.
+    pub(super) facts: Option<ReplyFacts>,
 }
 
 /// Translates one stream, piece by piece. Nothing is held longer than the client's protocol demands.
@@ -102,8 +104,13 @@ impl ChatStream {
             // Before the client sees the end, and may go on.
             if matches!(event, ChatEvent::End)
                 && let Some(assembler) = self.parts.assembler.take()
+                && let Some(facts) = self.parts.facts.take()
             {
-                self.parts.keeper.keep(&assembler.finish().0, &self.parts.id);
+                let answer = assembler.finish().0;
+                let client = self.parts.client;
+                self.parts.keeper.keep(&answer, &facts, || {
+                    Bytes::copy_from_slice(client.encode_answer(&answer, &facts).text().as_bytes())
+                });
             }
             self.parts.encoder.push(event, out);
         }

@@ -7,6 +7,7 @@ mod seeds;
 mod targets;
 
 use proptest::prelude::*;
+use sluice_llm::Protocol;
 
 /// What breaks parsers, put into bodies at random.
 const TOKENS: [&str; 16] = [
@@ -55,10 +56,27 @@ fn mutate(seed: &str, edits: &[(prop::sample::Index, u8, u8)]) -> Vec<u8> {
     bytes
 }
 
-fn input(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+/// Whose seeds they are.
+#[derive(Clone, Copy)]
+enum Speaker {
+    Client,
+    Provider,
+}
+
+/// Bodies of these seeds, half of them read as the protocol that they are in.
+fn input(seeds: &'static [(Protocol, &'static str)], speaker: Speaker) -> impl Strategy<Value = Vec<u8>> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<u8>()), 0..6);
-    (any::<[u8; 3]>(), prop::sample::select(seeds), edits)
-        .prop_map(|(head, seed, edits)| [&head[..], &mutate(seed, &edits)].concat())
+    (any::<([u8; 3], bool)>(), prop::sample::select(seeds), edits).prop_map(
+        move |((mut head, is_own), (protocol, seed), edits)| {
+            if is_own {
+                match speaker {
+                    Speaker::Client => head[0] = targets::client_byte(protocol),
+                    Speaker::Provider => head[1] = targets::provider_byte(head[0], head[1], protocol),
+                }
+            }
+            [&head[..], &mutate(seed, &edits)].concat()
+        },
+    )
 }
 
 /// `PROPTEST_CASES` makes a run longer.
@@ -75,32 +93,32 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn requests_are_read_or_refused(data in input(&seeds::REQUESTS)) {
+    fn requests_are_read_or_refused(data in input(&seeds::REQUESTS, Speaker::Client)) {
         targets::request(&data);
     }
 
     #[test]
-    fn answers_are_read_or_refused(data in input(&seeds::ANSWERS)) {
+    fn answers_are_read_or_refused(data in input(&seeds::ANSWERS, Speaker::Provider)) {
         targets::answer(&data);
     }
 
     #[test]
-    fn streams_are_the_same_however_they_are_cut(data in input(&seeds::STREAMS)) {
+    fn streams_are_the_same_however_they_are_cut(data in input(&seeds::STREAMS, Speaker::Provider)) {
         targets::stream(&data);
     }
 
     #[test]
-    fn framing_is_the_same_however_it_is_cut(data in input(&seeds::STREAMS)) {
+    fn framing_is_the_same_however_it_is_cut(data in input(&seeds::STREAMS, Speaker::Provider)) {
         targets::wire(&data);
     }
 
     #[test]
-    fn views_and_splices_keep_json(data in input(&seeds::REQUESTS)) {
+    fn views_and_splices_keep_json(data in input(&seeds::REQUESTS, Speaker::Client)) {
         targets::view(&data);
     }
 
     #[test]
-    fn texts_lie_where_they_say(data in input(&seeds::REQUESTS)) {
+    fn texts_lie_where_they_say(data in input(&seeds::REQUESTS, Speaker::Client)) {
         targets::texts(&data);
     }
 }

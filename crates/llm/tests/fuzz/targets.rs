@@ -22,6 +22,7 @@ impl Memory for NoMemory {
         None
     }
     fn keep_conversation(&self, _: &str, _: Arc<Conversation>) {}
+    fn forget_conversation(&self, _: &str) {}
     fn signature(&self, _: &str) -> Option<String> {
         None
     }
@@ -84,6 +85,24 @@ fn chosen(data: &[u8]) -> Option<(Protocol, Target, usize, &[u8])> {
     Some((client, *provider, usize::from(*cut) + 1, rest))
 }
 
+/// The byte that chooses clients of that protocol.
+pub(crate) fn client_byte(protocol: Protocol) -> u8 {
+    let at = clients()
+        .position(|client| client == protocol)
+        .unwrap_or_default();
+    u8::try_from(at).unwrap_or_default()
+}
+
+/// The next byte that chooses, for the client that another one chooses, a provider that is called in that protocol.
+pub(crate) fn provider_byte(client: u8, from: u8, protocol: Protocol) -> u8 {
+    let is_meant =
+        |byte: &u8| chosen(&[client, *byte, 0]).is_some_and(|(_, (_, spoken), ..)| spoken == protocol);
+    (0..=u8::MAX)
+        .map(|step| from.wrapping_add(step))
+        .find(is_meant)
+        .unwrap_or(from)
+}
+
 /// A client's request for a provider.
 pub(crate) fn request(data: &[u8]) {
     let Some((client, to, _, body)) = chosen(data) else {
@@ -103,6 +122,32 @@ pub(crate) fn request(data: &[u8]) {
         );
     }
     assert!(written.len() < body.len() * 20 + 10_000);
+    stays(to, &written);
+}
+
+/// What was written for a provider is read by its own protocol, which says the same with it: every text, and nothing else
+/// from the second time on. How a single text is written is no difference.
+fn stays((provider, protocol): Target, written: &[u8]) {
+    let shown = || {
+        format!(
+            "{protocol} at {}: {}",
+            provider.name(),
+            String::from_utf8_lossy(written)
+        )
+    };
+    let read = |body: &[u8]| translate(protocol, (provider, protocol), body).map(|(again, _)| again);
+    let once = read(written);
+    assert!(once.is_some(), "unreadable, {}", shown());
+    let once = once.unwrap_or_default();
+    let said = |body: &[u8]| -> Vec<String> {
+        let messages = prompt_messages(protocol, body);
+        let spans = messages.iter().flat_map(|message| &message.spans);
+        spans.map(|span| span.text.clone().into_owned()).collect()
+    };
+    assert_eq!(said(&once), said(written), "{}", shown());
+    let value = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();
+    let twice = read(&once).unwrap_or_default();
+    assert_eq!(value(&twice), value(&once), "{}", shown());
 }
 
 /// A provider's whole answer.
@@ -116,7 +161,26 @@ pub(crate) fn answer(data: &[u8]) {
     if let Ok(written) = translation.answer(body) {
         assert!(is_json(&written), "{}", String::from_utf8_lossy(&written));
         assert!(written.len() < body.len() * 20 + 10_000);
+        answer_stays((to.0, client), &written);
     }
+}
+
+/// What was written for a client is read as an answer of its own protocol, with the same texts.
+fn answer_stays((provider, protocol): Target, written: &[u8]) {
+    let shown = || format!("{protocol}: {}", String::from_utf8_lossy(written));
+    let own = translate(protocol, (provider, protocol), smallest(protocol).as_bytes());
+    assert!(own.is_some(), "no translation, {}", shown());
+    let Some((_, translation)) = own else { return };
+    let again = translation.answer(written);
+    assert!(again.is_ok(), "{again:?}, {}", shown());
+    let again = again.unwrap_or_default();
+    let said = |body: &[u8]| -> Vec<String> {
+        answer_texts(protocol, body)
+            .iter()
+            .map(|span| span.text.clone().into_owned())
+            .collect()
+    };
+    assert_eq!(said(&again), said(written), "{}", shown());
 }
 
 /// What a client reads, without what Ollama's answers say of the time that passed.

@@ -8,8 +8,8 @@ use sluice_llm::{PromptMessage, Protocol, TextKind, TextSpan, prompt_messages, r
 
 use super::chain::{Matchers, Outcome};
 use super::json_text::JsonText;
-use super::{Guard, NAME, Side, is_guarded, unjudged};
-use crate::moderation::Refuser;
+use super::{Guard, NAME, Side, unjudged};
+use crate::moderation::{Refuser, is_judged};
 
 /// What became of a request's texts.
 #[derive(Default)]
@@ -24,7 +24,7 @@ impl Guard {
         let Some(ai) = cx.ai.as_deref_mut() else {
             return self.unjudged("no ai instance picked, ai-guard must be used with an ai-proxy plugin");
         };
-        if !is_guarded(ai.protocol) {
+        if !is_judged(ai.protocol) {
             let reason = format!("unsupported protocol: {}", ai.protocol);
             return self.unjudged(&reason);
         }
@@ -32,7 +32,7 @@ impl Guard {
         ai.progress.update(|state| {
             state.guard.get_or_insert_default();
         });
-        let Some(body) = ai.request.as_ref().map(|request| request.bytes().clone()) else {
+        let Some(body) = ai.judged_body() else {
             return Verdict::Continue;
         };
         let placeholders = ai
@@ -58,7 +58,7 @@ impl Guard {
             keep.likeness = None;
         }
         let edits = judged.edits.iter().map(|(range, text)| (range.clone(), &**text));
-        match cx.replace_ai_body(replace_texts(&body, edits)) {
+        match cx.replace_judged_body(replace_texts(&body, edits)) {
             Ok(()) => Verdict::Continue,
             Err(error) => {
                 let reason = format!("the masked request cannot be read: {error}");

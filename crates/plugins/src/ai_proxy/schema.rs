@@ -86,6 +86,8 @@ pub(crate) fn target_properties() -> Map<String, Value> {
                     "type": "object", "properties": request_body, "additionalProperties": false,
                 },
                 "request_body_force_override": { "type": "boolean", "default": false },
+                "keep_model": { "type": "boolean" },
+                "base": { "type": "string", "pattern": "^/[^?#]*$", "maxLength": 256 },
             },
         },
         "provider_conf": {

@@ -13,7 +13,7 @@ use sluice_wire::Splice;
 
 use super::compile::{Ready, RoutedModel, RoutedTarget};
 use super::outcome::{self, Outcome};
-use super::{pick, refusals};
+use super::{makers, pick, refusals};
 
 impl RoutedModel {
     /// Calls the picked target, and others after it, by the fallback policy.
@@ -41,7 +41,7 @@ impl RoutedModel {
                 && tried.len() < self.fallback.max_attempts
                 && ends.is_none_or(|ends| Instant::now() < ends);
             let next = match may_go_on {
-                true => self.choose(cx, &tried, Instant::now()),
+                true => self.choose_with_quota(cx, &tried).await,
                 false => None,
             };
             let Some(next) = next else {
@@ -77,7 +77,12 @@ impl RoutedModel {
                 }
             }
         };
-        let outcome = outcome::look_at(attempt).await;
+        let filters = cx
+            .ai
+            .as_deref()
+            .filter(|ai| !ai.stream && self.fallback.wants(ErrorClass::ContentFilter))
+            .map(|ai| ai.protocol);
+        let outcome = outcome::look_at(attempt, filters).await;
         let now = Instant::now();
         let stream = cx.ai.as_deref().is_some_and(|ai| ai.stream);
         match outcome.class {
@@ -124,15 +129,18 @@ impl RoutedModel {
         let Some(target) = self.targets.get(ai.picked.index) else {
             return;
         };
-        let (ended, id) = ai.progress.read(|state| (state.ended, state.response_id.clone()));
+        let (ended, id, signatures) = ai
+            .progress
+            .read(|state| (state.ended, state.response_id.clone(), state.signatures.clone()));
         if ended == Ended::UpstreamCut {
             self.learn_failure(target, ErrorClass::Connection, None, Instant::now());
         }
-        if let Some(id) = id {
-            let made_by = self.maker_key(ai.picked.index);
-            cx.services
-                .affinities
-                .note(&pick::owner(cx), &id, &made_by, Instant::now());
+        if id.is_some() || !signatures.is_empty() {
+            let (owner, made_by, now) = (pick::owner(cx), self.maker_key(ai.picked.index), Instant::now());
+            let marks = signatures.iter().map(|mark| makers::signature_id(mark));
+            for id in id.as_deref().map(str::to_owned).into_iter().chain(marks) {
+                cx.services.affinities.note(&owner, &id, &made_by, now);
+            }
         }
         if let Some(routing) = cx.ai.as_deref_mut().and_then(|ai| ai.routing.as_deref_mut()) {
             routing.active = None;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode, header};
 use sluice_core::{Failure, Reply, ReplyBody, Retry};
 use sluice_exchange::Attempt;
-use sluice_llm::ErrorClass;
+use sluice_llm::{ErrorClass, Protocol, is_filtered};
 use sluice_net::Body;
 
 /// Most bytes of an error answer that are looked at.
@@ -20,20 +20,39 @@ pub(super) struct Outcome {
     pub(super) retry_after: Option<Duration>,
 }
 
-/// Finds out what an attempt came to. An error answer is read for that, and handed on whole.
-pub(super) async fn look_at(attempt: Attempt) -> Outcome {
+/// Finds out what an attempt came to. An error answer is read for that, and handed on whole. So is an answer in the
+/// protocol `filters`, where those that a filter stopped are to be found.
+pub(super) async fn look_at(attempt: Attempt, filters: Option<Protocol>) -> Outcome {
     match attempt {
         Attempt::Failed(failure) => Outcome {
             class: class_of_failure(&failure),
             retry_after: retry_after(&failure.reply.headers),
             attempt: Attempt::Failed(failure),
         },
-        Attempt::Answered(reply) if reply.status.as_u16() < 400 => Outcome {
-            attempt: Attempt::Answered(reply),
-            class: None,
-            retry_after: None,
-        },
+        Attempt::Answered(reply) if reply.status.as_u16() < 400 => answer(*reply, filters).await,
         Attempt::Answered(reply) => error_answer(*reply).await,
+    }
+}
+
+async fn answer(mut reply: Reply, filters: Option<Protocol>) -> Outcome {
+    let mut class = None;
+    if let Some(protocol) = filters {
+        let is_whole = |body: &Body| http_body::Body::size_hint(body).exact().is_some();
+        match reply.body {
+            ReplyBody::Raw(body) if is_whole(&body) => match body.collect_limited(u64::MAX).await {
+                Ok(bytes) => {
+                    class = is_filtered(protocol, &bytes).then_some(ErrorClass::ContentFilter);
+                    reply.body = ReplyBody::Raw(Body::from(bytes));
+                }
+                Err(error) => return broken(error, None),
+            },
+            other => reply.body = other,
+        }
+    }
+    Outcome {
+        attempt: Attempt::Answered(Box::new(reply)),
+        class,
+        retry_after: None,
     }
 }
 

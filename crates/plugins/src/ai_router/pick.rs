@@ -4,19 +4,30 @@ use std::time::Instant;
 
 use http::StatusCode;
 use sluice_core::{Context, Failure, ModelRoute, Routing, Step, Verdict};
-use sluice_exchange::keeps_response;
-use sluice_llm::{ErrorKind, Protocol, RequestView};
+use sluice_llm::ErrorKind;
 use sluice_record::Text;
 use sluice_upstream::{PickContext, Tried};
 
 use super::compile::RoutedModel;
 use super::config::Strategy;
 use super::rules::Features;
-use super::{NAME, hash, refusals, score};
+use super::{NAME, hash, makers, refusals, score};
 
 impl ModelRoute for RoutedModel {
     fn pick<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
-        Step::Done(self.first(cx))
+        if let Err(failure) = self.begin(cx) {
+            return Step::Done((*failure).into());
+        }
+        if self.targets.len() == 1 || cx.pipeline.quota().is_none() {
+            let choice = self.choose(cx, &Tried::default(), Instant::now());
+            return Step::Done(self.chosen(cx, choice));
+        }
+        Step::wait(async move {
+            let choice = self.choose_with_quota(cx, &Tried::default()).await;
+            // Where nobody has any left, the plugin refuses whoever is picked.
+            let choice = choice.or_else(|| self.choose(cx, &Tried::default(), Instant::now()));
+            self.chosen(cx, choice)
+        })
     }
 
     fn call<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
@@ -35,33 +46,59 @@ pub(super) struct Choice {
 }
 
 impl RoutedModel {
-    /// The first pick of a call.
-    fn first(&self, cx: &mut Context) -> Verdict {
+    /// Finds out what the picks of a call go by.
+    fn begin(&self, cx: &mut Context) -> Result<(), Box<Failure>> {
         if self.targets.iter().all(|target| target.ready.is_none()) {
-            return refusals::no_target().into();
+            return Err(Box::new(refusals::no_target()));
         }
         let now = Instant::now();
         let (rule, hash_key) = self.look_at(cx);
-        let only = match self.makers(cx) {
-            Ok(only) => only,
-            Err(failure) => return failure.into(),
-        };
+        let makers = self.makers(cx)?;
         let cooling = |index: usize| self.targets[index].state.is_cooling(now);
         let Some(routing) = cx.ai.as_deref_mut().and_then(|ai| ai.routing.as_deref_mut()) else {
-            return refusals::no_target().into();
+            return Err(Box::new(refusals::no_target()));
         };
         // Who can answer at all comes before who should.
-        routing.rule = rule.filter(|_| only.is_none());
+        routing.rule = rule.filter(|_| makers.only.is_none());
         routing.hash_key = hash_key;
         routing.ignores_cool_down = self.usable().all(cooling);
-        routing.ignores_cool_down |= only.is_some();
-        routing.only = only;
-        match self.choose(cx, &Tried::default(), now) {
+        routing.ignores_cool_down |= makers.only.is_some();
+        routing.only = makers.only;
+        routing.preferred = makers.preferred;
+        routing.keeps_signatures = self.targets.len() > 1;
+        Ok(())
+    }
+
+    /// What comes of the first pick.
+    fn chosen(&self, cx: &mut Context, choice: Option<Choice>) -> Verdict {
+        match choice {
             Some(choice) => {
                 self.take(cx, choice);
                 Verdict::Continue
             }
-            None => nobody_up(self, rule).into(),
+            None => {
+                let routing = cx.ai.as_deref().and_then(|ai| ai.routing.as_deref());
+                nobody_up(self, routing.and_then(|routing| routing.rule)).into()
+            }
+        }
+    }
+
+    /// The same as [`choose`](Self::choose), passing over targets whose quota is used up where a plugin keeps one for
+    /// each.
+    pub(super) async fn choose_with_quota(&self, cx: &mut Context, tried: &Tried) -> Option<Choice> {
+        let mut passed = tried.clone();
+        loop {
+            let choice = self.choose(cx, &passed, Instant::now())?;
+            let Some(entry) = cx.pipeline.quota().cloned() else {
+                return Some(choice);
+            };
+            let Some(quota) = entry.plugin.instance_quota() else {
+                return Some(choice);
+            };
+            if quota.has_quota(cx, &self.targets[choice.index].name).await {
+                return Some(choice);
+            }
+            passed.insert(choice.index);
         }
     }
 
@@ -78,50 +115,23 @@ impl RoutedModel {
         (rule, hash_key)
     }
 
-    /// The targets that can go on with the answer that a request refers to; `None` where it refers to none, or
-    /// everybody can.
-    fn makers(&self, cx: &Context) -> Result<Option<Vec<usize>>, Box<Failure>> {
-        let Some(id) = previous_response(cx) else {
-            return Ok(None);
-        };
-        let speaks = |index: &usize| self.speaks_responses(*index);
-        let known = cx.services.affinities.maker(&owner(cx), &id, Instant::now());
-        let found: Vec<usize> = match known {
-            Some(known) => self
-                .usable()
-                .filter(|index| self.maker_key(*index) == known)
-                .collect(),
-            // What the gateway keeps itself is for those whom it tells the whole conversation.
-            None if keeps_response(cx, &id) => self.usable().filter(|index| !speaks(index)).collect(),
-            None if self.targets.len() == 1 || !self.usable().any(|index| speaks(&index)) => return Ok(None),
-            None => return Err(Box::new(refusals::unknown_response(&id))),
-        };
-        match found.is_empty() {
-            true => Err(Box::new(refusals::maker_gone())),
-            false => Ok(Some(found)),
-        }
-    }
-
-    fn speaks_responses(&self, index: usize) -> bool {
-        let ready = self.targets[index].ready.as_ref();
-        ready.is_some_and(|ready| ready.target.speaks(Protocol::OpenAiResponses))
-    }
-
-    /// What the table of makers calls a target: state and credentials may change, the name stays.
-    pub(super) fn maker_key(&self, index: usize) -> Text {
-        Text::from(format!("{} {}", self.key, self.targets[index].name))
-    }
-
-    fn usable(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn usable(&self) -> impl Iterator<Item = usize> {
         (0..self.targets.len()).filter(|index| self.targets[*index].ready.is_some())
     }
 
     /// An untried target: those of the rule first, then, unless it is strict, the others.
     pub(super) fn choose(&self, cx: &Context, tried: &Tried, now: Instant) -> Option<Choice> {
         let routing = cx.ai.as_deref()?.routing.as_deref()?;
+        if let Some(preferred) = &routing.preferred
+            && let Some(choice) = self.among(cx, routing, tried, &|index| preferred.contains(&index), now)
+        {
+            let why = "affinity=signature".to_owned();
+            return Some(Choice { why, ..choice });
+        }
         let Some(rule) = routing.rule.and_then(|rule| self.rules.get(rule)) else {
             let choice = self.among(cx, routing, tried, &|_| true, now)?;
             let why = match &routing.only {
+                Some(_) if makers::previous_response(cx).is_none() => "affinity=reasoning".to_owned(),
                 Some(_) => "affinity=previous_response".to_owned(),
                 None => choice.why,
             };
@@ -212,17 +222,6 @@ impl RoutedModel {
 /// Who is known to the table of makers.
 pub(super) fn owner(cx: &Context) -> Text {
     cx.consumer_name().cloned().unwrap_or_else(|| Text::from(""))
-}
-
-/// `previous_response_id` of a request to OpenAI Responses.
-fn previous_response(cx: &Context) -> Option<String> {
-    let ai = cx
-        .ai
-        .as_deref()
-        .filter(|ai| ai.protocol == Protocol::OpenAiResponses)?;
-    let object = ai.request.as_ref().and_then(RequestView::object)?;
-    let id = object.get("previous_response_id")?.as_str()?;
-    (!id.is_empty()).then(|| id.into_owned())
 }
 
 fn nobody_up(model: &RoutedModel, rule: Option<usize>) -> Failure {

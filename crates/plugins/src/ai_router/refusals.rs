@@ -71,6 +71,17 @@ pub(super) fn maker_gone() -> Failure {
     )
 }
 
+/// The request brings back thoughts that only their maker can read, and it serves the model no longer.
+pub(super) fn thinker_gone() -> Failure {
+    failure(
+        StatusCode::CONFLICT,
+        ErrorKind::InvalidRequest,
+        "reasoning_unavailable",
+        "the provider that made the encrypted reasoning does not serve this model any more; leave these items out"
+            .to_owned(),
+    )
+}
+
 pub(crate) fn failure(status: StatusCode, kind: ErrorKind, code: &'static str, message: String) -> Failure {
     Failure::new(status, kind, code, message.clone()).apisix_json(json!({ "error_msg": message }))
 }

@@ -61,11 +61,7 @@ async fn change(database: &Database, command: AdminCommand) -> anyhow::Result<()
         }
         AdminCommand::NewKey { name, role } => {
             let key = random::secret(32);
-            let role = if role == "viewer" {
-                Role::Viewer
-            } else {
-                Role::Admin
-            };
+            let role = Role::from_name(&role).unwrap_or(Role::Viewer);
             first_run::store_key(database, &name, &key, role).await?;
             let made = json!([{ "path": "", "to": { "name": name, "role": role.as_str() } }]);
             note(database, "new-key", "/admin_keys".to_owned(), made).await?;

@@ -1,22 +1,44 @@
 //! `sluice serve`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use anyhow::Context;
+use futures_util::future::LocalBoxFuture;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::console::say;
-use crate::gateway::{Gateway, GatewayOptions};
+use crate::gateway::{Gateway, GatewayOptions, reachable};
 use crate::plugins::Plugins;
 use crate::{logging, ready, version};
 
 /// Exit status after a second signal: that of a shell whose command was interrupted.
 const STOPPED_AT_ONCE: i32 = 130;
 
+/// Where a gateway is that has started.
+pub(crate) struct Started {
+    /// Its Admin API.
+    pub(crate) admin_url: String,
+    /// Port of its first proxy listener.
+    pub(crate) proxy_port: u16,
+    /// Its data folder.
+    pub(crate) data_dir: PathBuf,
+}
+
+/// Something to do with a gateway that serves. It is driven by the thread that waits for signals.
+pub(crate) type Work = Box<dyn FnOnce(&Started) -> LocalBoxFuture<'static, anyhow::Result<()>>>;
+
+/// What is done around serving.
+pub(crate) struct Around {
+    /// Once the gateway serves. A failure stops it.
+    pub(crate) started: Work,
+    /// Before it stops.
+    pub(crate) stopping: Option<Work>,
+}
+
 /// Serves until told to stop.
-pub(crate) fn serve(args: ServeArgs, plugins: Plugins) -> anyhow::Result<()> {
+pub(crate) fn serve(args: ServeArgs, plugins: Plugins, around: Option<Around>) -> anyhow::Result<()> {
     let (config, warnings) = configuration(&args)?;
     logging::start(&config.log)?;
     for warning in warnings {
@@ -29,11 +51,17 @@ pub(crate) fn serve(args: ServeArgs, plugins: Plugins) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start a runtime")?;
-    runtime.block_on(run(config, &args, plugins))
+    runtime.block_on(run(config, &args, plugins, around))
 }
 
-async fn run(config: Config, args: &ServeArgs, plugins: Plugins) -> anyhow::Result<()> {
+async fn run(
+    config: Config,
+    args: &ServeArgs,
+    plugins: Plugins,
+    around: Option<Around>,
+) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    let data_dir = config.data_dir.clone();
     let gateway = Gateway::start(GatewayOptions {
         config,
         plugins,
@@ -55,7 +83,13 @@ async fn run(config: Config, args: &ServeArgs, plugins: Plugins) -> anyhow::Resu
             }),
         )?;
     }
-    signals.wait_for_stop(&gateway).await;
+    let served = match around {
+        Some(around) => serve_with(&gateway, &mut signals, around, data_dir).await,
+        None => {
+            signals.wait_for_stop(&gateway).await;
+            Ok(())
+        }
+    };
     tracing::info!("stopping: running requests may finish; a second signal stops at once");
     tokio::select! {
         () = gateway.shutdown() => tracing::info!("stopped"),
@@ -65,7 +99,32 @@ async fn run(config: Config, args: &ServeArgs, plugins: Plugins) -> anyhow::Resu
             std::process::exit(STOPPED_AT_ONCE);
         }
     }
-    Ok(())
+    served
+}
+
+/// Waits for a signal, with what is done before and after.
+async fn serve_with(
+    gateway: &Gateway,
+    signals: &mut Signals,
+    around: Around,
+    data_dir: PathBuf,
+) -> anyhow::Result<()> {
+    let (admin, scheme) = gateway.addresses().admin;
+    let proxy = gateway.addresses().proxy.first();
+    let started = Started {
+        admin_url: format!("{scheme}://{}", reachable(admin)),
+        proxy_port: proxy.map(|(addr, _)| addr.port()).unwrap_or_default(),
+        data_dir,
+    };
+    tokio::select! {
+        done = (around.started)(&started) => done?,
+        () = signals.wait_for_stop(gateway) => return Ok(()),
+    }
+    signals.wait_for_stop(gateway).await;
+    match around.stopping {
+        Some(stopping) => stopping(&started).await,
+        None => Ok(()),
+    }
 }
 
 /// The configuration from file, environment and options, with what has to be said about it.
@@ -98,6 +157,11 @@ fn greet(gateway: &Gateway) {
         say(format_args!("  proxy     {scheme}://{addr}"));
     }
     say(format_args!(
+        "  dashboard {}://{}/admin/",
+        addresses.admin.1,
+        reachable(addresses.admin.0)
+    ));
+    say(format_args!(
         "  admin     {}://{}/apisix/admin",
         addresses.admin.1, addresses.admin.0
     ));
@@ -115,6 +179,13 @@ fn greet(gateway: &Gateway) {
         let shown = |made: &Option<String>| made.clone().unwrap_or_else(|| "as given".to_owned());
         say(format_args!("  admin password  {}", shown(&credentials.password)));
         say(format_args!("  admin key       {}", shown(&credentials.key)));
+        say("\nOr make yourself the owner in the dashboard; this link works once, for a day:");
+        say(format_args!(
+            "  {}://{}/admin/setup?token={}",
+            addresses.admin.1,
+            reachable(addresses.admin.0),
+            credentials.setup_token
+        ));
     }
     if let Some(key) = gateway.demo_key() {
         let (addr, scheme) = addresses
@@ -122,11 +193,7 @@ fn greet(gateway: &Gateway) {
             .first()
             .copied()
             .unwrap_or((addresses.admin.0, "http"));
-        let addr = match addr.ip() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => SocketAddr::from((Ipv4Addr::LOCALHOST, addr.port())),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => SocketAddr::from((Ipv6Addr::LOCALHOST, addr.port())),
-            _ => addr,
-        };
+        let addr = reachable(addr);
         say("\nDemo client. Paste this:");
         say(format_args!(
             "  curl {scheme}://{addr}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n    \

@@ -34,6 +34,27 @@ pub(super) fn is_secret(path: &str) -> bool {
     SECRET.iter().any(|secret| *secret == path || within(secret))
 }
 
+/// Every setting with its value and where it comes from: `default`, `environment`, or `file` for the file and the
+/// command line. Secret values are left out.
+pub(crate) fn effective(config: &Config, has_variable: impl Fn(&str) -> bool) -> Vec<Value> {
+    let values = serde_json::to_value(config).unwrap_or_default();
+    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    let setting = |key: String| {
+        let pointer = format!("/{}", key.replace('.', "/"));
+        let value = values.pointer(&pointer).cloned().unwrap_or_default();
+        let secret = is_secret(&key);
+        let variable = format!("SLUICE_{}", key.replace('.', "_").to_uppercase());
+        let source = match defaults.pointer(&pointer) {
+            _ if has_variable(&variable) => "environment",
+            Some(default) if *default == value => "default",
+            _ => "file",
+        };
+        let shown = if secret { Value::Null } else { value };
+        serde_json::json!({ "key": key, "value": shown, "source": source, "secret": secret, "help": "" })
+    };
+    all().into_iter().map(setting).collect()
+}
+
 /// Every setting as a dotted path, for example `proxy.listen`.
 pub(super) fn all() -> Vec<String> {
     let mut paths = Vec::new();

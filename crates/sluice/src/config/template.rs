@@ -94,6 +94,18 @@ ledger:
   # One record per request in data_dir/ledger.db.
   #enabled: true
   #retention_days: 90
+  # Days that payloads are kept, where clients have them logged.
+  #payload_retention_days: 7
+
+defaults:
+  # Limits that new clients of the dashboard begin with; 0 means none.
+  #requests_per_minute: 60
+  #requests_per_hour: 1000
+  #requests_per_day: 1000
+  #input_tokens_per_day: 1000000
+  #output_tokens_per_day: 500000
+  #max_input_tokens: 1000000
+  #max_output_tokens: 8192
 
 builtin_routes:
   # The standard LLM endpoints (/v1/chat/completions, …) for clients that have a provider.

@@ -13,6 +13,14 @@ pub(super) fn collect(services: &Services, out: &mut Exposition) {
     );
     undecided.sample(&[("outcome", "passed")], passed);
     undecided.sample(&[("outcome", "refused")], refused);
+    let mut refusals = out.family(
+        "sluice_limit_refused_total",
+        Kind::Counter,
+        "Requests that `ai-limits` refused, by whose limit it was and its name.",
+    );
+    for ((scope, limit), count) in services.limits.refusals.counts() {
+        refusals.sample(&[("scope", scope), ("limit", limit)], count);
+    }
     for client in services.redis.status() {
         let redis = ("redis", client.name.as_str());
         out.family("sluice_redis_up", Kind::Gauge, "Whether a Redis can be reached.")

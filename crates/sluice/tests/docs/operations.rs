@@ -87,6 +87,37 @@ async fn every_metric_of_a_running_gateway_is_documented() {
     }
 }
 
+/// Names of metrics in an expression, histograms by their family.
+fn metrics_of(expression: &str) -> impl Iterator<Item = &str> {
+    let words = expression.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    words
+        .filter(|word| {
+            ["sluice_", "ai_gateway_", "apisix_"]
+                .iter()
+                .any(|prefix| word.starts_with(prefix))
+        })
+        .map(|word| word.strip_suffix("_bucket").unwrap_or(word))
+}
+
+#[test]
+fn the_dashboard_for_grafana_asks_for_metrics_that_exist() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contrib/grafana/sluice.json");
+    let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let page = section("Metrics");
+    let panels = dashboard["panels"].as_array().unwrap();
+    assert!(panels.len() >= 10);
+    for panel in panels {
+        let mut asked = 0;
+        for target in panel["targets"].as_array().unwrap() {
+            for name in metrics_of(target["expr"].as_str().unwrap()) {
+                assert!(page.has_code(name), "{}: there is no {name}", panel["title"]);
+                asked += 1;
+            }
+        }
+        assert!(asked > 0, "{} asks for nothing", panel["title"]);
+    }
+}
+
 #[test]
 fn keys_of_apisix_change_the_settings_that_the_table_names() {
     let untouched = from_apisix("{}");

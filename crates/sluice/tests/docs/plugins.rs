@@ -59,7 +59,11 @@ fn the_first_example_of_a_page_passes_the_check_of_its_plugin() {
         let example: Value = serde_json::from_str(&example.text).unwrap();
         let conf = example.pointer(&format!("/plugins/{}", plugin.name));
         let conf = conf.unwrap_or_else(|| panic!("the example of {} is not about it", page.path));
-        assert_eq!(plugin.check(conf, CheckScope::Main), Ok(()), "{}", page.path);
+        let scope = match example.get("username") {
+            Some(_) => CheckScope::Consumer,
+            None => CheckScope::Main,
+        };
+        assert_eq!(plugin.check(conf, scope), Ok(()), "{}", page.path);
     }
 }
 

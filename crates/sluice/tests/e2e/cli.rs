@@ -1,5 +1,6 @@
 //! The command line: every command, its help, its failures.
 
+mod aigateway;
 mod apisix_config;
 mod environment;
 mod first_run;
@@ -47,6 +48,10 @@ async fn every_command_explains_itself() {
         ("init", &["[FILE]", "--force"]),
         ("validate", &["<FILE>", "--apisix"]),
         ("version", &["commit"]),
+        (
+            "import aigateway",
+            &["--db <FILE>", "--config <FILE>", "--data-dir <DIR>", "--dry-run"],
+        ),
         ("admin", &["reset-password", "new-key", "--data-dir <DIR>"]),
         ("admin reset-password", &["--user <USER>"]),
         (

@@ -9,6 +9,7 @@ mod registry;
 mod responses;
 mod rules;
 mod strategies;
+mod thoughts;
 
 use serde_json::{Value, json};
 use sluice_testkit::{Answer, Call, FakeProvider, Gateway};

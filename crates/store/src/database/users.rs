@@ -20,6 +20,8 @@ pub struct AdminUser {
     pub role: Role,
     /// Unix seconds.
     pub created_at: u64,
+    /// Unix seconds of the latest sign-in.
+    pub login_at: Option<u64>,
 }
 
 /// Leaves out the hash.
@@ -48,11 +50,12 @@ impl<'a> AdminUsers<'a> {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn list(&self) -> Result<Vec<AdminUser>, StoreError> {
-        let users =
-            sqlx::query("SELECT name, password_hash, role, created_at FROM admin_users ORDER BY name")
-                .try_map(user)
-                .fetch_all(self.sql.reader())
-                .await;
+        let users = sqlx::query(
+            "SELECT name, password_hash, role, created_at, login_at FROM admin_users ORDER BY name",
+        )
+        .try_map(user)
+        .fetch_all(self.sql.reader())
+        .await;
         users.map_err(|error| self.sql.error(error).into())
     }
 
@@ -61,12 +64,13 @@ impl<'a> AdminUsers<'a> {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn get(&self, name: &str) -> Result<Option<AdminUser>, StoreError> {
-        let user =
-            sqlx::query("SELECT name, password_hash, role, created_at FROM admin_users WHERE name = ?1")
-                .bind(name)
-                .try_map(user)
-                .fetch_optional(self.sql.reader())
-                .await;
+        let user = sqlx::query(
+            "SELECT name, password_hash, role, created_at, login_at FROM admin_users WHERE name = ?1",
+        )
+        .bind(name)
+        .try_map(user)
+        .fetch_optional(self.sql.reader())
+        .await;
         user.map_err(|error| self.sql.error(error).into())
     }
 
@@ -100,6 +104,26 @@ impl<'a> AdminUsers<'a> {
         self.changes_one(set.bind(name).bind(role.as_str())).await
     }
 
+    /// Notes a sign-in at this moment.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn signed_in(&self, name: &str) -> Result<bool, StoreError> {
+        let noted = sqlx::query("UPDATE admin_users SET login_at = unixepoch() WHERE name = ?1");
+        self.changes_one(noted.bind(name)).await
+    }
+
+    /// Renames a user. Returns false when the name is taken or nobody has the old one; nothing changes then.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn rename(&self, name: &str, to: &str) -> Result<bool, StoreError> {
+        let renamed = sqlx::query(
+            "UPDATE admin_users SET name = ?2 WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM admin_users WHERE name = ?2)",
+        );
+        self.changes_one(renamed.bind(name).bind(to)).await
+    }
+
     /// Deletes a user. Returns whether there was one.
     ///
     /// # Errors
@@ -126,6 +150,9 @@ fn user(row: SqliteRow) -> sqlx::Result<AdminUser> {
         name: row.try_get("name")?,
         password_hash: row.try_get("password_hash")?,
         role: Role::from_column(row.try_get("role")?)?,
+        login_at: row
+            .try_get::<Option<i64>, _>("login_at")?
+            .map(|at| u64::try_from(at).unwrap_or_default()),
         created_at: row.try_get("created_at")?,
     })
 }

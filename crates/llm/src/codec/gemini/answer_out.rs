@@ -134,7 +134,10 @@ pub(super) fn usage_metadata(usage: &Usage, extension: &Extension) -> Json {
     let mut written = Object::new()
         .set("promptTokenCount", &prompt)
         .set_some("cachedContentTokenCount", positive(usage.cache_read))
-        .set("candidatesTokenCount", &(usage.output + usage.audio_output))
+        .set(
+            "candidatesTokenCount",
+            &usage.output.saturating_add(usage.audio_output),
+        )
         .set_some("thoughtsTokenCount", positive(usage.reasoning))
         .set("totalTokenCount", &usage.total());
     for (name, value) in path(extension, PROTOCOL, USAGE) {

@@ -4,12 +4,12 @@ use serde_json::value::RawValue;
 
 use super::details::thoughts;
 use super::message_in::{call_part, content_parts};
-use super::reader::error_in;
 use super::wire::{stop_reason, tally};
 use crate::chat::{
     ChatAnswer, Choice, Extension, Fields, Json, Media, MediaKind, Part, PartKind, StopReason, items,
 };
 use crate::convert::AnswerError;
+use crate::error::error_in;
 use crate::protocol::Protocol;
 
 const HERE: Protocol = Protocol::OpenAiChat;

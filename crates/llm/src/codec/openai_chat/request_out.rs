@@ -9,6 +9,7 @@ use sluice_wire::sha256_hex;
 use super::{format, messages_out, tools_out};
 use crate::chat::{ChatRequest, Drops, Effort, Fields, Json, Object, ReasoningRequest, Unsayable};
 use crate::codec::TargetRules;
+use crate::codec::openai_models::{has_no_dials, thinks};
 use crate::protocol::Protocol;
 use crate::provider::{EffortMember, Quirks, StreamUsageAsk};
 
@@ -54,7 +55,7 @@ impl<'a, 'd> Body<'a, 'd> {
 
     /// Whether the provider speaks the protocol as OpenAI does, newer members included.
     pub(super) fn is_openai(&self) -> bool {
-        self.quirks.developer_role
+        self.quirks.is_openai()
     }
 }
 
@@ -138,15 +139,6 @@ pub(in crate::codec) fn sampling(request: &ChatRequest, body: &mut Body<'_, '_>)
     body.put_some("n", sampling.choices);
 }
 
-/// Whether a model of OpenAI's takes no temperature and its like.
-fn has_no_dials(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or(model);
-    let is_gpt_5 = name
-        .strip_prefix("gpt-5")
-        .is_some_and(|rest| (rest.is_empty() || rest.starts_with('-')) && !rest.starts_with("-chat"));
-    is_gpt_5 || ["o1", "o3", "o4"].iter().any(|family| name.starts_with(family))
-}
-
 /// The end user. OpenAI takes 64 characters; of longer names from other protocols their digest stands for them.
 pub(in crate::codec) fn end_user(request: &ChatRequest, body: &mut Body<'_, '_>) {
     const MAX: usize = 64;
@@ -218,13 +210,6 @@ fn encode_reasoning(reasoning: &ReasoningRequest, request: &ChatRequest, body: &
     }
 }
 
-/// Whether a model of OpenAI's takes `reasoning_effort`.
-fn thinks(model: &str) -> bool {
-    const PLAIN: [&str; 5] = ["gpt-3", "gpt-4", "gpt-35", "chatgpt-4o", "ft:gpt-4"];
-    let name = model.rsplit('/').next().unwrap_or(model);
-    !PLAIN.iter().any(|plain| name.starts_with(plain))
-}
-
 /// The client's class of service, if the provider has one of that name.
 fn service_tier(request: &ChatRequest, body: &mut Body<'_, '_>) {
     const KNOWN: [&str; 5] = ["auto", "default", "flex", "scale", "priority"];
@@ -291,6 +276,7 @@ fn extension(request: &ChatRequest, body: &mut Body<'_, '_>) {
         let is_shared = is_kin && SHARED.contains(&name.as_str());
         match name.as_str() {
             "stream_options" => {}
+            "text.verbosity" if is_kin => body.put("verbosity", value),
             name if protocol == HERE || is_shared => body.put(name, value),
             name => body.drops.note(name.to_owned()),
         }

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use self::choice::ChoiceIn;
-use super::reader::{Message, MessageReader, error_in, says_something, unreadable};
+use super::reader::{Message, MessageReader, unreadable};
 use super::wire::{Chunk, tally};
 use crate::chat::{ChatAnswer, ChatEvent, Extension, Fields, Json, replay};
 use crate::codec::StreamDecoder;
 use crate::codec::broken::cut;
 use crate::convert::AnswerError;
-use crate::error::PublicError;
+use crate::error::{PublicError, error_in, says_something};
 use crate::lenient::Text;
 use crate::protocol::Protocol;
 use crate::usage::Tally;

@@ -1,10 +1,11 @@
 //! Whole answers, read and written.
 
-use super::super::openai_chat::{UsageOut, error_in, finish_reason, stop_reason, tally};
+use super::super::openai_chat::{UsageOut, finish_reason, stop_reason, tally};
 use super::{logprobs, prompt};
 use crate::chat::{ChatAnswer, Choice, Extension, Fields, Json, Object, Part, PartKind, StopReason};
 use crate::codec::ReplyFacts;
 use crate::convert::AnswerError;
+use crate::error::error_in;
 use crate::protocol::Protocol;
 
 const HERE: Protocol = Protocol::OpenAiCompletions;

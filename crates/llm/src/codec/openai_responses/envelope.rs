@@ -177,7 +177,10 @@ pub(super) fn failure(error: &PublicError) -> Json {
 pub(super) fn usage(usage: &Usage) -> Json {
     let input = Object::new()
         .set("cached_tokens", &usage.cache_read)
-        .set("cache_write_tokens", &(usage.cache_write + usage.cache_write_1h))
+        .set(
+            "cache_write_tokens",
+            &usage.cache_write.saturating_add(usage.cache_write_1h),
+        )
         .set_some("audio_tokens", Some(usage.audio_input).filter(|count| *count > 0));
     let output = Object::new().set("reasoning_tokens", &usage.reasoning).set_some(
         "audio_tokens",

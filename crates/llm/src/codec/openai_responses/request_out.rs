@@ -5,12 +5,13 @@ use serde::Serialize;
 use super::PROTOCOL;
 use super::items_out::{self, Target};
 use super::marks;
-use super::request_in::LOGPROBS;
+use super::request_in::{ENCRYPTED, LOGPROBS};
 use super::tools_out;
 use crate::chat::{
-    ChatRequest, Drops, Extension, Json, Object, OutputFormat, PartKind, Role, Turn, Unsayable, array,
+    ChatRequest, Drops, Effort, Extension, Json, Object, OutputFormat, PartKind, Role, Turn, Unsayable, array,
 };
 use crate::codec::TargetRules;
+use crate::codec::openai_models::{has_no_dials, thinks};
 use crate::protocol::Protocol;
 
 /// Members of OpenAI chat that have the same name and meaning here.
@@ -46,7 +47,7 @@ pub(super) fn write(
     body.service_tier(request);
     body.put_some("metadata", request.metadata.as_ref());
     body.put_some("previous_response_id", request.previous_response.as_ref());
-    body.put_some("store", request.store);
+    body.stored(request);
     body.put_some("stream", request.stream.then_some(true));
     body.others(&request.extension);
     Ok(body.object.finish())
@@ -134,9 +135,16 @@ impl Body<'_> {
         }
     }
 
+    /// Thinking. Clients of other protocols do not know which models refuse to be asked for it.
     fn reasoning(&mut self, request: &ChatRequest) {
         let mut reasoning = Object::new();
-        if let Some(asked) = &request.reasoning {
+        let is_own = request.extension.protocol() == PROTOCOL;
+        let takes = is_own || thinks(self.target.rules.model);
+        if let Some(asked) = request.reasoning.as_ref().filter(|_| !takes) {
+            let is_asked = asked.adaptive || asked.show == Some(true) || asked.as_effort().is_some();
+            self.target.drops.note_if(is_asked, "reasoning_effort");
+        }
+        if let Some(asked) = request.reasoning.as_ref().filter(|_| takes) {
             if let Some(effort) = asked.as_effort() {
                 reasoning.put("effort", effort.name());
             }
@@ -154,13 +162,20 @@ impl Body<'_> {
     fn sampling(&mut self, request: &ChatRequest) {
         let sampling = &request.sampling;
         self.put_some("max_output_tokens", sampling.max_tokens);
-        self.put_some("temperature", sampling.temperature.as_ref());
-        self.put_some("top_p", sampling.top_p.as_ref());
-        self.put_some("top_logprobs", sampling.top_logprobs);
         let is_own = request.extension.protocol() == PROTOCOL;
+        let has_dials = is_own || !has_no_dials(self.target.rules.model);
+        for (name, value) in [("temperature", &sampling.temperature), ("top_p", &sampling.top_p)] {
+            if has_dials {
+                self.put_some(name, value.as_ref());
+            } else {
+                let is_set = value.as_ref().is_some_and(|value| value.as_f64() != Some(1.0));
+                self.target.drops.note_if(is_set, name);
+            }
+        }
+        self.put_some("top_logprobs", sampling.top_logprobs);
         match request.extension.kept(PROTOCOL, marks::INCLUDE) {
             Some(include) => self.put("include", include),
-            None if sampling.logprobs == Some(true) && !is_own => self.put("include", &[LOGPROBS]),
+            None if !is_own => self.include(request),
             None => {}
         }
         let drops = &mut *self.target.drops;
@@ -170,6 +185,34 @@ impl Body<'_> {
         drops.note_if(sampling.frequency_penalty.is_some(), "frequency_penalty");
         drops.note_if(sampling.presence_penalty.is_some(), "presence_penalty");
         drops.note_if(sampling.choices.is_some_and(|count| count > 1), "n");
+    }
+
+    /// Thoughts come back with the conversation, as nothing is stored: they are asked for where the client asks for
+    /// thinking, in the one form that can be sent back.
+    fn include(&mut self, request: &ChatRequest) {
+        let asked = request.reasoning.as_ref();
+        let is_on = asked.is_some_and(|asked| asked.as_effort() != Some(Effort::None));
+        let thinks = is_on && thinks(self.target.rules.model);
+        let wanted = [
+            (thinks, ENCRYPTED),
+            (request.sampling.logprobs == Some(true), LOGPROBS),
+        ];
+        let names: Vec<_> = wanted
+            .iter()
+            .filter(|(is_wanted, _)| *is_wanted)
+            .map(|(_, name)| name)
+            .collect();
+        if !names.is_empty() {
+            self.put("include", &names);
+        }
+    }
+
+    /// Other protocols' answers are not stored unless their client says so; here they would be.
+    fn stored(&mut self, request: &ChatRequest) {
+        match request.extension.protocol() {
+            PROTOCOL => self.put_some("store", request.store),
+            _ => self.put("store", &request.store.unwrap_or(false)),
+        }
     }
 
     fn end_user(&mut self, request: &ChatRequest) {

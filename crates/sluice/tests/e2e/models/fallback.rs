@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sluice_testkit::{FakeProvider, Gate, Reply};
+use sluice_testkit::{Completion, FakeProvider, Gate, Reply, Stop};
 
-use super::{answered, ask, chat_with, counts, model, refused, served, with_providers};
+use super::{answered, ask, caller, chat_with, counts, model, refused, served, with_providers};
 use crate::support::{chat_stream, dead_addr, put, stream_to_end};
 
 /// Two targets, the first of which is asked first.
@@ -222,4 +222,59 @@ async fn unknown_models_are_not_found_in_the_clients_dialect() {
     assert!(answer["error"]["message"].as_str().unwrap().contains("`nobody`"));
     let code = refused(ask(&gateway, &json!({ "messages": [] })), 400).await;
     assert_eq!(code, "missing_model");
+}
+
+#[tokio::test]
+async fn errors_in_answers_with_status_200_are_failures() {
+    let reply = Reply::json(
+        200,
+        &json!({ "error": { "code": 429, "message": "slow down, it says" } }),
+    );
+    let (a, b, gateway) = first_fails(reply.clone(), json!({})).await;
+    served(&gateway).await;
+    assert_eq!(counts([&a, &b]), [1, 1]);
+
+    let (_a, b, gateway) = first_fails(reply.clone(), json!({ "fallback": { "max_attempts": 1 } })).await;
+    let answer = ask(&gateway, &chat_with("m", "conf:hello")).send().await;
+    let body = answer.expect_status(429).await.json().await;
+    assert_eq!(body["error"]["message"], "slow down, it says");
+    assert_eq!(b.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_a_filter_stopped_can_move_a_call_on() {
+    let filtered = || Reply::completion(Completion::new().text("I").stop(Stop::Filtered));
+    let on = json!({ "fallback": { "on": ["content_filter"] } });
+    let (a, b, gateway) = first_fails(filtered(), on.clone()).await;
+    served(&gateway).await;
+    assert_eq!(counts([&a, &b]), [1, 1]);
+
+    let (a, b, gateway) = first_fails(filtered(), json!({})).await;
+    let answer = served(&gateway).await;
+    assert_eq!(answer["choices"][0]["finish_reason"], "content_filter");
+    assert_eq!(counts([&a, &b]), [1, 0]);
+
+    // The last of them is the answer.
+    let (a, b, gateway) = first_fails(filtered(), on).await;
+    b.next(filtered());
+    let answer = served(&gateway).await;
+    assert_eq!(answer["choices"][0]["finish_reason"], "content_filter");
+    assert_eq!(counts([&a, &b]), [1, 1]);
+}
+
+#[tokio::test]
+async fn targets_without_quota_are_passed_over() {
+    let (a, b) = (FakeProvider::start(), FakeProvider::start());
+    let gateway = with_providers(&[&a, &b]).await;
+    let quota = |name: &str, limit: u64| json!({ "name": name, "limit": limit, "time_window": 600 });
+    let limits =
+        json!({ "ai-rate-limiting": { "instances": [quota("a", 1), quota("b", 1)], "rejected_code": 429 } });
+    caller(&gateway, limits).await;
+    model(&gateway, &["a", "b"], json!({ "strategy": "priority" })).await;
+    served(&gateway).await;
+    served(&gateway).await;
+    assert_eq!(counts([&a, &b]), [1, 1]);
+    let refused = ask(&gateway, &chat_with("m", "conf:hello")).send().await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(counts([&a, &b]), [1, 1]);
 }

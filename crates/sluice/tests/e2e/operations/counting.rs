@@ -33,6 +33,19 @@ async fn providers_that_count_are_asked() {
     assert_eq!(provider.refused(), Vec::<String>::new());
 
     let provider = FakeProvider::strict();
+    let gateway = client_of("vertex-anthropic", &provider).await;
+    assert!(anthropic_count(&gateway).await > 10);
+    let sent = provider.last_request();
+    assert!(
+        sent.path
+            .ends_with("/publishers/anthropic/models/count-tokens:rawPredict"),
+        "{}",
+        sent.path
+    );
+    assert_eq!(sent.json()["model"], "claude-sonnet-4-5");
+    assert_eq!(provider.refused(), Vec::<String>::new());
+
+    let provider = FakeProvider::strict();
     let gateway = client_of("gemini", &provider).await;
     let nested =
         json!({ "generateContentRequest": { "model": "models/m", "contents": gemini()["contents"] } });

@@ -127,7 +127,7 @@ async fn errors_are_in_the_clients_dialect() {
     let answer = refused(ask("/api/embed", json!({ "model": "m" })), 400).await;
     assert_eq!(answer["error"], "input: `input` is required");
     provider.next(Reply::json(200, &json!({ "embeddings": {} })));
-    let answer = refused(ask("/v1/embeddings", openai), 500).await;
+    let answer = refused(ask("/v1/embeddings", openai), 502).await;
     assert!(
         answer["error"]["message"]
             .as_str()

@@ -212,3 +212,43 @@ async fn endpoints_stand_where_the_provider_has_them() {
         assert_eq!(provider.last_request().path, expected, "{name}");
     }
 }
+
+/// A gateway whose client's prompts are guarded.
+async fn guarded(provider: &FakeProvider) -> Gateway {
+    let gateway = on_openai(provider).await;
+    let mut conf = crate::support::openai(provider);
+    conf["options"] = json!({ "model": "up" });
+    let guard = json!({ "mask": ["email"], "block": ["payment_card"] });
+    let plugins = json!({ "key-auth": { "key": "sk-native" }, "ai-proxy": conf, "ai-guard": guard });
+    let consumer = json!({ "username": "native", "plugins": plugins });
+    put(&gateway, "/consumers", consumer).await;
+    gateway
+}
+
+#[tokio::test]
+async fn prompts_for_pictures_and_speech_are_guarded_in_forms_too() {
+    let provider = FakeProvider::strict();
+    let gateway = guarded(&provider).await;
+    let masked = "to [EMAIL_1]";
+    let path = "/v1/images/generations";
+    let ask = |prompt: &str| post(&gateway, path).json(&json!({ "model": "m", "prompt": prompt }));
+    answered(ask("to jane@example.org")).await;
+    assert_eq!(provider.last_request().json()["prompt"], masked);
+
+    let file = noise(1000);
+    let path = "/v1/audio/transcriptions";
+    let ask = |prompt: &str| upload(&gateway, path, form(&file, &[("model", "m"), ("prompt", prompt)]));
+    answered(ask("to jane@example.org")).await;
+    let parts = provider.last_request().form();
+    let part = |name: &str| parts.iter().find(|part| part.name == name).unwrap();
+    assert_eq!(
+        (part("prompt").text().as_str(), part("model").text().as_str()),
+        (masked, "up")
+    );
+    assert_eq!(part("file").data, Bytes::from(file.clone()));
+
+    let before = provider.requests().len();
+    let blocked = answered(ask("card 4111 1111 1111 1111")).await;
+    assert_eq!(blocked["error"]["code"], "content_policy_violation");
+    assert_eq!(provider.requests().len(), before, "nothing is sent");
+}

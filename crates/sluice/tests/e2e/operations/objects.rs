@@ -3,7 +3,7 @@ use serde_json::json;
 use sluice_testkit::{Call, FakeProvider, Gateway, Reply};
 
 use super::{answered, on_openai, post, refused};
-use crate::support::{gateway, put};
+use crate::support::{gateway, put, stream_to_end};
 use crate::translation::client_of;
 
 const TYPE: &str = "multipart/form-data; boundary=x";
@@ -97,6 +97,56 @@ async fn stored_responses() {
     let message = answer["error"]["message"].as_str().unwrap();
     assert!(message.contains("deepseek stores no responses"), "{message}");
     assert_eq!(provider.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn responses_that_were_translated_are_read_here() {
+    let provider = FakeProvider::strict();
+    let gateway = client_of("anthropic", &provider).await;
+    let stranger = json!({ "username": "other", "plugins": { "key-auth": { "key": "sk-other" } } });
+    put(&gateway, "/consumers", stranger).await;
+    for streams in [false, true] {
+        let body = json!({ "model": "m", "input": "conf:hello", "stream": streams });
+        let asked = post(&gateway, "/v1/responses").json(&body);
+        let said = match streams {
+            false => answered(asked).await,
+            true => stream_to_end(asked).await.json().last().unwrap()["response"].clone(),
+        };
+        let path = format!("/v1/responses/{}", said["id"].as_str().unwrap());
+        let calls = provider.requests().len();
+        assert_eq!(answered(call(&gateway, Method::GET, &path)).await, said);
+        let items = answered(call(&gateway, Method::GET, &format!("{path}/input_items"))).await;
+        assert_eq!(items["data"][0]["content"][0]["text"], "conf:hello");
+        let cancel = call(&gateway, Method::POST, &format!("{path}/cancel"));
+        refused(cancel, 400).await;
+        let of_another = gateway
+            .client()
+            .get(&path)
+            .header("authorization", "Bearer sk-other");
+        assert_ne!(of_another.send().await.status, 200);
+        assert_eq!(
+            answered(call(&gateway, Method::DELETE, &path)).await["deleted"],
+            true
+        );
+        refused(call(&gateway, Method::GET, &path), 404).await;
+        assert_eq!(provider.requests().len(), calls, "nobody is asked");
+    }
+
+    let mut conf = crate::translation::target("anthropic", &provider);
+    conf["options"]["model"] = json!("claude-sonnet-4-5");
+    let plugins =
+        json!({ "key-auth": { "key": "sk-native" }, "ai-proxy": conf, "ai-guard": { "mask": ["email"] } });
+    put(
+        &gateway,
+        "/consumers",
+        json!({ "username": "native", "plugins": plugins }),
+    )
+    .await;
+    let body = json!({ "model": "m", "input": "conf:hello" });
+    let said = answered(post(&gateway, "/v1/responses").json(&body)).await;
+    let path = format!("/v1/responses/{}", said["id"].as_str().unwrap());
+    // What the guard cannot judge is not shown.
+    refused(call(&gateway, Method::GET, &path), 500).await;
 }
 
 #[tokio::test]

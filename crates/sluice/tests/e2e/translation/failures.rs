@@ -1,13 +1,13 @@
 //! Providers that fail, seen by each client: in its own dialect, and never as an answer that is whole.
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_testkit::{Completion, FakeProvider, Gateway, Reply};
 
 use super::clients::{CLIENTS, Client, call};
 use super::neutral::{Ask, Piece};
 use super::providers::{PROVIDERS, Provider};
-use crate::support::gateway;
+use crate::support::{gateway, stream_to_end};
 
 const TEXT: &str = "Paris is warm and so are Rome and Athens and all the towns by the sea.";
 
@@ -111,7 +111,7 @@ async fn streams_that_break_end_with_an_error() {
             };
             let seen = client.stream(&bytes);
             let shown = String::from_utf8_lossy(&bytes);
-            let is_read = seen.error.as_deref() == Some("unreadable") || !seen.text.is_empty();
+            let is_read = seen.error.as_deref() != Some("unreadable") && !seen.text.is_empty();
             if seen.error.is_none() || !TEXT.starts_with(&seen.text) || !is_read {
                 faults.push(format!("{what}: {seen:?} of {shown}"));
             }
@@ -119,4 +119,57 @@ async fn streams_that_break_end_with_an_error() {
         faults
     })
     .await;
+}
+
+#[tokio::test]
+async fn errors_in_whole_answers_reach_the_client_in_its_dialect() {
+    everywhere(async |gateway, provider, fake, client| {
+        let mut faults = Vec::new();
+        let said = "slow down, said the provider";
+        let error =
+            json!({ "type": "error", "error": { "type": "rate_limit_error", "code": 429, "message": said } });
+        fake.always(Reply::json(200, &error));
+        let call = call(gateway, client, &provider.key(), false, &body(client, false));
+        let answer = call.send().await;
+        let status = answer.status;
+        let bytes = answer.bytes().await;
+        let read = serde_json::from_slice(&bytes)
+            .ok()
+            .and_then(|body| client.error(&body));
+        // Responses itself has a member for errors, which its clients read.
+        let passes = status == 200 && client.name() == "OpenAI Responses";
+        if !passes && (status != 429 || read.as_deref() != Some(said)) {
+            faults.push(format!("{status} {}", String::from_utf8_lossy(&bytes)));
+        }
+        faults
+    })
+    .await;
+}
+
+/// The number of an event of OpenAI Responses, if it has one.
+fn number(event: &Value) -> Option<u64> {
+    event["sequence_number"].as_u64()
+}
+
+#[tokio::test]
+async fn a_broken_stream_of_responses_goes_on_counting() {
+    let gateway = gateway().await;
+    let provider = PROVIDERS
+        .iter()
+        .find(|provider| provider.name == "openai")
+        .unwrap();
+    let fake = provider.serve(&gateway).await;
+    fake.always(Reply::completion(Completion::new().text(TEXT)).cut_after(5));
+    let call = gateway.client().post("/v1/responses");
+    let call = call.header("authorization", &format!("Bearer {}", provider.key()));
+    let events =
+        stream_to_end(call.json(&json!({ "model": "m", "input": "Weather?", "stream": true }))).await;
+    let events = events.json();
+    assert_eq!(events.last().unwrap()["type"], "error");
+    let numbers: Vec<_> = events.iter().filter_map(number).collect();
+    assert_eq!(numbers.len(), 6);
+    assert!(
+        numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{numbers:?}"
+    );
 }

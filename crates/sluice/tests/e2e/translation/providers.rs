@@ -28,9 +28,10 @@ const fn row(name: &'static str, title: &'static str, model: &'static str, signs
     }
 }
 
-pub(super) const PROVIDERS: [Provider; 10] = [
+pub(super) const PROVIDERS: [Provider; 11] = [
     row("openai-compatible", "Compatible", "gpt-4.1", false),
     row("openai", "OpenAI", "gpt-4.1", false),
+    row("openai-responses", "Responses", "gpt-5", true),
     row("azure-openai", "Azure", "gpt-4.1", false),
     row("anthropic", "Anthropic", "claude-sonnet-4-5", true),
     row("vertex-anthropic", "Claude on Vertex", "claude-sonnet-4-5", true),

@@ -213,11 +213,34 @@ fn dials_are_written_or_noted() {
             "model": "gpt-5.1", "input": [{"type": "message", "role": "user", "content": "hi"}],
             "text": {"format": {"type": "json_schema", "name": "answer", "schema": {}}},
             "reasoning": {"effort": "medium", "summary": "auto"}, "max_output_tokens": 9,
-            "include": ["message.output_text.logprobs"], "safety_identifier": "u", "service_tier": "default",
-            "stream": true,
+            "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
+            "safety_identifier": "u", "service_tier": "default", "store": false, "stream": true,
         })
     );
     assert_eq!(drops, ["stop", "top_k", "n", "container"]);
+}
+
+#[test]
+fn models_are_asked_for_what_they_take() {
+    let mut request = request(vec![(Role::User, vec![text("hi")])]);
+    request.reasoning = Some(ReasoningRequest {
+        effort: Some(Effort::High),
+        ..ReasoningRequest::default()
+    });
+    request.sampling.temperature = serde_json::Number::from_f64(0.5);
+    request.model = Some("gpt-4.1".to_owned());
+    let (body, drops) = encode(&request);
+    assert_eq!(
+        (&body["reasoning"], &body["include"]),
+        (&json!(null), &json!(null))
+    );
+    assert_eq!(body["temperature"], 0.5);
+    assert_eq!(drops, ["reasoning_effort"]);
+    request.model = Some("gpt-5".to_owned());
+    let (body, drops) = encode(&request);
+    assert_eq!(body["reasoning"]["effort"], "high");
+    assert_eq!(body["include"], json!(["reasoning.encrypted_content"]));
+    assert_eq!(drops, ["temperature"]);
 }
 
 #[test]
@@ -233,7 +256,9 @@ fn members_that_chat_shares_are_kept() {
     let (body, drops) = encode(&request);
     assert_eq!(
         body,
-        json!({"prompt_cache_key": "x", "text": {"verbosity": "x"}, "reasoning": {"effort": "none"}})
+        json!({
+            "prompt_cache_key": "x", "text": {"verbosity": "x"}, "reasoning": {"effort": "none"}, "store": false,
+        })
     );
     assert_eq!(drops, ["logit_bias"]);
 }
