@@ -13,6 +13,7 @@ use sluice_wire::ObjectView;
 
 use crate::config::CallConfig;
 use crate::estimate;
+use crate::models;
 use crate::perform::{Attempt, Provided, network_error, said_failed, spoken, timed_out, upstream_reply};
 
 /// Largest answer that is held in memory when the configuration sets no limit.
@@ -39,7 +40,7 @@ pub(crate) async fn relay(
         Err(failure) => return (*failure).into(),
     };
     // APISIX leaves the provider's content type in place (compat §4.2).
-    if provided.conversion.is_some() && cx.profile == Profile::Native {
+    if (provided.conversion.is_some() || provided.lists_models) && cx.profile == Profile::Native {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     measure(cx, spoken(cx, provided.carriage), status, &bytes, &out);
@@ -83,15 +84,18 @@ fn convert(
     {
         return Err(Box::new(said_failed(&error)));
     }
-    let Some(conversion) = &provided.conversion else {
+    if provided.conversion.is_none() && !provided.lists_models {
         return Ok(bytes.clone());
-    };
+    }
     if !status.is_success() && cx.profile == Profile::Native {
         let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
         return Ok(
             PublicError::from_upstream(status, bytes).body(dialect, Some(&format!("{:032x}", cx.id.0)))
         );
     }
+    let Some(conversion) = &provided.conversion else {
+        return models::written(cx, bytes);
+    };
     let model = cx
         .ai
         .as_ref()
