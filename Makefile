@@ -4,7 +4,7 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt docs bench fuzz build ui uitest tools redis python
+.PHONY: help run test lint fmt docs bench fuzz build ui uitest tools redis python node
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,7 +22,7 @@ run: ui ## Build and start the gateway with the demo client on ./data
 build: ui ## Build the release binary: target/release/sluice
 	$(CARGO) build --release --bin sluice
 
-test: tools python ## Install what the tests need and run them all
+test: tools python node ## Install what the tests need and run them all
 	$(CARGO) nextest run --workspace
 	$(CARGO) test --workspace --doc
 
@@ -67,4 +67,9 @@ python: $(VENV)/.stamp
 $(VENV)/.stamp: tests/python/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+node: tests/js/node_modules/.stamp
+tests/js/node_modules/.stamp: tests/js/package.json tests/js/package-lock.json
+	cd tests/js && npm ci --no-audit --no-fund
 	touch $@

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sluice_core::{Context, Failure, Profile, WholeAnswer};
 use sluice_llm::{
-    AnswerFacts, Dialect, ErrorKind, Operation, Protocol, Provenance, PublicError, answer_id, answer_marks,
+    AnswerFacts, ErrorKind, Operation, Protocol, Provenance, PublicError, answer_id, answer_marks,
 };
 use sluice_net::{Body, BodyError};
 use sluice_wire::ObjectView;
@@ -35,7 +35,7 @@ pub(crate) async fn relay(
         Err(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
         Err(error) => return network_error(cx.profile).caused_by(error).into(),
     };
-    let out = match convert(cx, provided, status, &bytes) {
+    let out = match convert(cx, provided, status, &mut headers, &bytes) {
         Ok(out) => out,
         Err(failure) => return (*failure).into(),
     };
@@ -75,6 +75,7 @@ fn convert(
     cx: &Context,
     provided: &Provided,
     status: StatusCode,
+    headers: &mut HeaderMap,
     bytes: &Bytes,
 ) -> Result<Bytes, Box<Failure>> {
     if cx.profile == Profile::Native
@@ -88,10 +89,10 @@ fn convert(
         return Ok(bytes.clone());
     }
     if !status.is_success() && cx.profile == Profile::Native {
-        let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
-        return Ok(
-            PublicError::from_upstream(status, bytes).body(dialect, Some(&format!("{:032x}", cx.id.0)))
-        );
+        let dialect = cx.dialect();
+        let error = PublicError::from_upstream(status, bytes).with_status(status);
+        headers.extend(error.class_header(dialect));
+        return Ok(error.body(dialect, Some(&format!("{:032x}", cx.id.0))));
     }
     let Some(conversion) = &provided.conversion else {
         return models::written(cx, bytes);

@@ -146,7 +146,7 @@ fn asked(cx: &Context) -> Option<AskedModels<'_>> {
 }
 
 fn dialect(cx: &Context) -> Dialect {
-    Dialect::of(&cx.request.path, &cx.request.headers)
+    cx.dialect()
 }
 
 /// Which models the caller may use; `None` where nobody says.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use sluice_core::{Context, Model, ModelAccess, Reply, Step};
-use sluice_llm::{AskedModels, Dialect, ListedModel, write_model, write_models};
+use sluice_llm::{AskedModels, ListedModel, write_model, write_models};
 use sluice_record::Text;
 
 use super::refusals;
@@ -17,7 +17,7 @@ pub(super) fn answer(cx: &Context) -> Step<'static> {
     let Some(asked) = AskedModels::of(&cx.request.path) else {
         return Step::CONTINUE;
     };
-    let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
+    let dialect = cx.dialect();
     let body = match asked {
         AskedModels::All => write_models(dialect, &usable(cx), |name| cx.request.query_arg(name)),
         AskedModels::One(name) => match one(cx, name) {
