@@ -4,7 +4,7 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt docs bench fuzz build ui browser screenshots tools redis chromium python
+.PHONY: help run test lint fmt docs bench fuzz build ui browser screenshots tools redis chromium python node
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ run: ui ## Build and start the gateway with the demo client on ./data
 build: ui ## Build the release binary: target/release/sluice
 	$(CARGO) build --release --bin sluice
 
-test: ui tools python ## Install what the tests need and run them all
+test: ui tools python node ## Install what the tests need and run them all
 	$(CARGO) nextest run --workspace
 	$(CARGO) test --workspace --doc
 	$(MAKE) browser
@@ -82,4 +82,9 @@ python: $(VENV)/.stamp
 $(VENV)/.stamp: tests/python/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+node: tests/js/node_modules/.stamp
+tests/js/node_modules/.stamp: tests/js/package.json tests/js/package-lock.json
+	cd tests/js && npm ci --no-audit --no-fund
 	touch $@

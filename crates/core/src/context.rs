@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 use sluice_limit::PlaceGuard;
-use sluice_llm::RequestView;
+use sluice_llm::{Dialect, RequestView};
 use sluice_net::Origin;
 use sluice_record::{Ended, RequestId, ResponseSource, Text};
 use sluice_resource::Expr;
@@ -30,6 +30,9 @@ use crate::snapshot::Snapshot;
 use crate::trace::Trace;
 use crate::upstream::Upstream;
 use crate::vars::BODY_MAX;
+
+/// Header in which Gemini's clients send their key.
+pub const GEMINI_KEY: &str = "x-goog-api-key";
 
 const CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
 const CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
@@ -87,6 +90,8 @@ pub struct Context {
     pub caller: Option<Caller>,
     /// Where the auth plugin that looked for a key found one: logs mask what stands there.
     pub key_place: Option<KeyPlace>,
+    /// Whether the caller's key came as Gemini's clients send it, and was taken out of the request.
+    pub has_gemini_key: bool,
     /// How answers are shaped.
     pub profile: Profile,
     /// The model that a plugin put in the place of the one asked for, before there is an AI call.
@@ -229,6 +234,7 @@ impl Context {
             pipeline,
             caller: None,
             key_place: None,
+            has_gemini_key: false,
             jwt_auth_payload: None,
             profile: Profile::Apisix,
             renamed_model: None,
@@ -252,6 +258,15 @@ impl Context {
             captured: Captured::default(),
             decided: SmallVec::new(),
         }
+    }
+
+    /// The API family that the client takes the gateway for.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        let taken = if self.has_gemini_key { GEMINI_KEY } else { "" };
+        Dialect::by(&self.request.path, |name| {
+            name == taken || self.request.headers.contains_key(name)
+        })
     }
 
     /// Whether an entry takes part: its `_meta.filter` lets it, and no instance of the route replaces that of a global

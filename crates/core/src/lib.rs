@@ -80,7 +80,9 @@ pub use self::capture::{BodyCopy, Captured, Sent};
 pub use self::certificates::{Certificate, Certificates, ClientRules, TlsPeer};
 pub use self::compiler::{BuiltinRoute, Change, Compiler, CompilerOptions, DryRun, DryRunError};
 pub use self::consumer::{Caller, Consumer, ConsumerGroup, Consumers, Identity};
-pub use self::context::{Answer, Context, Profile, RateLimitInfo, Trial, UnreadableBody, UpstreamCall};
+pub use self::context::{
+    Answer, Context, GEMINI_KEY, Profile, RateLimitInfo, Trial, UnreadableBody, UpstreamCall,
+};
 pub use self::endpoints::is_llm_path;
 pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
 pub use self::filter::{AnswerFilter, AnswerFilters, FilterStep, Flow, WholeAnswer};

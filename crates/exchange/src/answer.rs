@@ -6,13 +6,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sluice_core::{Context, Failure, Profile, WholeAnswer};
 use sluice_llm::{
-    AnswerFacts, Dialect, ErrorKind, Operation, Protocol, Provenance, PublicError, answer_id, answer_marks,
+    AnswerFacts, ErrorKind, Operation, Protocol, Provenance, PublicError, answer_id, answer_marks,
 };
 use sluice_net::{Body, BodyError};
 use sluice_wire::ObjectView;
 
 use crate::config::CallConfig;
 use crate::estimate;
+use crate::models;
 use crate::perform::{Attempt, Provided, network_error, said_failed, spoken, timed_out, upstream_reply};
 
 /// Largest answer that is held in memory when the configuration sets no limit.
@@ -34,12 +35,12 @@ pub(crate) async fn relay(
         Err(error @ BodyError::Timeout { .. }) => return timed_out().caused_by(error).into(),
         Err(error) => return network_error(cx.profile).caused_by(error).into(),
     };
-    let out = match convert(cx, provided, status, &bytes) {
+    let out = match convert(cx, provided, status, &mut headers, &bytes) {
         Ok(out) => out,
         Err(failure) => return (*failure).into(),
     };
     // APISIX leaves the provider's content type in place (compat §4.2).
-    if provided.conversion.is_some() && cx.profile == Profile::Native {
+    if (provided.conversion.is_some() || provided.lists_models) && cx.profile == Profile::Native {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     measure(cx, spoken(cx, provided.carriage), status, &bytes, &out);
@@ -74,6 +75,7 @@ fn convert(
     cx: &Context,
     provided: &Provided,
     status: StatusCode,
+    headers: &mut HeaderMap,
     bytes: &Bytes,
 ) -> Result<Bytes, Box<Failure>> {
     if cx.profile == Profile::Native
@@ -83,15 +85,18 @@ fn convert(
     {
         return Err(Box::new(said_failed(&error)));
     }
-    let Some(conversion) = &provided.conversion else {
+    if provided.conversion.is_none() && !provided.lists_models {
         return Ok(bytes.clone());
-    };
-    if !status.is_success() && cx.profile == Profile::Native {
-        let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
-        return Ok(
-            PublicError::from_upstream(status, bytes).body(dialect, Some(&format!("{:032x}", cx.id.0)))
-        );
     }
+    if !status.is_success() && cx.profile == Profile::Native {
+        let dialect = cx.dialect();
+        let error = PublicError::from_upstream(status, bytes).with_status(status);
+        headers.extend(error.class_header(dialect));
+        return Ok(error.body(dialect, Some(&format!("{:032x}", cx.id.0))));
+    }
+    let Some(conversion) = &provided.conversion else {
+        return models::written(cx, bytes);
+    };
     let model = cx
         .ai
         .as_ref()

@@ -15,7 +15,7 @@ use sluice_net::Body;
 use crate::config::CallConfig;
 use crate::perform::{Attempt, Provided, upstream_reply};
 use crate::target::Target;
-use crate::{answer, stream};
+use crate::{answer, models, stream};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
@@ -32,7 +32,7 @@ pub(crate) async fn answer(
         return refused("no AI call was prepared".to_owned()).into();
     };
     if ai.request.is_none() {
-        return without_request(cx, target);
+        return without_request(cx, target, &provided);
     }
     let id = format!("{:032x}", cx.id.0);
     let created = SystemTime::now()
@@ -61,20 +61,27 @@ pub(crate) async fn answer(
     }
 }
 
-/// `GET …/models`; nothing else that has no JSON is answered here.
-fn without_request(cx: &Context, target: &Target) -> Attempt {
+/// The list of models; nothing else that has no JSON is answered here.
+fn without_request(cx: &Context, target: &Target, provided: &Provided) -> Attempt {
     let path = &*cx.request.path;
-    if !path.ends_with("/models") {
-        return refused(format!(
-            "{} does not answer {} {path}",
-            target.provider.name(),
-            cx.request.method
-        ))
-        .into();
-    }
+    let list = match provided.lists_models {
+        true => match models::written(cx, &echo_models()) {
+            Ok(list) => list,
+            Err(failure) => return (*failure).into(),
+        },
+        false if path.ends_with("/models") => echo_models(),
+        false => {
+            return refused(format!(
+                "{} does not answer {} {path}",
+                target.provider.name(),
+                cx.request.method
+            ))
+            .into();
+        }
+    };
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, JSON);
-    let body = Body::from(echo_models());
+    let body = Body::from(list);
     let body = if cx.profile == Profile::Apisix {
         body.into_chunked()
     } else {

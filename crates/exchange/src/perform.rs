@@ -112,12 +112,8 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
     let Place::Remote { origin, address, .. } = &target.place else {
         return defect("target has no origin").into();
     };
-    let Outbound {
-        carriage,
-        conversion,
-        body,
-        uri,
-    } = outbound;
+    let Outbound { provided, body, uri } = outbound;
+    let carriage = provided.carriage;
     let method = if carriage == Carriage::Passthrough {
         cx.request.method.clone()
     } else {
@@ -176,7 +172,7 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
                 started,
                 ended: None,
             });
-            receive(cx, target, call, Provided { carriage, conversion }, got.response).await
+            receive(cx, target, call, provided, got.response).await
         }
     }
 }
@@ -185,6 +181,8 @@ async fn send(cx: &mut Context, target: &Target, call: &CallConfig, outbound: Ou
 pub(crate) struct Provided {
     pub(crate) carriage: Carriage,
     pub(crate) conversion: Option<Conversion>,
+    /// Whether it is a list of models that is written anew.
+    pub(crate) lists_models: bool,
 }
 
 /// What is spoken with the provider. What is relayed stays what it is.
@@ -214,7 +212,8 @@ async fn receive(
         headers::name_dropped(conversion.dropped(), &mut headers);
     }
     let busy = head.status == StatusCode::TOO_MANY_REQUESTS || head.status.is_server_error();
-    if busy && (provided.conversion.is_none() || cx.profile == Profile::Apisix) {
+    let is_kept = provided.conversion.is_none() && !provided.lists_models;
+    if busy && (is_kept || cx.profile == Profile::Apisix) {
         if let Some(ai) = &cx.ai {
             ai.progress
                 .update(|state| state.first_token = Some(Instant::now()));

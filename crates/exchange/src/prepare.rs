@@ -89,6 +89,10 @@ pub fn client_framing(cx: &Context) -> Framing {
 #[must_use]
 pub fn protocol_of(cx: &Context, request: &RequestView) -> Option<Protocol> {
     let path = &*cx.request.path;
+    // Operations of Bedrock's runtime that are not spoken here, whatever their bodies look like.
+    if cx.profile == Profile::Native && path.starts_with("/model/") && !is_llm_path(path) {
+        return None;
+    }
     if cx.profile == Profile::Native && is_llm_path(path) {
         request.object()?;
         return Some(ClientCall::of(path, cx.request.query.as_deref()).protocol);

@@ -1,7 +1,5 @@
 //! Calls of an operator's to a provider: does it answer, and which models has it.
 
-mod listed;
-
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,14 +8,13 @@ use http::{Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
 use sluice_core::{Profile, Services};
 use sluice_llm::{
-    BodyEdits, BodyPlan, Carriage, EchoStamp, ErrorClass, KeyHeader, Protocol, ProviderMessage, RequestView,
-    StreamUsage, echo, echo_models,
+    BodyEdits, BodyPlan, Carriage, EchoStamp, ErrorClass, ListedModel, Protocol, ProviderMessage,
+    RequestView, StreamUsage, echo, echo_models, read_models,
 };
 use sluice_net::{Body, SendErrorKind};
 
-pub use self::listed::ListedModel;
-use self::listed::listed;
 use crate::credential::Unsigned;
+use crate::models::whole_list;
 use crate::provider::ProviderConfig;
 use crate::target::{Addressed, ClientTarget, Place, Target};
 
@@ -130,7 +127,7 @@ pub async fn list_models(
                     profile: Profile::Native,
                     model: None,
                     stream: false,
-                    client: list_of(&target),
+                    client: whole_list(&target),
                 }),
                 body: Bytes::new(),
             };
@@ -141,29 +138,8 @@ pub async fn list_models(
             bytes
         }
     };
-    listed(&bytes).ok_or_else(|| failed(started, "the provider's answer is no list of models".to_owned()))
-}
-
-/// Where a provider lists its models: its own list where it has another than OpenAI's, and as much of it as one answer
-/// holds.
-fn list_of(target: &Target) -> ClientTarget<'static> {
-    let by_key = target.provider.key_header() == KeyHeader::Named("x-goog-api-key");
-    let (path, query) = if by_key && target.speaks(Protocol::GeminiGenerate) {
-        ("/v1beta/models", "pageSize=1000")
-    } else if target.speaks(Protocol::CohereChat) {
-        ("/v1/models", "page_size=1000")
-    } else if target.speaks(Protocol::AnthropicMessages) && !target.speaks(Protocol::OpenAiChat) {
-        ("/v1/models", "limit=1000")
-    } else {
-        return ClientTarget {
-            models: Some(""),
-            ..nobody("/v1/models")
-        };
-    };
-    ClientTarget {
-        query: Some(query),
-        ..nobody(path)
-    }
+    read_models(&bytes)
+        .ok_or_else(|| failed(started, "the provider's answer is no list of models".to_owned()))
 }
 
 /// The client's part in a path, where there is no client.

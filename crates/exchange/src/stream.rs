@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use sluice_core::{AiCall, Context, Failure, Profile, Progress, Retry};
 use sluice_llm::{
-    Conversion, Dialect, ErrorKind, Framing, Protocol, StreamConversion, StreamTap, TapOptions, stream_id,
+    Conversion, ErrorKind, Framing, Protocol, StreamConversion, StreamTap, TapOptions, stream_id,
 };
 use sluice_net::{Body, BodyError};
 
@@ -132,7 +132,7 @@ pub(crate) async fn relay(
         None if hides_usage => Manner::without_usage(),
         None => Manner::Verbatim,
     };
-    let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
+    let dialect = cx.dialect();
     let mut stream = StreamBody::new(StreamParts {
         upstream: body,
         tap: StreamTap::new(spoken, watched(ai, cx.keeps_answer_text)),

@@ -39,6 +39,7 @@ mod gemini_models;
 mod images;
 mod lenient;
 mod media;
+mod model_list;
 mod prices;
 mod prompt_edits;
 mod protocol;
@@ -70,6 +71,7 @@ pub use self::error::{Dialect, ErrorClass, ErrorKind, ProviderMessage, PublicErr
 pub use self::filtered::is_filtered;
 pub use self::gemini_models::with_gemini_model;
 pub use self::images::has_images;
+pub use self::model_list::{AskedModels, ListedModel, read_models, write_model, write_models};
 pub use self::prices::{LongContextConfig, Price, PriceConfig, PriceTable, PriceTableError, RatesConfig};
 pub use self::prompt_edits::{PromptEdits, TextMessage};
 pub use self::protocol::{Operation, Protocol};

@@ -6,8 +6,8 @@ use http::{HeaderName, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_core::{
-    Caller, CompileEnv, CompileError, Context, KeyPlace, Phase, Phases, Plugin, PluginDef, Profile, Step,
-    is_llm_path,
+    Caller, CompileEnv, CompileError, Context, GEMINI_KEY, KeyPlace, Phase, Phases, Plugin, PluginDef,
+    Profile, Step, is_llm_path,
 };
 use sluice_resource::{PluginInfo, SchemaCompileError};
 
@@ -83,7 +83,7 @@ const DIALECT_HEADERS: [HeaderName; 4] = [
     header::AUTHORIZATION,
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("api-key"),
-    HeaderName::from_static("x-goog-api-key"),
+    HeaderName::from_static(GEMINI_KEY),
 ];
 
 const MISSING: Refusal = Refusal {
@@ -166,7 +166,10 @@ impl KeyAuth {
         match place {
             Place::Header(name) if self.hide_credentials => drop(cx.request.headers.remove(name)),
             Place::Query(name) if self.hide_credentials => cx.request.remove_query_arg(&name),
-            Place::DialectHeader(name) => drop(cx.request.headers.remove(name)),
+            Place::DialectHeader(name) => {
+                cx.has_gemini_key = name == GEMINI_KEY;
+                cx.request.headers.remove(name);
+            }
             Place::DialectQuery(name) => cx.request.remove_query_arg(name),
             Place::Header(_) | Place::Query(_) => {}
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sluice_core::{Context, Failure, Profile, Reply, ReplyBody};
-use sluice_llm::{Dialect, PublicError};
+use sluice_llm::PublicError;
 use sluice_net::Body;
 use sluice_record::ResponseSource;
 
@@ -65,10 +65,11 @@ pub(crate) fn render_failure(cx: &mut Context, failure: Failure) -> Outgoing {
             if let Some(param) = failure.param {
                 error = error.with_param(param);
             }
-            let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
+            let dialect = cx.dialect();
             let body = error.body(dialect, Some(&format!("{:032x}", cx.id.0)));
             let mut headers = failure.reply.headers;
             headers.insert(header::CONTENT_TYPE, JSON);
+            headers.extend(error.class_header(dialect));
             Outgoing {
                 status: error.status(dialect),
                 headers,

@@ -11,6 +11,7 @@ use sluice_record::Text;
 
 use super::failures::defect;
 use super::{Provided, spoken};
+use crate::models::ListWay;
 use crate::payload::Payload;
 use crate::prepare::client_call;
 use crate::target::{Addressed, ClientTarget, Place, Target};
@@ -18,8 +19,7 @@ use crate::{memory, relayed};
 
 /// A call as it goes out.
 pub(super) struct Outbound {
-    pub(super) carriage: Carriage,
-    pub(super) conversion: Option<Conversion>,
+    pub(super) provided: Provided,
     pub(super) body: Payload,
     pub(super) uri: Uri,
 }
@@ -78,9 +78,14 @@ pub(super) fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<F
     if let (Some(ai), Some(tool_count)) = (cx.ai.as_deref_mut(), tool_count) {
         ai.tool_count = tool_count;
     }
+    let lists = ListWay::of(cx, target);
     if let Place::BuiltIn = target.place {
         return Ok(Encoded::Local {
-            provided: Provided { carriage, conversion },
+            provided: Provided {
+                carriage,
+                conversion,
+                lists_models: lists.is_some(),
+            },
             body: body.signed().clone(),
         });
     }
@@ -90,7 +95,7 @@ pub(super) fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<F
         profile,
         model: model.as_deref(),
         stream,
-        client: ClientTarget::of(cx),
+        client: lists.map_or_else(|| ClientTarget::of(cx), |way| way.client(cx, target)),
     };
     let uri = target.uri(&address).ok_or_else(|| {
         let text = "could not resolve upstream path: ensure the route or request body specifies a model, or that \
@@ -99,8 +104,11 @@ pub(super) fn encode(cx: &mut Context, target: &Target) -> Result<Encoded, Box<F
             .apisix_json(serde_json::json!({ "error_msg": text }))
     })?;
     Ok(Encoded::Remote(Outbound {
-        carriage,
-        conversion,
+        provided: Provided {
+            carriage,
+            conversion,
+            lists_models: lists == Some(ListWay::Written),
+        },
         body,
         uri,
     }))

@@ -27,6 +27,12 @@ impl Dialect {
     /// that it works for a request that is refused before it was read.
     #[must_use]
     pub fn of(path: &str, headers: &HeaderMap) -> Self {
+        Self::by(path, |name| headers.contains_key(name))
+    }
+
+    /// The same, where `has` says whether a request came with a header of that name, also one that is gone since.
+    #[must_use]
+    pub fn by(path: &str, has: impl Fn(&str) -> bool) -> Self {
         let ends_with_any = |suffixes: &[&str]| suffixes.iter().any(|suffix| path.ends_with(suffix));
         if path.contains("/v1/messages") {
             Self::Anthropic
@@ -55,9 +61,9 @@ impl Dialect {
             Self::Ollama
         } else if ends_with_any(&["/completions", "/embeddings"]) {
             Self::OpenAi
-        } else if headers.contains_key("anthropic-version") {
+        } else if has("anthropic-version") {
             Self::Anthropic
-        } else if headers.contains_key("x-goog-api-key") {
+        } else if has("x-goog-api-key") {
             Self::Gemini
         } else {
             Self::OpenAi

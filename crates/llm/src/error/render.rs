@@ -1,6 +1,7 @@
 //! A [`PublicError`] in every dialect, as a body and as the event that ends a stream (llm-protocols §17).
 
 use bytes::{Bytes, BytesMut};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use sluice_wire::{write_event_message, write_frame};
 
@@ -112,6 +113,25 @@ impl PublicError {
         }
     }
 
+    /// The header that tells clients of Bedrock the class of an error; other dialects have it in the body.
+    #[must_use]
+    pub fn class_header(&self, dialect: Dialect) -> Option<(HeaderName, HeaderValue)> {
+        if dialect != Dialect::Bedrock {
+            return None;
+        }
+        let class = match self.kind {
+            ErrorKind::InvalidRequest | ErrorKind::RequestTooLarge => "ValidationException",
+            ErrorKind::Authentication | ErrorKind::Permission => "AccessDeniedException",
+            ErrorKind::NotFound => "ResourceNotFoundException",
+            ErrorKind::RateLimit => "ThrottlingException",
+            ErrorKind::Timeout => "ModelTimeoutException",
+            ErrorKind::Overloaded => "ServiceUnavailableException",
+            ErrorKind::Upstream | ErrorKind::Internal => "InternalServerException",
+        };
+        let name = HeaderName::from_static("x-amzn-errortype");
+        Some((name, HeaderValue::from_static(class)))
+    }
+
     /// The exceptions that a Converse stream can end with.
     fn bedrock_exception(&self) -> &'static str {
         match self.kind {
@@ -135,6 +155,11 @@ impl PublicError {
             ErrorKind::NotFound => "NOT_FOUND",
             ErrorKind::RateLimit => "RESOURCE_EXHAUSTED",
             ErrorKind::Timeout => "DEADLINE_EXCEEDED",
+            ErrorKind::Upstream | ErrorKind::Overloaded
+                if self.status == StatusCode::INTERNAL_SERVER_ERROR =>
+            {
+                "INTERNAL"
+            }
             ErrorKind::Upstream | ErrorKind::Overloaded => "UNAVAILABLE",
             ErrorKind::Internal => "INTERNAL",
         }

@@ -1,7 +1,5 @@
 //! Lists of models, in the client's dialect: exactly what the caller may use.
 
-mod dialects;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,37 +7,21 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use sluice_core::{Context, Model, ModelAccess, Reply, Step};
-use sluice_llm::Dialect;
+use sluice_llm::{AskedModels, ListedModel, write_model, write_models};
 use sluice_record::Text;
 
 use super::refusals;
 
-/// A model as lists show it.
-struct Shown {
-    /// The name that the caller asks for.
-    name: Text,
-    model: Arc<Model>,
-}
-
-/// What a request asks of the list.
-enum Asked<'p> {
-    All,
-    One(&'p str),
-}
-
 /// Answers a request for the list of models, or for one of them. What is neither goes on.
 pub(super) fn answer(cx: &Context) -> Step<'static> {
-    let Some(asked) = asked(&cx.request.path) else {
+    let Some(asked) = AskedModels::of(&cx.request.path) else {
         return Step::CONTINUE;
     };
-    let dialect = Dialect::of(&cx.request.path, &cx.request.headers);
+    let dialect = cx.dialect();
     let body = match asked {
-        Asked::All => {
-            let shown: Vec<Shown> = usable(cx).into_iter().collect();
-            dialects::list(dialect, &shown, |name| cx.request.query_arg(name))
-        }
-        Asked::One(name) => match one(cx, name) {
-            Some(shown) => dialects::one(dialect, &shown),
+        AskedModels::All => write_models(dialect, &usable(cx), |name| cx.request.query_arg(name)),
+        AskedModels::One(name) => match one(cx, name) {
+            Some(shown) => write_model(dialect, &shown),
             None => return refusals::model_not_found(name).into(),
         },
     };
@@ -51,20 +33,6 @@ fn json(body: &Value) -> Reply {
     Reply::bytes(StatusCode::OK, json, Bytes::from(body.to_string()))
 }
 
-/// By the path: `…/models`, `…/models/<name>`, Ollama's `/api/tags`.
-fn asked(path: &str) -> Option<Asked<'_>> {
-    if path.ends_with("/api/tags") {
-        return Some(Asked::All);
-    }
-    let (_, after) = path.split_once("/models")?;
-    match after.strip_prefix('/') {
-        None if after.is_empty() => Some(Asked::All),
-        Some("") => Some(Asked::All),
-        Some(name) => Some(Asked::One(name)),
-        None => None,
-    }
-}
-
 fn access(cx: &Context) -> Option<&dyn ModelAccess> {
     let own = cx.pipeline.plugins().get(crate::ai_models::NAME);
     let entry = own.or_else(|| cx.snapshot.global.plugins().get(crate::ai_models::NAME))?;
@@ -73,7 +41,7 @@ fn access(cx: &Context) -> Option<&dyn ModelAccess> {
 
 /// All models that a caller may ask for and lists show, by name: those of the registry that are allowed, and the aliases
 /// that lead to one.
-fn usable(cx: &Context) -> Vec<Shown> {
+fn usable(cx: &Context) -> Vec<ListedModel> {
     let models = &cx.snapshot.models;
     let access = access(cx);
     let mut found: BTreeMap<Text, Arc<Model>> = BTreeMap::new();
@@ -98,12 +66,12 @@ fn usable(cx: &Context) -> Vec<Shown> {
             }
         }
     }
-    let shown = found.into_iter().map(|(name, model)| Shown { name, model });
+    let shown = found.iter().map(|(name, model)| shown(name, model));
     shown.collect()
 }
 
 /// One model, by the name that the caller asks for.
-fn one(cx: &Context, name: &str) -> Option<Shown> {
+fn one(cx: &Context, name: &str) -> Option<ListedModel> {
     let access = access(cx);
     let alias = access.and_then(|access| access.aliases().iter().find(|(alias, _)| **alias == *name));
     let meant = match (alias, access) {
@@ -112,8 +80,19 @@ fn one(cx: &Context, name: &str) -> Option<Shown> {
         _ => name,
     };
     let model = cx.snapshot.models.find(meant)?.clone();
-    Some(Shown {
-        name: Text::from(name),
-        model,
-    })
+    Some(shown(name, &model))
+}
+
+/// A model as lists show it, under the name that the caller asks for.
+fn shown(name: &str, model: &Model) -> ListedModel {
+    let info = &model.info;
+    ListedModel {
+        id: name.to_owned(),
+        display_name: info.display_name.clone(),
+        owned_by: info.owned_by.clone(),
+        created: Some(info.created.unwrap_or(model.created)),
+        context_window: info.context_window,
+        max_output_tokens: info.max_output_tokens,
+        embeds: info.capabilities.iter().any(|name| name == "embeddings"),
+    }
 }

@@ -62,7 +62,7 @@ async fn the_list_of_models_is_asked_for_where_the_provider_has_it() {
         ("openai", "", "/v1/models/gpt-4o", "/v1/models/gpt-4o"),
         ("openrouter", "", "/v1/models", "/api/v1/models"),
         ("deepseek", "", "/v1/models", "/models"),
-        ("gemini", "", "/v1/models", "/v1beta/openai/models"),
+        ("gemini", "", "/v1/models", "/v1beta/models?pageSize=1000"),
         (
             "openai-compatible",
             "/custom/v1/chat/completions",
@@ -295,4 +295,20 @@ async fn what_a_provider_says_of_the_gateways_key_stays_here() {
         .await;
     assert_eq!(answer["error"]["code"], "upstream_auth");
     assert!(!answer.to_string().contains("upstr****"));
+}
+
+#[tokio::test]
+async fn operations_of_bedrock_that_are_not_spoken_here_are_refused() {
+    let provider = FakeProvider::start();
+    let gateway = client_of("ai-proxy", openai(&provider)).await;
+    for operation in ["invoke", "invoke-with-response-stream", "nothing"] {
+        let call = gateway
+            .client()
+            .post(&format!("/model/anthropic.claude/{operation}"))
+            .header("authorization", "Bearer sk-native")
+            .json(&chat("hi"));
+        let answer = call.send().await.expect_status(400).await.text().await;
+        assert!(answer.contains("no matching AI protocol"), "{answer}");
+    }
+    assert!(provider.requests().is_empty());
 }

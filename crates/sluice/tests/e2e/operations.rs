@@ -2,6 +2,7 @@
 
 mod counting;
 mod embeddings;
+mod lists;
 mod media;
 mod objects;
 mod rerank;

@@ -1,83 +1,150 @@
-//! The official SDKs through the built-in routes (native profile). `make test` installs them into `.venv`.
+//! The official SDKs through built-in routes (native profile), each on providers that speak its protocol and on others,
+//! which refuse what the real ones refuse. `make test` installs them into `.venv` and `tests/js/node_modules`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sluice_testkit::{FakeProvider, Gateway};
 
-use crate::support::gateway;
+use crate::support::{gateway, put};
+use crate::translation::target;
 
-/// Runs a script of `tests/python` as the client `sdk`.
-async fn run(gateway: &Gateway, script: &str) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let python = root.join(".venv/bin/python");
+/// The picture that the scripts send, and a description in the schema that they ask for.
+const NEEDLES: [&str; 2] = ["iVBORw0KGgo", "how many things there are"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn python(script: &str) -> Command {
+    let python = root().join(".venv/bin/python");
     assert!(python.exists(), "the SDKs are not installed: run `make python`");
     let mut command = Command::new(python);
-    command.arg(root.join("tests/python").join(script));
+    command.arg(root().join("tests/python").join(script));
+    command
+}
+
+fn node(script: &str) -> Command {
+    let folder = root().join("tests/js");
+    assert!(
+        folder.join("node_modules").exists(),
+        "the SDKs are not installed: run `make node`"
+    );
+    let mut command = Command::new("node");
+    command.arg(folder.join(script));
+    command
+}
+
+fn key(provider: &str) -> String {
+    format!("sk-sdk-{provider}")
+}
+
+/// A client of the gateway whose provider it is.
+async fn serve(gateway: &Gateway, name: &str) -> FakeProvider {
+    let fake = FakeProvider::strict();
+    let plugins = json!({ "key-auth": { "key": key(name) }, "ai-proxy": target(name, &fake) });
+    let consumer = json!({ "username": name.replace('-', "_"), "plugins": plugins });
+    put(gateway, "/consumers", consumer).await;
+    fake
+}
+
+/// Runs a script with a client of each of these providers.
+async fn run(mut command: Command, providers: &[&str]) {
+    let gateway = gateway().await;
+    let mut fakes = Vec::new();
+    for name in providers {
+        fakes.push(serve(&gateway, name).await);
+    }
+    let keys: Vec<_> = providers
+        .iter()
+        .map(|name| format!("{name}={}", key(name)))
+        .collect();
     command
         .env("BASE_URL", format!("http://{}", gateway.proxy_addr()))
-        .env("API_KEY", "sk-sdk");
+        .env("KEYS", keys.join(" "));
     let output = tokio::task::spawn_blocking(move || command.output());
     let output = output
         .await
         .expect("the script is waited for")
-        .expect("python starts");
-    let said = String::from_utf8_lossy(&output.stdout);
+        .expect("the script starts");
+    let refused: Vec<_> = fakes.iter().flat_map(FakeProvider::refused).collect();
     assert!(
-        output.status.success(),
-        "{said}{}",
+        output.status.success() && refused.is_empty(),
+        "{}{}refused: {refused:#?}",
+        String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    for (name, fake) in providers.iter().zip(&fakes) {
+        inspect(name, fake);
+    }
 }
 
-async fn client_of(provider: Value) -> Gateway {
-    let gateway = gateway().await;
-    let consumer = json!({
-        "username": "sdk",
-        "plugins": { "key-auth": { "key": "sk-sdk" }, "ai-proxy": provider },
-    });
-    gateway
-        .admin()
-        .put("/consumers", consumer)
-        .await
-        .expect_status(201);
-    gateway
+/// What the provider must have got, and what it must never see.
+fn inspect(name: &str, fake: &FakeProvider) {
+    let requests = fake.requests();
+    for needle in NEEDLES {
+        let has = |body: &[u8]| String::from_utf8_lossy(body).contains(needle);
+        assert!(
+            requests.iter().any(|request| has(&request.body)),
+            "{name} never got {needle}"
+        );
+    }
+    for request in &requests {
+        let query = request.query.as_deref().unwrap_or_default();
+        let shown = format!("{query} {:?}", request.headers);
+        assert!(
+            !shown.contains("sk-sdk"),
+            "the caller's key travels to {name}: {shown}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn openai() {
-    let provider = FakeProvider::start();
-    let gateway = client_of(crate::support::openai(&provider)).await;
-    run(&gateway, "openai_sdk.py").await;
-    let keys = provider.requests();
-    let sent: Vec<_> = keys
-        .iter()
-        .filter_map(|request| request.header("authorization"))
-        .collect();
-    assert!(
-        sent.iter().all(|key| *key == "Bearer upstream-key"),
-        "the caller's key never travels: {sent:?}"
-    );
+    run(
+        python("openai_sdk.py"),
+        &["openai", "openai-compatible", "anthropic", "gemini"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn langchain_openai() {
+    run(python("langchain_openai_sdk.py"), &["openai", "anthropic"]).await;
 }
 
 #[tokio::test]
 async fn anthropic() {
-    let provider = FakeProvider::start();
-    let conf = json!({
-        "provider": "anthropic",
-        "auth": { "header": { "x-api-key": "upstream-key" } },
-        "override": { "endpoint": format!("http://{}", provider.addr()) },
-    });
-    let gateway = client_of(conf).await;
-    run(&gateway, "anthropic_sdk.py").await;
-    let sent = provider.requests();
-    assert!(
-        sent.iter()
-            .all(|request| request.header("x-api-key") == Some("upstream-key"))
-    );
-    assert!(
-        sent.iter()
-            .all(|request| request.header("authorization").is_none())
-    );
+    run(python("anthropic_sdk.py"), &["anthropic", "openai", "gemini"]).await;
+}
+
+#[tokio::test]
+async fn google_genai() {
+    run(python("genai_sdk.py"), &["gemini", "anthropic", "openai"]).await;
+}
+
+#[tokio::test]
+async fn cohere() {
+    run(python("cohere_sdk.py"), &["cohere", "openai"]).await;
+}
+
+#[tokio::test]
+async fn ollama() {
+    run(python("ollama_sdk.py"), &["ollama", "openai"]).await;
+}
+
+#[tokio::test]
+async fn boto3() {
+    run(python("boto3_sdk.py"), &["bedrock", "openai", "anthropic"]).await;
+}
+
+#[tokio::test]
+async fn openai_npm() {
+    run(node("openai_sdk.mjs"), &["openai", "anthropic", "gemini"]).await;
+}
+
+#[tokio::test]
+async fn ai_sdk() {
+    run(node("ai_sdk.mjs"), &["openai", "anthropic", "gemini"]).await;
 }

@@ -8,7 +8,7 @@ use crate::chat::{
     ToolCall, array,
 };
 use crate::codec::ReplyFacts;
-use crate::codec::call_signatures::rejoin;
+use crate::codec::call_signatures::{before_texts, rejoin};
 use crate::convert::AnswerError;
 use crate::usage::{AnthropicUsage, Usage};
 
@@ -65,12 +65,8 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatAnswer, AnswerError> {
 
 pub(super) fn encode(answer: &ChatAnswer, facts: &ReplyFacts) -> Json {
     let choice = answer.choices.first();
-    let content: Vec<Json> = choice
-        .iter()
-        .flat_map(|choice| &choice.parts)
-        .flat_map(blocks)
-        .flatten()
-        .collect();
+    let parts = before_texts(choice.map_or(&[], |choice| &choice.parts));
+    let content: Vec<Json> = parts.iter().flat_map(blocks).flatten().collect();
     let said = choice.and_then(|choice| choice.extension.get(HERE, "stop_reason"));
     let reason = match (said, choice) {
         (Some(said), _) => said.clone(),

@@ -6,7 +6,8 @@ use sluice_wire::write_frame;
 
 use super::{HERE, NATIVE, answer, stop};
 use crate::chat::{
-    ChatEvent, Extension, Json, Object, PartDelta, PartStart, Sequencer, Signature, StopReason,
+    ChatEvent, Extension, Json, Object, PartDelta, PartStart, Sequencer, Signature, SignatureOrigin,
+    StopReason,
 };
 use crate::codec::pieces::inner_json;
 use crate::codec::{ReplyFacts, StreamEncoder};
@@ -23,6 +24,8 @@ pub(super) struct Encoder {
     /// Index of the next block.
     next: u64,
     block: Block,
+    /// Whether the part before the one at hand was text.
+    follows_text: bool,
     reason: StopReason,
     stop_sequence: Option<String>,
     usage: Option<Usage>,
@@ -54,6 +57,7 @@ impl Encoder {
             ended: false,
             next: 0,
             block: Block::None,
+            follows_text: false,
             reason: StopReason::Stop,
             stop_sequence: None,
             usage: None,
@@ -184,6 +188,15 @@ impl Encoder {
                 }
                 self.write_delta(r#"{"type":"thinking_delta","thinking":"#, &text, out);
             }
+            // That of the text before, whose thoughts are told already: an answer must not end with a thought, and
+            // Gemini does without it.
+            (
+                Block::Thinking {
+                    begun: false,
+                    is_redacted: false,
+                },
+                PartDelta::Signature(signature),
+            ) if self.follows_text && signature.origin == SignatureOrigin::Gemini => {}
             (Block::Thinking { begun, is_redacted }, PartDelta::Signature(signature)) => {
                 let begun = std::mem::replace(begun, true);
                 if *is_redacted {
@@ -233,6 +246,7 @@ impl Encoder {
     }
 
     fn end_part(&mut self, out: &mut BytesMut) {
+        self.follows_text = matches!(self.block, Block::Text { .. });
         match std::mem::replace(&mut self.block, Block::None) {
             Block::Text { begun: true } | Block::Thinking { begun: true, .. } => self.stop_block(out),
             Block::Call { is_custom, signature } => {

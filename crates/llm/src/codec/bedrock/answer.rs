@@ -10,7 +10,7 @@ use crate::chat::{
     ChatAnswer, Choice, Drops, Extension, Fields, Json, Object, Part, PartKind, Reasoning, Signature,
     StopReason, array,
 };
-use crate::codec::call_signatures::rejoin;
+use crate::codec::call_signatures::{before_texts, rejoin};
 use crate::convert::AnswerError;
 use crate::usage::{BedrockUsage, Usage};
 
@@ -61,12 +61,8 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatAnswer, AnswerError> {
 
 pub(super) fn encode(answer: &ChatAnswer) -> Json {
     let choice = answer.choices.first();
-    let content: Vec<Json> = choice
-        .iter()
-        .flat_map(|choice| &choice.parts)
-        .flat_map(blocks)
-        .flatten()
-        .collect();
+    let parts = before_texts(choice.map_or(&[], |choice| &choice.parts));
+    let content: Vec<Json> = parts.iter().flat_map(blocks).flatten().collect();
     let said = choice.and_then(|choice| choice.extension.get(HERE, "stopReason"));
     let reason = match (said, choice) {
         (Some(said), _) => said.clone(),

@@ -6,7 +6,9 @@ use sluice_wire::write_event_message;
 
 use super::signatures::{NATIVE, to_blob};
 use super::{HERE, answer, stop};
-use crate::chat::{ChatEvent, Object, PartDelta, PartStart, Sequencer, Signature, StopReason};
+use crate::chat::{
+    ChatEvent, Object, PartDelta, PartStart, Sequencer, Signature, SignatureOrigin, StopReason,
+};
 use crate::codec::StreamEncoder;
 use crate::codec::pieces::inner_json;
 use crate::error::Dialect;
@@ -23,6 +25,8 @@ pub(super) struct Encoder {
     /// Index of the next block.
     next: u64,
     block: Block,
+    /// Whether the part before the one at hand was text.
+    follows_text: bool,
     reason: Option<StopReason>,
     usage: Option<Usage>,
 }
@@ -134,6 +138,15 @@ impl Encoder {
                 self.next += u64::from(!std::mem::replace(begun, true));
                 self.write_delta("{\"reasoningContent\":{\"text\":", &text, "}}", out);
             }
+            // That of the text before, whose thoughts are told already: an answer must not end with a thought, and
+            // Gemini does without it.
+            (
+                Block::Thought {
+                    begun: false,
+                    is_redacted: false,
+                },
+                PartDelta::Signature(signature),
+            ) if self.follows_text && signature.origin == SignatureOrigin::Gemini => {}
             (Block::Thought { begun, is_redacted }, PartDelta::Signature(signature)) => {
                 let is_redacted = *is_redacted;
                 self.next += u64::from(!std::mem::replace(begun, true));
@@ -163,6 +176,7 @@ impl Encoder {
     }
 
     fn end_part(&mut self, out: &mut BytesMut) {
+        self.follows_text = matches!(self.block, Block::Text { .. });
         match std::mem::take(&mut self.block) {
             Block::Text { begun: true } | Block::Thought { begun: true, .. } => self.stop_block(out),
             Block::Call { is_custom, signature } => {

@@ -112,6 +112,9 @@ async fn gemini_has_pages_and_names_with_a_prefix() {
     let fake = FakeProvider::start();
     let gateway = registry(&fake).await;
     let first = answered(get(&gateway, "/v1beta/models?pageSize=3")).await;
+    // Google's SDK lists under /v1, which other dialects have as well.
+    let call = gateway.client().get("/v1/models?pageSize=3");
+    assert_eq!(answered(call.header("x-goog-api-key", "sk-jack")).await, first);
     assert_eq!(
         names(&first, "models", "name"),
         ["models/claude", "models/gpt-4o", "models/or/x"]

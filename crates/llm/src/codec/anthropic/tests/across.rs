@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::target;
 use crate::chat::Drops;
 use crate::codec::anthropic::Anthropic;
+use crate::codec::bedrock::Bedrock;
+use crate::codec::gemini::Gemini;
 use crate::codec::openai_chat::OpenAiChat;
 use crate::codec::testing::facts;
 use crate::codec::{Ask, ChatCodec};
@@ -85,4 +87,62 @@ fn what_openai_clients_say() {
         })
     );
     assert_eq!(drops, ["seed", "logit_bias"]);
+}
+
+#[test]
+fn the_signature_of_a_text_travels_with_the_thoughts_before_it() {
+    let parts = json!([
+        {"text": "hm", "thought": true},
+        {"text": "Warm.", "thoughtSignature": "c2lnbmVk"},
+    ]);
+    let answer = json!({
+        "candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}],
+        "modelVersion": "gemini-2.5-flash",
+    });
+    let answer = Gemini.decode_answer(answer.to_string().as_bytes()).unwrap();
+    let shown: Value = serde_json::from_str(Anthropic.encode_answer(&answer, &facts("{}")).text()).unwrap();
+    let kinds: Vec<&Value> = shown["content"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|block| &block["type"])
+        .collect();
+    assert_eq!(kinds, ["thinking", "text"]);
+    assert_ne!(shown["content"][0]["signature"], "");
+
+    let history = json!({
+        "model": "m", "max_tokens": 9000, "messages": [
+            {"role": "user", "content": "weather?"},
+            {"role": "assistant", "content": shown["content"]},
+            {"role": "user", "content": "and in Rome?"},
+        ],
+    });
+    let request = Anthropic
+        .decode_request(history.to_string().as_bytes(), &Ask::default())
+        .unwrap();
+    let sent = Gemini
+        .encode_request(&request, &target("gemini-2.5-flash"), &mut Drops::default())
+        .unwrap();
+    let sent: Value = serde_json::from_str(sent.text()).unwrap();
+    let last = sent["contents"][1]["parts"].as_array().unwrap().last().unwrap();
+    assert_eq!(*last, json!({"text": "Warm.", "thoughtSignature": "c2lnbmVk"}));
+}
+
+#[test]
+fn the_signature_of_a_text_without_thoughts_is_left_out() {
+    let answer = json!({
+        "candidates": [{
+            "content": {"role": "model", "parts": [{"text": "Warm.", "thoughtSignature": "c2lnbmVk"}]},
+            "finishReason": "STOP", "index": 0,
+        }],
+    });
+    let answer = Gemini.decode_answer(answer.to_string().as_bytes()).unwrap();
+    for codec in [&Anthropic as &dyn ChatCodec, &Bedrock] {
+        let shown = codec.encode_answer(&answer, &facts("{}"));
+        assert!(
+            !shown.text().contains("ignature") && !shown.text().contains("thinking"),
+            "{}",
+            shown.text()
+        );
+    }
 }

@@ -278,3 +278,27 @@ fn custom_tools_get_an_object_around_their_text() {
     };
     assert_eq!(call.arguments, r#"{"input":"select \"x\""}"#);
 }
+
+#[test]
+fn an_answer_ends_with_no_signature_of_its_text() {
+    let signature = Signature::new(SignatureOrigin::Gemini, "c2lnbmVk");
+    let written = encode(vec![
+        head(),
+        start(0, thoughts()),
+        said(0, "hm"),
+        end(0),
+        start(1, PartStart::Text),
+        said(1, "Warm."),
+        end(1),
+        start(2, thoughts()),
+        delta(2, PartDelta::Signature(signature)),
+        end(2),
+        ChatEvent::End,
+    ]);
+    let starts = names(&written)
+        .iter()
+        .filter(|name| **name == "content_block_start")
+        .count();
+    assert_eq!(starts, 2, "{written}");
+    assert!(!written.contains("signature_delta"));
+}

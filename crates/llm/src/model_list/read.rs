@@ -1,26 +1,18 @@
 //! Lists of models as providers have them.
 
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::ListedModel;
 
 /// Models that are listed at most.
 const MODELS_MAX: usize = 5000;
 
-/// A model that a provider lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedModel {
-    /// Its name, as a target's `model` takes it.
-    pub id: String,
-    /// Name for people.
-    pub display_name: Option<String>,
-    /// Who made it.
-    pub owned_by: Option<String>,
-    /// Most tokens of input.
-    pub context_window: Option<u64>,
-}
-
 /// The models in a list of any known shape: OpenAI's and Anthropic's `data`, Gemini's, Ollama's and Cohere's `models`,
-/// or a bare array (Together).
-pub(super) fn listed(bytes: &[u8]) -> Option<Vec<ListedModel>> {
+/// or a bare array (Together); `None` for anything else. Sorted by name, each once.
+#[must_use]
+pub fn read_models(bytes: &[u8]) -> Option<Vec<ListedModel>> {
     let body: Value = serde_json::from_slice(bytes).ok()?;
     let items = ["data", "models"]
         .into_iter()
@@ -43,6 +35,7 @@ fn one(item: &Value) -> Option<ListedModel> {
         id: id.strip_prefix("models/").unwrap_or(&id).to_owned(),
         display_name: text(&["display_name", "displayName"]),
         owned_by: text(&["owned_by"]),
+        created: created(item),
         context_window: count(&[
             "context_window",
             "context_length",
@@ -50,7 +43,31 @@ fn one(item: &Value) -> Option<ListedModel> {
             "max_input_tokens",
             "max_model_len",
         ]),
+        max_output_tokens: count(&["max_output_tokens", "outputTokenLimit", "max_tokens"]),
+        embeds: embeds(item),
     })
+}
+
+/// Unix seconds of OpenAI's `created`, Anthropic's `created_at`, Ollama's `modified_at`.
+fn created(item: &Value) -> Option<i64> {
+    if let Some(seconds) = item.get("created").and_then(Value::as_i64) {
+        return Some(seconds);
+    }
+    let text = ["created_at", "modified_at"]
+        .into_iter()
+        .find_map(|name| item.get(name)?.as_str())?;
+    OffsetDateTime::parse(text, &Rfc3339)
+        .ok()
+        .map(OffsetDateTime::unix_timestamp)
+}
+
+/// By what Gemini (`supportedGenerationMethods`) and Cohere (`endpoints`) say of it.
+fn embeds(item: &Value) -> bool {
+    let says = |name: &str, what: &str| {
+        let items = item.get(name).and_then(Value::as_array);
+        items.is_some_and(|items| items.iter().any(|item| item == what))
+    };
+    says("supportedGenerationMethods", "embedContent") || says("endpoints", "embed")
 }
 
 #[cfg(test)]
@@ -58,7 +75,7 @@ mod tests {
     use super::*;
 
     fn ids(list: &str) -> Option<Vec<String>> {
-        let found = listed(list.as_bytes())?;
+        let found = read_models(list.as_bytes())?;
         Some(found.into_iter().map(|model| model.id).collect())
     }
 
