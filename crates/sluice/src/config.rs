@@ -28,6 +28,9 @@ pub use self::template::TEMPLATE;
 pub struct Config {
     /// Folder of everything that the gateway keeps.
     pub data_dir: PathBuf,
+    /// One address for everything: proxy, dashboard, Admin API, status and metrics. `proxy.listen`, `admin.listen` and
+    /// `control` have no effect then.
+    pub listen: Option<SocketAddr>,
     /// The data plane.
     pub proxy: ProxyConfig,
     /// The Admin API.
@@ -294,6 +297,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("./data"),
+            listen: None,
             proxy: ProxyConfig::default(),
             admin: AdminConfig::default(),
             control: ControlConfig::default(),
