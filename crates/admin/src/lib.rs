@@ -58,7 +58,8 @@
 //! # impl sluice_admin::LimitStandings for Idle {
 //! #     fn of_client(&self, _: &str) -> Vec<(&'static str, String, sluice_core::LimitStanding)> { Vec::new() }
 //! #     fn of_group(&self, _: &str) -> Vec<sluice_core::LimitStanding> { Vec::new() }
-//! #     fn reset(&self, _: &str, _: &str) -> bool { false }
+//! #     fn of_routes(&self) -> Vec<(String, sluice_core::LimitStanding)> { Vec::new() }
+//! #     fn reset(&self, _: sluice_core::Subject<'_>, _: &str) -> bool { false }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {

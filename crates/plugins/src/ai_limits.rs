@@ -157,7 +157,7 @@ impl Plugin for AiLimits {
         let found = cx.cache.as_ref().map(|call| call.found.outcome);
         let hit = matches!(found, Some(CacheOutcome::Exact | CacheOutcome::Semantic));
         let (usage, cost) = used(cx).filter(|_| !hit).unwrap_or((Usage::default(), Some(0)));
-        for Hold { guard, measure } in holds.reserved {
+        for Hold { guard, measure, .. } in holds.reserved {
             let used = match measure {
                 // What other plugins refused before was no request.
                 Measure::Requests => u64::from(holds.counts || hit),

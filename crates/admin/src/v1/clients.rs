@@ -184,15 +184,10 @@ async fn add(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
         write::limits(&mut value, &api.state.options.client_limits)?;
     }
     wanted.apply(&api, &mut value)?;
-    resources::write(&api, &call, &key(&id), value, Expected::Absent).await?;
-    let made = match keys::make(&api, &call, &id, &keys::New::default()).await {
-        Ok(made) => made,
-        Err(error) => {
-            // A client without a key is of no use: nothing is left half made.
-            resources::remove(&api, &call, &key(&id), true, Expected::Any).await?;
-            return Err(error);
-        }
-    };
+    let first = keys::Draft::of(&keys::New::default())?;
+    api.put_with_credential(&call.caller()?, value, &first.id, first.value.clone())
+        .await?;
+    let made = keys::with_secret(&api, &id, first).await?;
     Ok(created(
         &json!({ "client": shown(&api, &id).await?, "key": made }),
     ))
