@@ -132,7 +132,12 @@ impl Proxy {
             // Only the first address is shared.
             let beside = std::iter::once(beside.cloned()).chain(std::iter::repeat(None));
             let tls = self.options.listeners.iter().map(|listener| listener.tls.clone());
-            let listeners: Vec<_> = sockets.into_iter().zip(tls.zip(beside)).collect();
+            let with = tls.zip(beside);
+            let listeners: Vec<_> = sockets
+                .into_iter()
+                .zip(with)
+                .map(|(socket, (tls, beside))| Bound { socket, tls, beside })
+                .collect();
             let (options, stop, inside) = (self.options.clone(), stop.subscribe(), inside.take());
             let thread = std::thread::Builder::new().name(format!("sluice-proxy-{index}"));
             threads.push(thread.spawn(move || {
@@ -175,10 +180,17 @@ fn bind(addr: SocketAddr, shared: bool) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
+/// One address of one thread.
+struct Bound {
+    socket: StdListener,
+    tls: Option<ListenerTls>,
+    beside: Option<Arc<dyn Beside>>,
+}
+
 /// One thread: accepts on all listeners until told to stop, then waits for its connections.
 async fn work(
     handler: Arc<Handler>,
-    listeners: Vec<(StdListener, (Option<ListenerTls>, Option<Arc<dyn Beside>>))>,
+    listeners: Vec<Bound>,
     inside: Option<(mpsc::Receiver<DuplexStream>, SocketAddr)>,
     options: ProxyOptions,
     stop: watch::Receiver<bool>,
@@ -194,7 +206,7 @@ async fn work(
         _alive: alive.clone(),
         head_timeout: options.head_timeout,
     };
-    for (socket, (tls, beside)) in listeners {
+    for Bound { socket, tls, beside } in listeners {
         if let Ok(socket) = TcpListener::from_std(socket) {
             tokio::spawn(acceptor(tls, beside).accept(socket));
         }

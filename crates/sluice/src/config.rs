@@ -61,6 +61,17 @@ pub struct Config {
     pub apisix: ApisixConfig,
 }
 
+impl Config {
+    /// With `listen` at its place, where everything is on one address.
+    pub(crate) fn with_one_address(mut self) -> Self {
+        if let Some(address) = self.listen {
+            self.proxy.listen = address;
+            self.control.enabled = false;
+        }
+        self
+    }
+}
+
 /// The data plane.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

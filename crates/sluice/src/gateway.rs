@@ -124,15 +124,12 @@ impl Gateway {
     /// secret key, a bad certificate.
     pub async fn start(options: GatewayOptions) -> anyhow::Result<Self> {
         let GatewayOptions {
-            mut config,
+            config,
             plugins,
             demo: wants_demo,
         } = options;
         config.check().map_err(anyhow::Error::msg)?;
-        if let Some(one) = config.listen {
-            config.proxy.listen = one;
-            config.control.enabled = false;
-        }
+        let config = config.with_one_address();
         let lock = open_folder(&config.data_dir)?;
         // Addresses first: a taken port must not leave a half-made data folder looking used.
         let proxy = bind_proxy(&config)?;
