@@ -36,6 +36,7 @@
 //! #         Box::pin(async { Err("nobody calls".to_owned()) })
 //! #     }
 //! #     fn health(&self, _: &str) -> ProviderHealth { ProviderHealth::default() }
+//! #     fn own_targets(&self) -> Vec<(String, ProviderHealth)> { Vec::new() }
 //! #     fn types(&self) -> Vec<serde_json::Value> { Vec::new() }
 //! #     fn prices(&self) -> Vec<(String, serde_json::Value)> { Vec::new() }
 //! #     fn price(&self, _: &str, _: &str) -> Option<serde_json::Value> { None }

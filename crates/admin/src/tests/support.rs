@@ -150,6 +150,10 @@ impl ProviderCalls for Prompt {
         ProviderHealth::default()
     }
 
+    fn own_targets(&self) -> Vec<(String, ProviderHealth)> {
+        Vec::new()
+    }
+
     fn types(&self) -> Vec<Value> {
         Vec::new()
     }
