@@ -3,6 +3,7 @@
 mod groups;
 mod keys;
 mod limits;
+mod parity;
 mod playground;
 mod reserving;
 mod shape;
