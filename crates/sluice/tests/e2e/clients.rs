@@ -1,5 +1,6 @@
 //! Clients: made through `/api/v1`, used through the proxy.
 
+mod fields;
 mod groups;
 mod keys;
 mod limits;
