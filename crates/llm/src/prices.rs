@@ -27,8 +27,9 @@ pub struct PriceConfig {
 
 /// Micro-USD per million tokens, by bucket of [`Usage`]: 2500000 is $2.50 per million.
 ///
-/// What is left out costs what it would without its special treatment: cache reads and writes, and audio input, as
-/// fresh input; the one-hour cache as the five-minute one; reasoning and audio output as output.
+/// What is left out costs what it would without its special treatment: cache reads and writes, audio and image input as
+/// fresh input; the one-hour cache as the five-minute one; reasoning, audio and image output as output. Searches and
+/// time cost nothing unless they are named.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RatesConfig {
@@ -54,6 +55,18 @@ pub struct RatesConfig {
     /// Audio output.
     #[serde(default)]
     pub audio_output: Option<u64>,
+    /// Image input.
+    #[serde(default)]
+    pub image_input: Option<u64>,
+    /// Image output.
+    #[serde(default)]
+    pub image_output: Option<u64>,
+    /// Micro-USD per million searches.
+    #[serde(default)]
+    pub searches: u64,
+    /// Micro-USD per million milliseconds of transcribed audio: 100000 is $0.006 per minute.
+    #[serde(default)]
+    pub audio_ms: u64,
 }
 
 /// Rates that hold for the whole call once its input, of all buckets, is above a number of tokens.
@@ -73,35 +86,21 @@ pub struct Price {
     long_context: Option<(u64, Rates)>,
 }
 
-/// Micro-USD per million tokens of each bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Rates {
-    input: u64,
-    cache_read: u64,
-    cache_write: u64,
-    cache_write_1h: u64,
-    audio_input: u64,
-    output: u64,
-    reasoning: u64,
-    audio_output: u64,
-}
+/// Micro-USD per million units of each bucket.
+type Rates = Usage;
 
 impl Price {
     /// The rates that hold for a call, in micro-USD per million tokens, in the buckets that it has tokens in.
     #[must_use]
     pub fn rates_for(&self, usage: &Usage) -> Usage {
         let rates = self.rates_of(usage);
-        let used = |tokens: u64, rate: u64| if tokens > 0 { rate } else { 0 };
-        Usage {
-            input: used(usage.input, rates.input),
-            cache_read: used(usage.cache_read, rates.cache_read),
-            cache_write: used(usage.cache_write, rates.cache_write),
-            cache_write_1h: used(usage.cache_write_1h, rates.cache_write_1h),
-            audio_input: used(usage.audio_input, rates.audio_input),
-            output: used(usage.output, rates.output),
-            reasoning: used(usage.reasoning, rates.reasoning),
-            audio_output: used(usage.audio_output, rates.audio_output),
-        }
+        usage.zip(rates, |used, rate| if used > 0 { rate } else { 0 })
+    }
+
+    /// The rates of calls without a long input, in micro-USD per million units.
+    #[must_use]
+    pub fn rates(&self) -> Usage {
+        self.rates
     }
 
     fn rates_of(&self, usage: &Usage) -> &Rates {
@@ -116,19 +115,11 @@ impl Price {
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> i64 {
         let rates = self.rates_of(usage);
-        let buckets = [
-            (usage.input, rates.input),
-            (usage.cache_read, rates.cache_read),
-            (usage.cache_write, rates.cache_write),
-            (usage.cache_write_1h, rates.cache_write_1h),
-            (usage.audio_input, rates.audio_input),
-            (usage.output, rates.output),
-            (usage.reasoning, rates.reasoning),
-            (usage.audio_output, rates.audio_output),
-        ];
-        let exact = buckets
-            .iter()
-            .map(|(tokens, rate)| u128::from(*tokens) * u128::from(*rate))
+        let exact = usage
+            .buckets()
+            .into_iter()
+            .zip(rates.buckets())
+            .map(|(used, rate)| u128::from(used) * u128::from(rate))
             .fold(RATE_UNIT / 2, u128::saturating_add);
         i64::try_from(exact / RATE_UNIT).unwrap_or(i64::MAX)
     }
@@ -159,6 +150,10 @@ impl From<&RatesConfig> for Rates {
             output: config.output,
             reasoning: config.reasoning.unwrap_or(config.output),
             audio_output: config.audio_output.unwrap_or(config.output),
+            image_input: config.image_input.unwrap_or(config.input),
+            image_output: config.image_output.unwrap_or(config.output),
+            searches: config.searches,
+            audio_ms: config.audio_ms,
         }
     }
 }
