@@ -211,6 +211,7 @@ impl SpecialTokens {
             image_output: self.image_output,
             searches: self.searches,
             audio_ms: self.audio_ms,
+            at_batch_rates: false,
         };
         Usage {
             input: input.saturating_sub(special.total_input()),

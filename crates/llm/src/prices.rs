@@ -23,6 +23,9 @@ pub struct PriceConfig {
     /// Other rates for calls with a long input, where the provider has them.
     #[serde(default)]
     pub long_context: Option<LongContextConfig>,
+    /// Other rates for calls that the provider serves when it has time, where it has them; with a long input, too.
+    #[serde(default)]
+    pub batch: Option<RatesConfig>,
 }
 
 /// Micro-USD per million tokens, by bucket of [`Usage`]: 2500000 is $2.50 per million.
@@ -84,6 +87,7 @@ pub struct LongContextConfig {
 pub struct Price {
     rates: Rates,
     long_context: Option<(u64, Rates)>,
+    batch: Option<Rates>,
 }
 
 /// Micro-USD per million units of each bucket.
@@ -104,6 +108,9 @@ impl Price {
     }
 
     fn rates_of(&self, usage: &Usage) -> &Rates {
+        if let Some(batch) = self.batch.as_ref().filter(|_| usage.at_batch_rates) {
+            return batch;
+        }
         match &self.long_context {
             Some((above, rates)) if usage.total_input() > *above => rates,
             _ => &self.rates,
@@ -134,6 +141,7 @@ impl From<&PriceConfig> for Price {
         Self {
             rates: Rates::from(&config.rates),
             long_context,
+            batch: config.batch.as_ref().map(Rates::from),
         }
     }
 }
@@ -154,6 +162,7 @@ impl From<&RatesConfig> for Rates {
             image_output: config.image_output.unwrap_or(config.output),
             searches: config.searches,
             audio_ms: config.audio_ms,
+            at_batch_rates: false,
         }
     }
 }
@@ -215,6 +224,8 @@ struct TableEntry {
     rates: RatesConfig,
     #[serde(default)]
     long_context: Option<LongContextConfig>,
+    #[serde(default)]
+    batch: Option<RatesConfig>,
 }
 
 impl PriceTable {
@@ -235,6 +246,7 @@ impl PriceTable {
                 let config = PriceConfig {
                     rates: entry.rates,
                     long_context: entry.long_context,
+                    batch: entry.batch,
                 };
                 entry
                     .models

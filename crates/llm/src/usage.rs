@@ -40,6 +40,9 @@ pub struct Usage {
     pub searches: u64,
     /// Milliseconds of audio that was transcribed, where the provider counts time. No tokens.
     pub audio_ms: u64,
+    /// Whether the provider says that it bills at the rates of batches. No bucket.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_batch_rates: bool,
 }
 
 impl Usage {
@@ -117,6 +120,7 @@ impl Usage {
             image_output,
             searches,
             audio_ms,
+            at_batch_rates: false,
         }
     }
 

@@ -173,8 +173,27 @@ fn every_bucket_has_its_rate() {
         image_output: 1_000_000_000,
         searches: 10_000_000_000,
         audio_ms: 100_000_000_000,
+        at_batch_rates: false,
     };
     assert_eq!(price.cost(&usage), 321_987_654_321);
+}
+
+#[test]
+fn what_waited_costs_what_batches_cost() {
+    let table = shipped();
+    let price = table.find("openai", "gpt-5").unwrap();
+    let usage = Usage {
+        input: 1_000,
+        output: 100,
+        ..Usage::default()
+    };
+    let waited = Usage {
+        at_batch_rates: true,
+        ..usage
+    };
+    assert_eq!((price.cost(&usage), price.cost(&waited)), (2_250, 1_125));
+    // Where there are no other rates, the ordinary ones hold.
+    assert_eq!(Price::from(&flat(1_000_000, 0)).cost(&waited), 1_000);
 }
 
 #[test]
@@ -193,6 +212,7 @@ fn rates_left_out_fall_back() {
         image_output: 1,
         searches: 1,
         audio_ms: 1,
+        at_batch_rates: true,
     };
     assert_eq!(price.cost(&usage), 46);
 }

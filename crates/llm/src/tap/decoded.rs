@@ -139,6 +139,7 @@ pub(crate) fn tally_of(usage: &Usage) -> Tally {
         image_output: usage.image_output,
         searches: usage.searches,
         audio_ms: usage.audio_ms,
+        at_batch_rates: usage.at_batch_rates,
         ..Tally::default()
     }
 }

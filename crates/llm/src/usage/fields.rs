@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{ReportedCounts, Tally};
-use crate::lenient::{Count, Text};
+use crate::lenient::{BatchTier, Count, Text};
 
 /// OpenAI chat and embeddings, and what compatible providers made of them.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -150,6 +150,7 @@ pub(crate) struct AnthropicUsage {
     cache_creation_input_tokens: Count,
     cache_creation: Option<CacheCreation>,
     output_tokens_details: Option<ThinkingDetails>,
+    service_tier: BatchTier,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -184,6 +185,7 @@ impl AnthropicUsage {
             prompt_includes_cache: false,
             cache_write: written_5m.saturating_add(written_1h),
             cache_write_1h: written_1h,
+            at_batch_rates: self.service_tier.0,
             thinking: self
                 .output_tokens_details
                 .clone()

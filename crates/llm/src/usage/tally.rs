@@ -1,6 +1,7 @@
 //! Usage fields of one answer, summed up over its events and then turned into both forms.
 
 use super::{Metered, ReportedCounts, Usage};
+use crate::lenient::BatchTier;
 
 /// Usage fields as a provider named them, before they are put into buckets. 0 means not reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,7 @@ pub(crate) struct Tally {
     pub(crate) image_output: u64,
     pub(crate) searches: u64,
     pub(crate) audio_ms: u64,
+    pub(crate) at_batch_rates: bool,
     /// Reasoning, where only the normal form knows of it.
     pub(crate) thinking: u64,
 }
@@ -54,6 +56,15 @@ impl Tally {
         }
         counts.total = counts.total.max(counts.prompt.saturating_add(counts.completion));
         self.prompt_includes_cache |= later.prompt_includes_cache;
+        self.at_batch_rates |= later.at_batch_rates;
+    }
+
+    /// The same, of an answer in that tier.
+    pub(crate) fn in_tier(self, tier: BatchTier) -> Self {
+        Self {
+            at_batch_rates: self.at_batch_rates || tier.0,
+            ..self
+        }
     }
 
     /// Both forms.
@@ -70,6 +81,7 @@ impl Tally {
         let mut usage = Usage {
             searches: self.searches,
             audio_ms: self.audio_ms,
+            at_batch_rates: self.at_batch_rates,
             ..Usage::default()
         };
         let read = counts.cache_read.max(self.cache_read);

@@ -28,6 +28,7 @@ const TYPICAL: Usage = Usage {
     image_output: 0,
     searches: 0,
     audio_ms: 0,
+    at_batch_rates: false,
 };
 
 /// Tokens that an answer is taken to have where the request sets no limit.
