@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -169,6 +169,7 @@ pub trait ModelAccess: Send + Sync {
 pub struct Progress {
     state: Mutex<ProgressState>,
     finished: AtomicBool,
+    passed: AtomicU64,
 }
 
 /// See [`Progress`].
@@ -225,6 +226,17 @@ impl Progress {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner),
         )
+    }
+
+    /// Says how many pieces of text of a stream have passed: a lower bound of its tokens.
+    pub fn pass(&self, pieces: u64) {
+        self.passed.store(pieces, Ordering::Relaxed);
+    }
+
+    /// What [`pass`](Self::pass) was told last.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
     }
 
     /// Says that the answer is known to its end: what the last bytes bring is in the state.

@@ -49,6 +49,7 @@ mod shards;
 mod sliding;
 mod ticks;
 mod windows;
+mod zone;
 
 pub use self::account::{AccountState, Standing};
 pub use self::bucket::{Leak, LeakyBuckets};
@@ -67,3 +68,4 @@ pub use self::redis::RedisCounters;
 pub use self::reservation::ReservationGuard;
 pub use self::sliding::SlidingCounters;
 pub use self::windows::WindowCounters;
+pub use self::zone::{UnknownZone, Zone};

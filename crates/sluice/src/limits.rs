@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_admin::LimitStandings;
-use sluice_core::{LimitStanding, Services, Snapshot, SnapshotCell, Subject};
+use sluice_core::{CallerLimits, LimitStanding, PluginSet, Services, Snapshot, SnapshotCell, Subject};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -23,15 +23,7 @@ pub(crate) struct Standings {
 
 impl Standings {
     fn of(&self, snapshot: &Snapshot, subject: Subject<'_>) -> Vec<LimitStanding> {
-        let consumers = &snapshot.consumers;
-        let plugins = match subject {
-            Subject::Client(name) => consumers.get(name).map(|consumer| &consumer.plugins),
-            Subject::Group(id) => consumers.group(id).map(|group| &group.plugins),
-            Subject::Route(_) => None,
-        };
-        let entry = plugins.and_then(|plugins| plugins.get(PLUGIN));
-        let limits = entry.and_then(|entry| entry.plugin.caller_limits());
-        limits
+        limits(snapshot, subject)
             .map(|limits| limits.standings(subject, &self.services.limits))
             .unwrap_or_default()
     }
@@ -59,13 +51,41 @@ impl LimitStandings for Standings {
         self.of(&self.snapshots.load(), Subject::Group(group))
     }
 
-    fn reset(&self, client: &str, name: &str) -> bool {
+    fn of_routes(&self) -> Vec<(String, LimitStanding)> {
         let snapshot = self.snapshots.load();
-        let consumer = snapshot.consumers.get(client);
-        let entry = consumer.and_then(|consumer| consumer.plugins.get(PLUGIN));
-        let limits = entry.and_then(|entry| entry.plugin.caller_limits());
-        limits.is_some_and(|limits| limits.reset(Subject::Client(client), name, &self.services.limits))
+        let mut standings = Vec::new();
+        for route in snapshot.router.targets() {
+            let Some(limits) = caller_limits(route.pipeline.plugins()) else {
+                continue;
+            };
+            let own = limits.standings(Subject::Route(&route.id), &self.services.limits);
+            standings.extend(own.into_iter().map(|standing| (route.id.to_string(), standing)));
+        }
+        standings
     }
+
+    fn reset(&self, subject: Subject<'_>, name: &str) -> bool {
+        let snapshot = self.snapshots.load();
+        limits(&snapshot, subject).is_some_and(|limits| limits.reset(subject, name, &self.services.limits))
+    }
+}
+
+/// The limits that are in force for somebody.
+fn limits<'s>(snapshot: &'s Snapshot, subject: Subject<'_>) -> Option<&'s dyn CallerLimits> {
+    let consumers = &snapshot.consumers;
+    let plugins = match subject {
+        Subject::Client(name) => &consumers.get(name)?.plugins,
+        Subject::Group(id) => &consumers.group(id)?.plugins,
+        Subject::Route(id) => {
+            let mut routes = snapshot.router.targets();
+            routes.find(|route| *route.id == *id)?.pipeline.plugins()
+        }
+    };
+    caller_limits(plugins)
+}
+
+fn caller_limits(plugins: &PluginSet) -> Option<&dyn CallerLimits> {
+    plugins.get(PLUGIN)?.plugin.caller_limits()
 }
 
 /// Saves what was spent, every second and at the end.

@@ -9,6 +9,7 @@ use sluice_admin::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels,
 use sluice_core::{Services, SnapshotCell};
 use sluice_exchange::{ProbeReport, ProviderConfig, list_models, test_provider};
 use sluice_llm::{KeyHeader, Price, Protocol, Provider, ProviderConf, Usage};
+use sluice_upstream::OWN_TARGETS;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -91,6 +92,18 @@ impl ProviderCalls for Calls {
             last_error: None,
             latency_ms: latency.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)).as_millis() as u64),
         }
+    }
+
+    fn own_targets(&self) -> Vec<(String, ProviderHealth)> {
+        let keys = self.services.targets.keys_beginning_with(OWN_TARGETS);
+        let names = keys.iter().filter_map(|key| Some(key.rsplit_once('/')?.0));
+        let mut names: Vec<_> = names.collect();
+        names.dedup();
+        let shown = |name: &&str| name.trim_start_matches(OWN_TARGETS).to_owned();
+        names
+            .iter()
+            .map(|name| (shown(name), self.health(name)))
+            .collect()
     }
 
     fn types(&self) -> Vec<Value> {

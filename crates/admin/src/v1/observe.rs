@@ -1,6 +1,7 @@
 //! What happens and what happened: overview, requests, usage, caches, and live.
 
 mod cache;
+mod calendar;
 mod export;
 mod filter;
 mod live;

@@ -150,7 +150,7 @@ function Providers({ items }: { items: Overview["providers"] }) {
         {items.map((provider) => (
           <Tooltip key={provider.id} label={`${formatCount(provider.requests)} requests, ${formatCount(provider.errors)} errors`}>
             <Group gap={6} wrap="nowrap">
-              <Anchor component={Link} to={`/providers/${encodeURIComponent(provider.id)}`} fz="sm">{provider.id}</Anchor>
+              {provider.registered === false ? <Text size="sm">{provider.id}</Text> : <Anchor component={Link} to={`/providers/${encodeURIComponent(provider.id)}`} fz="sm">{provider.id}</Anchor>}
               <HealthBadge health={provider.health} />
               <Text size="xs" c="dimmed">{formatMs(provider.latency_ms)}</Text>
             </Group>
