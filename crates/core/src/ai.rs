@@ -116,13 +116,18 @@ pub struct Routing {
 }
 
 impl AiCall {
-    /// What rules on content judge: the client's body, or the texts of its form as a body of OpenAI's media endpoints.
+    /// What rules on content judge: the client's body, the file that it uploads, or the texts of its form as a body of
+    /// OpenAI's media endpoints.
     #[must_use]
     pub fn judged_body(&self) -> Option<Bytes> {
         if let Some(request) = &self.request {
             return Some(request.bytes().clone());
         }
-        let texts: Vec<_> = self.form.as_ref()?.texts().collect();
+        let form = self.form.as_ref()?;
+        if self.protocol == Protocol::OpenAiObjects {
+            return form.file();
+        }
+        let texts: Vec<_> = form.texts().collect();
         Some(serde_json::json!({ "prompt": texts }).to_string().into())
     }
 

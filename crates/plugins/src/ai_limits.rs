@@ -186,7 +186,7 @@ fn used(cx: &Context) -> Option<(Usage, Option<u64>)> {
     let (usage, answered) = ai
         .progress
         .read(|state| (state.usage, state.model_answered.clone()));
-    if usage.total() == 0 {
+    if usage.is_empty() {
         return Some((usage, Some(0)));
     }
     let listed = |model: &str| cx.services.prices.find(ai.picked.provider, model);

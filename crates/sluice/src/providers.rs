@@ -118,17 +118,14 @@ impl ProviderCalls for Calls {
 }
 
 fn rates(price: &Price) -> Value {
-    let rates = price.rates_for(&Usage::default());
-    json!({
-        "input": rates.input,
-        "cache_read": rates.cache_read,
-        "cache_write": rates.cache_write,
-        "cache_write_1h": rates.cache_write_1h,
-        "output": rates.output,
-        "reasoning": rates.reasoning,
-        "audio_input": rates.audio_input,
-        "audio_output": rates.audio_output,
-    })
+    let rates = price.rates();
+    let named = Usage::BUCKETS.into_iter().zip(rates.buckets());
+    // What is billed by another unit is named where it is billed at all.
+    let shown = named.filter(|(name, rate)| *rate > 0 || !matches!(*name, "searches" | "audio_ms"));
+    shown
+        .map(|(name, rate)| (name.to_owned(), rate.into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// What a form has to know of a kind of provider.

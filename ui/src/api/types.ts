@@ -86,7 +86,7 @@ export interface ProviderModel { id: string; display_name: string | null; owned_
 export interface TestResult { ok: boolean; status: number | null; latency_ms: number; model: string | null; answered_model: string | null; error_class: string | null; message: string; text?: string | null; tokens?: { input: number; output: number } | null; cost_micro_usd?: number | null; request?: { method: string; url: string; headers: Record<string, string>; body: unknown } /* secrets masked */ }
 // GET /models → Page<Model>; POST /models; GET|PUT|DELETE /models/{id}: the `models` resource as it is (docs/models.md) plus {id, version, price: Price}
 // GET /prices?search= → Page<{model, provider, source: "table"|"configured", rates: Rates}>; GET /prices/{model}
-export interface Rates { input?: number; cache_read?: number; cache_write?: number; cache_write_1h?: number; output?: number; reasoning?: number; audio_input?: number; audio_output?: number } // micro-USD per million tokens
+export interface Rates { input?: number; cache_read?: number; cache_write?: number; cache_write_1h?: number; output?: number; reasoning?: number; audio_input?: number; audio_output?: number; image_input?: number; image_output?: number; searches?: number; audio_ms?: number } // micro-USD per million tokens
 export interface Price { state: "priced" | "unpriced"; source: "table" | "configured" | null; rates: Rates }
 
 // ---- resources (routes and plugins) --------------------------------------------------------------------------------------------------------------
