@@ -46,8 +46,19 @@ pub struct Settings {
     pub mode: Mode,
     /// Where counters are kept, if not in the gateway.
     pub redis: Option<Redis>,
+    /// What tokens of the LLM server cost, for budgets.
+    pub price: Option<TokenPrice>,
     /// What the other side takes.
     pub flavour: Flavour,
+}
+
+/// What tokens cost, in millionths of a dollar per million of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenPrice {
+    /// To the model.
+    pub input: u64,
+    /// From the model.
+    pub output: u64,
 }
 
 /// A Redis for counters.
@@ -74,6 +85,7 @@ impl Default for Settings {
             concurrency: None,
             mode: Mode::PerUser,
             redis: None,
+            price: None,
             flavour: Flavour::Sluice,
         }
     }

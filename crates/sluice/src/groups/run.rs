@@ -84,6 +84,8 @@ fn setup_args(args: &RunArgs) -> SetupArgs {
             rate_limit: args.gateway_rate_limit,
             time_window: args.gateway_time_window,
         },
+        price_input: None,
+        price_output: None,
         concurrency_limit: None,
         per_group: args.gateway_per_group,
         mode: std::env::var("GATEWAY_MODE").ok(),

@@ -1,5 +1,6 @@
 //! `sluice gateway`, `sluice run` and `sluice connect`: a group of people that shares an LLM server.
 
+mod budget;
 mod files;
 mod input;
 mod quota;

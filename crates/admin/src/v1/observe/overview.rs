@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sluice_ledger::{Dimension, Filter, GroupBy, Period, UsageRow};
 use sluice_resource::Kind;
 
-use super::{DAY_US, HOUR_US, filter, ledger, names, shown, usage};
+use super::{DAY_US, HOUR_US, filter, ledger, live, names, shown, usage};
 use crate::api::Api;
 use crate::v1::call::ok;
 use crate::v1::{ApiError, Call, Route, route};
@@ -51,8 +51,7 @@ async fn overview(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     Ok(ok(&json!({
         "now": tiles(&api, &filter).await?,
         "previous": tiles(&api, &usage::before(&filter)).await?,
-        "in_flight": api.state.metrics.server().in_flight(),
-        "active_keys": api.state.live.tiles().active_keys,
+        "live": live::tiles(&api),
         "clients_total": clients,
         "interval_ms": if period == Period::Day { 86_400_000 } else { 3_600_000 },
         "series": series.iter().map(point).collect::<Vec<_>>(),

@@ -87,7 +87,7 @@ async fn reports_add_up_and_compare() {
 
     let overview = site.get("/overview").await;
     assert_eq!(
-        (&overview["now"]["requests"], &overview["active_keys"]),
+        (&overview["now"]["requests"], &overview["live"]["active_keys"]),
         (&json!(4), &json!(2))
     );
     for tile in ["latency_p50_ms", "latency_p95_ms", "latency_p99_ms"] {
