@@ -75,6 +75,24 @@ test("limits: the fullest first, found by whose they are", async ({ page, api, g
   expect(await call({ ...gateway, key: made.key.key }, {})).toBe(200);
 });
 
+test("limits of groups and routes start over, too", async ({ page, api }) => {
+  expect((await api.put("/api/v1/groups/limited-team", { data: { limits: { requests_per_day: 7 } } })).ok()).toBe(true);
+  const route = { uri: "/limited-route", plugins: { "ai-limits": { requests_per_hour: 9 }, mocking: { response_status: 200, response_example: "ok" } } };
+  expect((await api.put("/api/v1/resources/routes/limited-route", { data: { value: route } })).ok()).toBe(true);
+  await open(page, "/limits", "Limits and budgets");
+  await page.getByRole("textbox", { name: "Search limits" }).fill("limited-");
+  for (const name of ["Reset Requests per day of limited-team", "Reset Requests per hour of limited-route"]) {
+    await page.getByRole("button", { name }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Reset" }).click();
+    await expect(page.getByText("Counter set to zero").last()).toBeVisible();
+    await expect(page.getByRole("dialog")).toHaveCount(0);
+  }
+  const audit = (await (await api.get("/api/v1/audit")).json()) as { items: { key: string; action: string }[] };
+  const keys = audit.items.filter((entry) => entry.action === "reset-limit").map((entry) => entry.key);
+  expect(keys).toContain("/consumer_groups/limited-team/limits/requests_per_day");
+  expect(keys).toContain("/routes/limited-route/limits/requests_per_hour");
+});
+
 test("clients get and lose a tag together; the search finds what there is and what there is to do", async ({ page, api }) => {
   for (const id of ["tag-a", "tag-b"]) expect((await api.post("/api/v1/clients", { data: { id, name: id } })).ok()).toBe(true);
   expect((await api.post("/api/v1/providers", { data: { id: "found-provider", type: "echo" } })).ok()).toBe(true);

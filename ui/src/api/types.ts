@@ -74,6 +74,7 @@ export interface LimitStanding { scope: "client" | "group" | "route"; subject: s
 // groups (consumer groups): GET /groups → Page<Group>; PUT /groups/{id} {name?, description?, limits, allowed_models?, version?}; DELETE
 export interface Group { id: string; name: string; description: string; limits: ClientLimits; members: number; standing: LimitStanding[]; version: number }
 // GET /limits?scope=&search=&sort=-fill → Page<LimitStanding>    (Limits and budgets page: all scopes)
+// POST /limits/{scope}/{subject}/{name}/reset → 204 (also POST /clients/{id}/limits/{name}/reset)
 // holder: GET /me → {client: {id, name, hint}, limits: LimitStanding[], allowed_models, requests: RequestRow[], usage_today: Totals, usage_month: Totals}; POST /me/rotate {grace_seconds} → {key, hint}
 
 // ---- providers, models ------------------------------------------------------------------------------------------------------------------------

@@ -18,12 +18,13 @@ export function ClientLimitsTab({ client, readOnly }: { client: Client; readOnly
   const { data, error, refetch } = useQuery({ queryKey: ["limits", client.id], queryFn: ({ signal }) => api.get<{ items: LimitStanding[] }>(path, undefined, signal), refetchInterval: 10_000 });
   useLive([`limits:${client.id}`], useCallback((message: Live) => { if (message.type === "limits") setLive(message.items); }, []));
   const reset = useMutation({
-    mutationFn: (name: string) => api.post(`${path}/${segment(name)}/reset`),
+    mutationFn: (own: LimitStanding) => api.post(`/limits/${own.scope}/${segment(own.subject)}/${segment(own.name)}/reset`),
     onSuccess: () => { notifyDone("Counter set to zero"); setLive(null); void queries.invalidateQueries({ queryKey: ["limits"] }); },
     onError: (failed) => notifyFailed(failed),
   });
-  const ask = async (name: string) => {
-    if (await confirm({ title: `Reset ${limitTitle(name).toLowerCase()}?`, body: "The counter starts at zero. What was used stays in the books.", action: "Reset" })) reset.mutate(name);
+  const ask = async (own: LimitStanding) => {
+    const shared = own.scope === "group" ? " All members of the group share it." : "";
+    if (await confirm({ title: `Reset ${limitTitle(own.name).toLowerCase()}?`, body: `The counter starts at zero. What was used stays in the books.${shared}`, action: "Reset" })) reset.mutate(own);
   };
   const effective = client.effective_limits ?? [];
   const items = live ?? data?.items ?? [];
@@ -38,7 +39,7 @@ export function ClientLimitsTab({ client, readOnly }: { client: Client; readOnly
             <Group key={`${standing.scope}-${standing.name}-${standing.model ?? ""}`} wrap="nowrap" gap="md" align="flex-start">
               <div style={{ flex: 1, minWidth: 0 }}><LimitBar standing={standing} /></div>
               <Badge size="sm" variant="default" mt={2}>{standing.scope}</Badge>
-              {readOnly || !standing.reset_possible ? null : <Button size="compact-xs" variant="subtle" onClick={() => void ask(standing.name)} aria-label={`Reset ${limitTitle(standing.name)}`}>Reset</Button>}
+              {readOnly || !standing.reset_possible ? null : <Button size="compact-xs" variant="subtle" onClick={() => void ask(standing)} aria-label={`Reset ${limitTitle(standing.name)}`}>Reset</Button>}
             </Group>
           ))}
         </Stack>

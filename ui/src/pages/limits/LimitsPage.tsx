@@ -1,14 +1,17 @@
 import { Anchor, Badge, Button, Center, Paper, SegmentedControl, Stack, Table, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
 
-import { api } from "../../api/client";
+import { api, segment } from "../../api/client";
+import { useMay } from "../../api/session";
 import type { LimitStanding, Page } from "../../api/types";
+import { confirm } from "../../components/confirm";
 import { formatAgo } from "../../components/format";
-import { amount, LimitBar } from "../../components/LimitBar";
+import { amount, LimitBar, limitTitle } from "../../components/LimitBar";
+import { notifyDone, notifyFailed } from "../../components/notify";
 import { PageHeader } from "../../components/PageHeader";
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
 import { EmptyState, ErrorState, LoadingState } from "../../components/states";
@@ -28,6 +31,17 @@ export default function LimitsPage() {
     placeholderData: keepPreviousData,
     refetchInterval: 10_000,
   });
+  const queries = useQueryClient();
+  const mayReset = useMay("admin");
+  const reset = useMutation({
+    mutationFn: (own: LimitStanding) => api.post(`/limits/${own.scope}/${segment(own.subject)}/${segment(own.name)}/reset`),
+    onSuccess: () => { notifyDone("Counter set to zero"); void queries.invalidateQueries({ queryKey: ["limits"] }); },
+    onError: (failed) => notifyFailed(failed),
+  });
+  const ask = async (own: LimitStanding) => {
+    const title = `Reset ${limitTitle(own.name).toLowerCase()} of the ${own.scope} ${own.subject}?`;
+    if (await confirm({ title, body: "The counter starts at zero. What was used stays in the books.", action: "Reset" })) reset.mutate(own);
+  };
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
@@ -39,12 +53,12 @@ export default function LimitsPage() {
         </div>
         {list.error && !list.data ? <ErrorState error={list.error} retry={() => void list.refetch()} /> : null}
         {list.isPending ? <LoadingState /> : null}
-        {list.data && items.length === 0 ? <EmptyState title={search || scope ? "No limit passes these filters" : "Nobody has a limit"}>Limits are set on clients and groups.</EmptyState> : null}
+        {list.data && items.length === 0 ? <EmptyState title={search || scope ? "No limit passes these filters" : "Nobody has a limit"}>Limits are set on clients, groups and routes.</EmptyState> : null}
         {items.length > 0 ? (
           <Paper style={{ overflow: "hidden" }}>
             <Table.ScrollContainer minWidth={700} scrollAreaProps={{ tabIndex: 0 }}>
               <Table aria-label="Limits" fz={13}>
-                <Table.Thead><Table.Tr><Table.Th>Whose</Table.Th><Table.Th w="45%">Used</Table.Th><Table.Th ta="right">Left</Table.Th><Table.Th>Starts anew</Table.Th></Table.Tr></Table.Thead>
+                <Table.Thead><Table.Tr><Table.Th>Whose</Table.Th><Table.Th w="45%">Used</Table.Th><Table.Th ta="right">Left</Table.Th><Table.Th>Starts anew</Table.Th>{mayReset ? <Table.Th aria-label="Actions" /> : null}</Table.Tr></Table.Thead>
                 <Table.Tbody>
                   {items.map((one) => (
                     <Table.Tr key={`${one.scope}-${one.subject}-${one.name}-${one.model ?? ""}`}>
@@ -55,6 +69,7 @@ export default function LimitsPage() {
                       <Table.Td><LimitBar standing={one} compact /></Table.Td>
                       <Table.Td ta="right">{one.remaining <= 0 ? <Badge size="sm" variant="light" color="red">used up</Badge> : amount(one, one.remaining)}</Table.Td>
                       <Table.Td>{one.resets_at === null ? "never" : formatAgo(one.resets_at)}</Table.Td>
+                      {mayReset ? <Table.Td ta="right">{one.reset_possible ? <Button size="compact-xs" variant="subtle" onClick={() => void ask(one)} aria-label={`Reset ${limitTitle(one.name)} of ${one.subject}`}>Reset</Button> : null}</Table.Td> : null}
                     </Table.Tr>
                   ))}
                 </Table.Tbody>

@@ -310,6 +310,27 @@ async fn limits_of_clients_groups_and_routes_are_started_over() {
         (&own["subject"], &own["name"], &own["used"], &own["limit"]),
         (&json!("chat"), &json!("requests_per_hour"), &json!(1), &json!(1))
     );
+    // Paged, and found by whose they are or which.
+    let first = site.get("/limits?limit=1").await;
+    assert_eq!(
+        (first["items"].as_array().unwrap().len(), &first["next"]),
+        (1, &json!("1")),
+        "{first}"
+    );
+    let second = site.get("/limits?limit=1&after=1").await;
+    assert!(
+        second["next"].is_null() && second["items"][0] != first["items"][0],
+        "{second}"
+    );
+    for (search, scope) in [("HOUR", "route"), ("team", "group"), ("chat", "route")] {
+        let found = site.get(&format!("/limits?search={search}")).await;
+        let items = found["items"].as_array().unwrap();
+        assert_eq!(
+            (items.len(), &items[0]["scope"]),
+            (1, &json!(scope)),
+            "{search}: {found}"
+        );
+    }
     assert_eq!(reset("/limits/route/chat/requests_per_hour/reset").await, 204);
     assert_eq!(call().await, 200);
 
