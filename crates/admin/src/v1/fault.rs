@@ -84,6 +84,14 @@ fn end(text: &str, path: &mut Vec<String>) -> Option<String> {
         path.push(if path.is_empty() { "type" } else { "provider" }.to_owned());
         return None;
     }
+    if let Some((_, wanted)) = text
+        .split_once(" requires ")
+        .filter(|_| text.starts_with("provider "))
+        && matches!(wanted, "override.endpoint" | "base_url")
+    {
+        path.push(wanted.to_owned());
+        return None;
+    }
     // Plugins of ours begin with the field.
     let word = text.split(|character: char| !(character.is_ascii_lowercase() || character == '_'));
     let word = word.into_iter().next().filter(|word| word.contains('_'))?;
@@ -163,6 +171,12 @@ mod tests {
         assert_eq!(
             at("invalid configuration: base_url is no URL"),
             is("base_url", "is no URL")
+        );
+        let plugin = "failed to check the configuration of plugin ai-proxy err: ";
+        let wanted = "provider azure-openai requires override.endpoint";
+        assert_eq!(
+            at(&format!("{plugin}{wanted}")),
+            is("plugins.ai-proxy.override.endpoint", wanted)
         );
         let unknown = "ai provider: x is not supported.";
         assert_eq!(at(unknown), is("type", unknown));

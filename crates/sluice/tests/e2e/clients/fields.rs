@@ -152,6 +152,18 @@ fn wrong_writes() -> Vec<Wrong> {
         (
             post.clone(),
             "/providers",
+            json!({ "type": "azure-openai", "api_key": "k" }),
+            "base_url",
+        ),
+        (
+            post.clone(),
+            "/clients",
+            client("provider", json!({ "type": "azure-openai", "api_key": "k" })),
+            "provider.base_url",
+        ),
+        (
+            post.clone(),
+            "/providers",
             openai(json!({ "base_url": "ftp://x" })),
             "base_url",
         ),

@@ -273,3 +273,26 @@ async fn nothing_that_a_caller_sent_becomes_a_page() {
         assert!(!kind.contains("html"), "{path}: {kind}");
     }
 }
+
+#[tokio::test]
+async fn local_providers_need_no_address_and_others_say_what_they_need() {
+    let site = Site::start().await;
+    for kind in ["ollama", "lmstudio", "vllm"] {
+        let body = json!({ "name": kind, "provider": { "type": kind }, "limits": {} });
+        let (status, made) = site.call(Method::POST, "/clients", body).await;
+        assert_eq!(status, 201, "{kind}: {made}");
+        assert_eq!(made["client"]["provider"]["type"], kind, "{made}");
+    }
+    let body =
+        json!({ "name": "azure", "provider": { "type": "azure-openai", "api_key": "k" }, "limits": {} });
+    let (status, refused) = site.call(Method::POST, "/clients", body).await;
+    assert_eq!(status, 400, "{refused}");
+    assert!(
+        refused["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("azure-openai"),
+        "{refused}"
+    );
+    assert_eq!(site.get("/clients").await["total"], 3);
+}
