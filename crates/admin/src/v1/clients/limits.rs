@@ -63,15 +63,10 @@ async fn of_client(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
 }
 
 async fn all(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
-    let search = call.text("search").map(|text| text.to_lowercase());
+    let search = call.text("search").unwrap_or_default().to_lowercase();
+    let scope = call.text("scope").unwrap_or_default();
     let mut items: Vec<Value> = Vec::new();
     for (key, _) in api.all(Kind::Consumer).await? {
-        if search
-            .as_ref()
-            .is_some_and(|text| !key.id().to_lowercase().contains(text))
-        {
-            continue;
-        }
         let own = standings(&api, key.id());
         items.extend(
             own.as_array()
@@ -85,13 +80,20 @@ async fn all(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
         let own = api.state.limits.of_group(key.id());
         items.extend(own.iter().map(|standing| shown("group", key.id(), standing)));
     }
+    items.retain(|item| {
+        let text = |member: &str| item[member].as_str().unwrap_or_default().to_lowercase();
+        let has =
+            |member: &str| text(member).contains(&search) || text(member).replace('_', " ").contains(&search);
+        (scope.is_empty() || item["scope"] == scope.as_str()) && (has("subject") || has("name"))
+    });
     let fill = |item: &Value| {
         let number = |member: &str| item[member].as_u64().unwrap_or_default();
         u128::from(number("used") + number("reserved")) * 1_000_000 / u128::from(number("limit").max(1))
     };
     items.sort_by_key(|item| std::cmp::Reverse(fill(item)));
+    let total = items.len();
     items.truncate(call.limit()? as usize);
-    Ok(ok(&json!({ "items": items, "next": null })))
+    Ok(ok(&json!({ "items": items, "next": null, "total": total })))
 }
 
 async fn reset(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
