@@ -9,7 +9,7 @@ import { api, segment } from "../../api/client";
 import { useMay } from "../../api/session";
 import type { LimitStanding, Page } from "../../api/types";
 import { confirm } from "../../components/confirm";
-import { formatAgo } from "../../components/format";
+import { formatAgo, formatCount } from "../../components/format";
 import { amount, LimitBar, limitTitle } from "../../components/LimitBar";
 import { notifyDone, notifyFailed } from "../../components/notify";
 import { PageHeader } from "../../components/PageHeader";
@@ -42,6 +42,7 @@ export default function LimitsPage() {
     const title = `Reset ${limitTitle(own.name).toLowerCase()} of the ${own.scope} ${own.subject}?`;
     if (await confirm({ title, body: "The counter starts at zero. What was used stays in the books.", action: "Reset" })) reset.mutate(own);
   };
+  const total = list.data?.pages[0]?.total ?? 0;
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
@@ -56,7 +57,7 @@ export default function LimitsPage() {
         {list.data && items.length === 0 ? <EmptyState title={search || scope ? "No limit passes these filters" : "Nobody has a limit"}>Limits are set on clients, groups and routes.</EmptyState> : null}
         {items.length > 0 ? (
           <Paper style={{ overflow: "hidden" }}>
-            <Table.ScrollContainer minWidth={700} scrollAreaProps={{ tabIndex: 0 }}>
+            <Table.ScrollContainer minWidth={700} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
               <Table aria-label="Limits" fz={13}>
                 <Table.Thead><Table.Tr><Table.Th>Whose</Table.Th><Table.Th w="45%">Used</Table.Th><Table.Th ta="right">Left</Table.Th><Table.Th>Starts anew</Table.Th>{mayReset ? <Table.Th aria-label="Actions" /> : null}</Table.Tr></Table.Thead>
                 <Table.Tbody>
@@ -77,6 +78,7 @@ export default function LimitsPage() {
             </Table.ScrollContainer>
           </Paper>
         ) : null}
+        {total > items.length ? <Text size="xs" c="dimmed" ta="center">The fullest {formatCount(items.length)} of {formatCount(total)}; search for others.</Text> : null}
         {list.hasNextPage ? <Center><Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Show more limits</Button></Center> : null}
       </Stack>
     </>

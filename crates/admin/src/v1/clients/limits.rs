@@ -89,29 +89,30 @@ async fn of_scope(api: &Api, scope: Option<&str>) -> Result<Vec<Value>, ApiError
 
 /// Pages are numbered by their first row: the list is sorted by what changes.
 async fn all(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
+    let search = call.text("search").unwrap_or_default().to_lowercase();
     let scope = call.text("scope");
     if scope.as_ref().is_some_and(|scope| subject(scope, "").is_none()) {
         return Err(ApiError::field("scope", "client, group or route is wanted"));
     }
     let mut items = of_scope(&api, scope.as_deref()).await?;
-    if let Some(search) = call.text("search").map(|text| text.to_lowercase()) {
-        let has = |item: &Value, member: &str| {
-            let text = item[member].as_str().unwrap_or_default();
-            text.to_lowercase().contains(&search)
-        };
-        items.retain(|item| has(item, "subject") || has(item, "name"));
-    }
+    items.retain(|item| {
+        let text = |member: &str| item[member].as_str().unwrap_or_default().to_lowercase();
+        let has =
+            |member: &str| text(member).contains(&search) || text(member).replace('_', " ").contains(&search);
+        has("subject") || has("name")
+    });
     let fill = |item: &Value| {
         let number = |member: &str| item[member].as_u64().unwrap_or_default();
         u128::from(number("used") + number("reserved")) * 1_000_000 / u128::from(number("limit").max(1))
     };
     items.sort_by_key(|item| std::cmp::Reverse(fill(item)));
+    let total = items.len();
     let limit = call.limit()? as usize;
     let skip = usize::try_from(call.number("after")?.unwrap_or_default()).unwrap_or(usize::MAX);
     let next = skip.saturating_add(limit);
-    let next = (next < items.len()).then(|| next.to_string());
+    let next = (next < total).then(|| next.to_string());
     let page: Vec<Value> = items.into_iter().skip(skip).take(limit).collect();
-    Ok(ok(&json!({ "items": page, "next": next })))
+    Ok(ok(&json!({ "items": page, "next": next, "total": total })))
 }
 
 /// Whose limits a scope and a name mean, and the kind of resource that they stand on.
