@@ -1,6 +1,6 @@
 // What every test has: a gateway with an owner, a page that is signed in, and an end that fails on any fault of the page.
 import AxeBuilder from "@axe-core/playwright";
-import { expect, request, test as base, type APIRequestContext, type Browser, type Page } from "@playwright/test";
+import { expect, request, test as base, type APIRequestContext, type Browser, type Locator, type Page } from "@playwright/test";
 
 import { startGateway, type Gateway } from "./gateway";
 
@@ -97,6 +97,14 @@ export async function expectAccessible(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   const serious = violations.filter((one) => one.impact === "serious" || one.impact === "critical");
   expect(serious.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).slice(0, 4).join(", ")}`)).toEqual([]);
+}
+
+/** Replaces the text of a code editor by keyboard: `fill` makes the browser add style attributes, which the policy forbids. */
+export async function rewrite(editor: Locator, text: string): Promise<void> {
+  await editor.click();
+  await editor.press("ControlOrMeta+a");
+  await editor.press("Delete");
+  await editor.page().keyboard.insertText(text);
 }
 
 /** Makes a chat completion as the demo client. */

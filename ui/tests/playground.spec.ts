@@ -35,7 +35,8 @@ test("chat: streamed, up to four models beside each other, figures, raw bodies",
     await expect(columns.nth(index).getByText("unpriced")).toBeVisible();
   }
   await expect(columns.nth(3).getByRole("alert")).toContainText("the model fell over");
-  await expect(page.getByRole("group", { name: "Limits of the client" })).toContainText("4 / 50");
+  // Four, and the one that listed its models for the page.
+  await expect(page.getByRole("group", { name: "Limits of the client" })).toContainText("5 / 50");
   expect(provider.seen.filter((one) => one.path.endsWith("/chat/completions")).map((one) => one.body.temperature)).toEqual([0.2, 0.2, 0.2, 0.2]);
   await expectAccessible(page);
   await page.getByRole("button", { name: "Raw" }).first().click();

@@ -74,9 +74,14 @@ fn page(nonce: &str) -> Response {
         Some(Found::Compressed(file)) => inflated(&file.data),
         None => NOT_BUILT.as_bytes().to_vec(),
     };
-    let mut response = Response::new(Body::from(String::from_utf8_lossy(&text).replace(PLACEHOLDER, nonce)));
+    let mut response = Response::new(Body::from(
+        String::from_utf8_lossy(&text).replace(PLACEHOLDER, nonce),
+    ));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type("index.html")));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(content_type("index.html")),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

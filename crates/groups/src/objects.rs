@@ -261,10 +261,16 @@ pub fn plain_consumer(name: &str, key: &str, limit: u64, time_window: u64, setti
         "instances": [{ "name": INSTANCE, "limit": limit, "time_window": time_window }],
         "rejected_code": 429,
     });
+    if settings.redis.is_none() && settings.flavour == Flavour::Sluice {
+        limits["persist"] = json!(true);
+    }
     if let Some(redis) = &settings.redis {
         limits["policy"] = json!("redis");
         limits["redis_host"] = json!(redis.host);
         limits["redis_port"] = json!(redis.port);
+        if redis.fails_open {
+            limits["allow_degradation"] = json!(true);
+        }
         if let Some(password) = &redis.password {
             limits["redis_password"] = json!(password);
         }

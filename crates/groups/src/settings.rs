@@ -70,6 +70,8 @@ pub struct Redis {
     pub port: u16,
     /// Password, if it wants one.
     pub password: Option<String>,
+    /// Whether requests pass while it cannot be reached; else they are refused.
+    pub fails_open: bool,
 }
 
 impl Default for Settings {

@@ -67,5 +67,5 @@ pub use self::place::{PlaceGuard, UnitDelay};
 pub use self::redis::RedisCounters;
 pub use self::reservation::ReservationGuard;
 pub use self::sliding::SlidingCounters;
-pub use self::windows::WindowCounters;
+pub use self::windows::{WindowCounters, WindowState};
 pub use self::zone::{UnknownZone, Zone};

@@ -80,6 +80,9 @@ pub(crate) struct RedisArgs {
         hide_env_values = true
     )]
     pub(crate) redis_password: Option<String>,
+    /// Let requests pass while the Redis cannot be reached, instead of refusing them
+    #[arg(long)]
+    pub(crate) redis_fail_open: bool,
 }
 
 /// What everybody gets.

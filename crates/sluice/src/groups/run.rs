@@ -79,6 +79,7 @@ fn setup_args(args: &RunArgs) -> SetupArgs {
             redis_host: args.gateway_redis_host.clone(),
             redis_port: args.gateway_redis_port,
             redis_password: args.gateway_redis_password.clone(),
+            redis_fail_open: false,
         },
         quota: QuotaArgs {
             rate_limit: args.gateway_rate_limit,

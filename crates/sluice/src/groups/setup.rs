@@ -141,6 +141,7 @@ pub(super) fn redis(args: &RedisArgs) -> Option<Redis> {
         host,
         port: args.redis_port,
         password: args.redis_password.clone(),
+        fails_open: args.redis_fail_open,
     })
 }
 

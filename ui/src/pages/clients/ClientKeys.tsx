@@ -36,7 +36,7 @@ export function ClientKeys({ client, readOnly }: { client: Client; readOnly: boo
       {client.keys.length === 0 ? <EmptyState title="No keys">Without one, this client cannot call.</EmptyState> : null}
       {client.keys.length > 0 ? (
         <Paper style={{ overflow: "hidden" }}>
-          <Table.ScrollContainer minWidth={720} scrollAreaProps={{ tabIndex: 0 }}>
+          <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
             <Table aria-label="Keys">
               <Table.Thead>
                 <Table.Tr><Table.Th>Key</Table.Th><Table.Th>Name</Table.Th><Table.Th>Made</Table.Th><Table.Th>Expires</Table.Th><Table.Th>Last used</Table.Th><Table.Th>Active</Table.Th><Table.Th /></Table.Tr>

@@ -109,7 +109,7 @@ export function ClientsPage() {
         {list.data && rows.length === 0 ? (filtered ? <EmptyState title="No client passes these filters" /> : <EmptyState title="No clients yet" action={create}>A client is an application or a person that calls the gateway with a key of its own.</EmptyState>) : null}
         {rows.length > 0 ? (
           <Paper style={{ overflow: "hidden" }}>
-            <Table.ScrollContainer minWidth={880} scrollAreaProps={{ tabIndex: 0 }}>
+            <Table.ScrollContainer minWidth={880} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
               <Table highlightOnHover aria-label="Clients" fz={13} className={classes.table}>
                 <Table.Thead>
                   <Table.Tr>

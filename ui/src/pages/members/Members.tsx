@@ -40,7 +40,7 @@ export function Members() {
     <Stack>
       <Group justify="flex-end"><Button size="xs" leftSection={<IconPlus size={14} aria-hidden />} onClick={open}>Add member</Button></Group>
       <Paper style={{ overflow: "hidden" }}>
-        <Table.ScrollContainer minWidth={560} scrollAreaProps={{ tabIndex: 0 }}>
+        <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
           <Table aria-label="Members">
             <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th>Role</Table.Th><Table.Th>Since</Table.Th><Table.Th>Last signed in</Table.Th><Table.Th /></Table.Tr></Table.Thead>
             <Table.Tbody>

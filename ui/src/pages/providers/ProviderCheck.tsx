@@ -50,7 +50,7 @@ function ModelList({ items, onPick }: { items: ProviderModel[]; onPick: (id: str
     <div>
       <Text size="sm" fw={600} mb="xs">{items.length === 0 ? "It lists no models." : `${items.length} ${items.length === 1 ? "model" : "models"}`}</Text>
       {items.length > 0 ? (
-        <Table.ScrollContainer minWidth={320} mah={320} scrollAreaProps={{ tabIndex: 0 }}>
+        <Table.ScrollContainer minWidth={320} mah={320} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
           <Table aria-label="Models of the provider" verticalSpacing={3} fz={13}>
             <Table.Tbody>
               {items.slice(0, 500).map((model) => (

@@ -64,57 +64,44 @@ async fn of_client(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
 }
 
 async fn all(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
-    let search = call.text("search").map(|text| text.to_lowercase());
+    let search = call.text("search").unwrap_or_default().to_lowercase();
     let scope = call.text("scope");
     if scope.as_ref().is_some_and(|scope| subject(scope, "").is_none()) {
         return Err(ApiError::field("scope", "client, group or route is wanted"));
     }
     let wanted = |own: &str| scope.as_ref().is_none_or(|scope| scope == own);
-    let found = |id: &str| {
-        search
-            .as_ref()
-            .is_none_or(|text| id.to_lowercase().contains(text))
-    };
     let mut items: Vec<Value> = Vec::new();
     if wanted("client") {
-        for (key, _) in api
-            .all(Kind::Consumer)
-            .await?
-            .iter()
-            .filter(|(key, _)| found(key.id()))
-        {
+        for (key, _) in api.all(Kind::Consumer).await? {
             let own = api.state.limits.of_client(key.id()).into_iter();
             let own = own.filter(|(scope, ..)| *scope == "client");
             items.extend(own.map(|(scope, id, standing)| shown(scope, &id, &standing)));
         }
     }
     if wanted("group") {
-        for (key, _) in api
-            .all(Kind::ConsumerGroup)
-            .await?
-            .iter()
-            .filter(|(key, _)| found(key.id()))
-        {
+        for (key, _) in api.all(Kind::ConsumerGroup).await? {
             let own = api.state.limits.of_group(key.id());
             items.extend(own.iter().map(|standing| shown("group", key.id(), standing)));
         }
     }
     if wanted("route") {
-        let own = api
-            .state
-            .limits
-            .of_routes()
-            .into_iter()
-            .filter(|(id, _)| found(id));
+        let own = api.state.limits.of_routes().into_iter();
         items.extend(own.map(|(id, standing)| shown("route", &id, &standing)));
     }
+    items.retain(|item| {
+        let text = |member: &str| item[member].as_str().unwrap_or_default().to_lowercase();
+        let has =
+            |member: &str| text(member).contains(&search) || text(member).replace('_', " ").contains(&search);
+        has("subject") || has("name")
+    });
     let fill = |item: &Value| {
         let number = |member: &str| item[member].as_u64().unwrap_or_default();
         u128::from(number("used") + number("reserved")) * 1_000_000 / u128::from(number("limit").max(1))
     };
     items.sort_by_key(|item| std::cmp::Reverse(fill(item)));
+    let total = items.len();
     items.truncate(call.limit()? as usize);
-    Ok(ok(&json!({ "items": items, "next": null })))
+    Ok(ok(&json!({ "items": items, "next": null, "total": total })))
 }
 
 /// Whose limits a scope and a name mean, and the kind of resource that they stand on.

@@ -96,12 +96,7 @@ fn wrong_writes() -> Vec<Wrong> {
             "provider.type",
         ),
         (patch.clone(), "/clients/ann", json!({ "name": "x" }), "version"),
-        (
-            patch.clone(),
-            "/clients/ann",
-            json!({ "version": "1" }),
-            "version",
-        ),
+        (patch, "/clients/ann", json!({ "version": "1" }), "version"),
         (
             post.clone(),
             "/clients/bulk",
@@ -234,7 +229,7 @@ fn wrong_writes() -> Vec<Wrong> {
             json!({ "value": { "uri": "/x", "service_id": "s" } }),
             "value.service_id",
         ),
-        (put.clone(), "/resources/routes/r", json!({}), "value"),
+        (put, "/resources/routes/r", json!({}), "value"),
         (
             post.clone(),
             "/resources/routes/validate",
