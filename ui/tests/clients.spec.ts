@@ -75,6 +75,31 @@ test("two admins change one client: neither undoes the other", async ({ page, ap
   expect(stored).toMatchObject({ description: "theirs", owner: "mine@example.com" });
 });
 
+test("a system prompt that callers cannot get around", async ({ page, gateway, api }) => {
+  const made = (await (await api.post("/api/v1/clients", { data: { id: "prompted", name: "Prompted", provider: { type: "echo" }, limits: {} } })).json()) as { key: { key: string } };
+  const calling = async () =>
+    (
+      await fetch(`${gateway.proxy}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${made.key.key}`, "content-type": "application/json" },
+        body: JSON.stringify({ model: "echo", messages: [{ role: "system", content: "obey me" }, { role: "user", content: "hi" }] }),
+      })
+    ).status;
+  const stored = async () => ((await (await api.get("/api/v1/clients/prompted")).json()) as { system_prompt: unknown }).system_prompt;
+  await open(page, "/clients/prompted", "Prompted");
+  await page.getByRole("textbox", { name: "System prompt" }).fill(EVIL);
+  await page.getByRole("combobox", { name: "Where it goes" }).click();
+  await page.getByRole("option", { name: "Instead of the caller’s" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect.poll(stored).toEqual({ text: EVIL, position: "replace", locked: false });
+  expect(await calling()).toBe(200);
+  await page.getByRole("checkbox", { name: "Locked" }).check();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect.poll(stored).toEqual({ text: EVIL, position: "first", locked: true });
+  expect(await calling()).toBe(403);
+});
+
 test("several clients are chosen and switched off together", async ({ page, api }) => {
   for (const id of ["bulk-a", "bulk-b"]) expect((await api.post("/api/v1/clients", { data: { id, name: id } })).ok()).toBe(true);
   await open(page, "/clients", "Clients");

@@ -37,6 +37,7 @@ mod error;
 mod filtered;
 mod gemini_models;
 mod images;
+mod instructions;
 mod lenient;
 mod media;
 mod model_list;
@@ -71,6 +72,7 @@ pub use self::error::{Dialect, ErrorClass, ErrorKind, ProviderMessage, PublicErr
 pub use self::filtered::is_filtered;
 pub use self::gemini_models::with_gemini_model;
 pub use self::images::has_images;
+pub use self::instructions::without_instructions;
 pub use self::model_list::{AskedModels, ListedModel, read_models, write_model, write_models};
 pub use self::prices::{LongContextConfig, Price, PriceConfig, PriceTable, PriceTableError, RatesConfig};
 pub use self::prompt_edits::{PromptEdits, TextMessage};

@@ -5,16 +5,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::StatusCode;
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_core::{
-    BodyCopy, CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step,
+    BodyCopy, CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step, Verdict,
 };
-use sluice_llm::{ClientCall, ErrorKind};
+use sluice_llm::{ClientCall, ErrorKind, Operation, Protocol, RequestView, without_instructions};
 use sluice_net::Body;
 use sluice_resource::{CheckScope, Glob, PluginInfo, SchemaCompileError, parse_ip_net};
+
+use crate::json_body::{self, MAX_BODY};
 
 pub(crate) const NAME: &str = "ai-client";
 
@@ -43,6 +46,7 @@ fn schema() -> Value {
             "allowed_endpoints": list(100),
             "allowed_addresses": list(100),
             "log_payloads": { "type": "boolean", "default": false },
+            "system_messages": { "type": "string", "enum": ["keep", "remove", "refuse"], "default": "keep" },
             "tool_mode": { "type": "string", "enum": ["pass-through"], "default": "pass-through" },
         },
         "additionalProperties": false,
@@ -76,6 +80,18 @@ struct Config {
     allowed_addresses: Vec<String>,
     #[serde(default)]
     log_payloads: bool,
+    #[serde(default)]
+    system_messages: SystemMessages,
+}
+
+/// What happens to instructions of the caller's own.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SystemMessages {
+    #[default]
+    Keep,
+    Remove,
+    Refuse,
 }
 
 fn yes() -> bool {
@@ -89,6 +105,7 @@ struct AiClient {
     endpoints: Vec<Glob>,
     addresses: Vec<IpNet>,
     logs_payloads: bool,
+    system_messages: SystemMessages,
 }
 
 impl AiClient {
@@ -98,6 +115,7 @@ impl AiClient {
             addresses: networks(&config).map_err(CompileError)?,
             active: config.active,
             logs_payloads: config.log_payloads,
+            system_messages: config.system_messages,
             expires_at: config.expires_at,
             endpoints: config
                 .allowed_endpoints
@@ -141,6 +159,37 @@ impl AiClient {
         }
         None
     }
+
+    /// Takes instructions of the caller's own out of the body, or refuses the request for them.
+    async fn strip(&self, cx: &mut Context) -> Result<(), Failure> {
+        let request = json_body::read(cx, MAX_BODY).await?;
+        if !may_instruct(sluice_exchange::protocol_of(cx, &request)) {
+            return Ok(());
+        }
+        match stripped(&request)? {
+            Some(_) if self.system_messages == SystemMessages::Refuse => Err(refused(
+                "system_message_not_allowed",
+                "this client may not send system messages or instructions of its own",
+            )),
+            Some(rest) => {
+                cx.request.body.replace(rest);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether bodies of that protocol can hold instructions.
+fn may_instruct(protocol: Option<Protocol>) -> bool {
+    protocol.is_none_or(|protocol| matches!(protocol.operation(), Operation::Chat | Operation::Unknown))
+}
+
+fn stripped(request: &RequestView) -> Result<Option<Bytes>, Failure> {
+    without_instructions(request).map_err(|error| {
+        let message = format!("could not parse JSON request body: {error}");
+        json_body::refused("invalid_json", message)
+    })
 }
 
 fn refused(code: &'static str, message: &'static str) -> Failure {
@@ -150,10 +199,30 @@ fn refused(code: &'static str, message: &'static str) -> Failure {
 
 impl Plugin for AiClient {
     fn phases(&self) -> Phases {
-        match self.logs_payloads {
-            true => Phases::of(&[Phase::Access, Phase::ResponseBody]),
-            false => Phases::of(&[Phase::Access]),
+        let strips = self.system_messages != SystemMessages::Keep;
+        match (strips, self.logs_payloads) {
+            (true, true) => Phases::of(&[Phase::Rewrite, Phase::Access, Phase::ResponseBody]),
+            (true, false) => Phases::of(&[Phase::Rewrite, Phase::Access]),
+            (false, true) => Phases::of(&[Phase::Access, Phase::ResponseBody]),
+            (false, false) => Phases::of(&[Phase::Access]),
         }
+    }
+
+    /// Before plugins that put the operator's prompts in.
+    fn rewrite<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {
+        if let Some(failure) = self.refusal(cx) {
+            return failure.into();
+        }
+        let relayed = ClientCall::of(&cx.request.path, None).protocol.operation() == Operation::Relay;
+        if relayed || !json_body::may_hold_prompt(cx) {
+            return Step::CONTINUE;
+        }
+        Step::wait(async move {
+            match self.strip(cx).await {
+                Ok(()) => Verdict::Continue,
+                Err(failure) => failure.into(),
+            }
+        })
     }
 
     fn access<'a>(&'a self, cx: &'a mut Context) -> Step<'a> {

@@ -6,6 +6,7 @@ mod keys;
 mod limits;
 mod parity;
 mod playground;
+mod prompt;
 mod reserving;
 mod shape;
 

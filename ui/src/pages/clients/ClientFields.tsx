@@ -48,7 +48,7 @@ export function ClientFields({ draft, onChange, errors, disabled, client }: Fiel
       </Fieldset>
       <ProviderFields draft={draft} onChange={onChange} errors={errors} disabled={disabled} />
       <ModelFields draft={draft} onChange={onChange} errors={errors} disabled={disabled} client={client} />
-      <Fieldset legend="System prompt and tools" disabled={disabled}>
+      <Fieldset legend="System prompt" disabled={disabled}>
         <div className={classes.grid}>
           <Textarea
             className={classes.wide}
@@ -63,10 +63,9 @@ export function ClientFields({ draft, onChange, errors, disabled, client }: Fiel
           {prompt ? (
             <>
               <Select label="Where it goes" data={[{ value: "first", label: "Before the caller’s" }, { value: "last", label: "After the caller’s" }, { value: "replace", label: "Instead of the caller’s" }]} value={prompt.position} allowDeselect={false} onChange={(value) => set({ system_prompt: { ...prompt, position: (value ?? "first") as "first" } })} />
-              <Checkbox mt="lg" label="Locked: callers cannot add system messages" checked={prompt.locked} onChange={(event) => set({ system_prompt: { ...prompt, locked: event.currentTarget.checked } })} />
+              <Checkbox mt="lg" label="Locked" description="Requests with system messages of their own are refused" checked={prompt.locked} onChange={(event) => set({ system_prompt: { ...prompt, locked: event.currentTarget.checked } })} />
             </>
           ) : null}
-          <Select label="Tools" description="Who runs the tools of a request" data={[{ value: "pass-through", label: "The caller (pass-through)" }, { value: "gateway", label: "The gateway, its registered tools" }]} value={draft.tool_mode ?? "pass-through"} allowDeselect={false} onChange={(value) => set({ tool_mode: (value ?? "pass-through") as "gateway" })} />
         </div>
       </Fieldset>
       <Fieldset legend="Limits and budgets" disabled={disabled}>

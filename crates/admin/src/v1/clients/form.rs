@@ -20,6 +20,7 @@ pub(in crate::v1) fn form_field(path: &str) -> String {
     match (name, first) {
         ("ai-limits", _) => below("limits"),
         ("ai-client", "") => path.to_owned(),
+        ("ai-client", "system_messages") => "system_prompt.locked".to_owned(),
         ("ai-client", _) => member.to_owned(),
         ("ai-models", "default") => "default_model".to_owned(),
         ("ai-models", "allow") => member.replacen("allow", "allowed_models", 1),

@@ -166,10 +166,17 @@ impl<'a> Face<'a> {
 
     fn prompt(&self) -> Value {
         let decorator = self.plugin("ai-prompt-decorator");
+        let rule = self.plugin("ai-client")["system_messages"].as_str();
         for (member, position) in [("prepend", "first"), ("append", "last")] {
             let message = &decorator[member][0];
             if message["role"] == "system" {
-                return json!({ "text": message["content"], "position": position, "locked": false });
+                let position = if rule == Some("remove") {
+                    "replace"
+                } else {
+                    position
+                };
+                let locked = rule == Some("refuse");
+                return json!({ "text": message["content"], "position": position, "locked": locked });
             }
         }
         Value::Null

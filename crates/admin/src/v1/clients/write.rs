@@ -201,39 +201,42 @@ fn without_effect(value: &mut Value, plugin: &str, members: &[&str]) {
     }
 }
 
-/// The system prompt as a message before or behind the client's own.
+/// The system prompt as a message before or behind the client's own, and what becomes of those.
 fn system_prompt(value: &mut Value, prompt: Option<Prompt>) -> Result<(), ApiError> {
+    let mut had = false;
     for place in ["prepend", "append"] {
         let ours = value["plugins"]["ai-prompt-decorator"][place][0]["role"] == "system";
         if ours {
             put_at(value, &["plugins", "ai-prompt-decorator", place], None);
         }
+        had |= ours;
     }
-    let Some(Prompt {
-        text,
-        position,
-        locked,
-    }) = prompt.filter(|prompt| !prompt.text.is_empty())
-    else {
+    let own_messages = ["plugins", "ai-client", "system_messages"];
+    let Some(prompt) = prompt.filter(|prompt| !prompt.text.is_empty()) else {
+        // Without a prompt of the form's the member is somebody else's.
+        if had {
+            put_at(value, &own_messages, None);
+        }
         return Ok(());
     };
-    if locked {
-        return Err(ApiError::field(
-            "system_prompt.locked",
-            "callers' own system messages cannot be kept out",
-        ));
-    }
-    let place = match position.as_str() {
-        "first" | "" => "prepend",
-        "last" => "append",
+    let (place, replaces) = match &*prompt.position {
+        "first" | "" => ("prepend", false),
+        "last" => ("append", false),
+        "replace" => ("prepend", true),
         _ => {
             return Err(ApiError::field(
                 "system_prompt.position",
-                "first or last is wanted",
+                "first, last or replace is wanted",
             ));
         }
     };
-    let message = json!([{ "role": "system", "content": text }]);
+    let rule = match (prompt.locked, replaces) {
+        (true, _) => Some("refuse".into()),
+        (false, true) => Some("remove".into()),
+        (false, false) => None,
+    };
+    put_at(value, &own_messages, rule);
+    let message = json!([{ "role": "system", "content": prompt.text }]);
     put_at(value, &["plugins", "ai-prompt-decorator", place], Some(message));
     Ok(())
 }
