@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use sluice_admin::LimitStandings;
 use sluice_core::{LimitStanding, Services, Snapshot, SnapshotCell, Subject};
+use sluice_limit::{KeyView, QueueView};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -59,6 +61,11 @@ impl LimitStandings for Standings {
         self.of(&self.snapshots.load(), Subject::Group(group))
     }
 
+    fn queues(&self) -> Vec<Value> {
+        let views = self.services.queues.views().into_iter();
+        views.map(|view| shown(&view)).collect()
+    }
+
     fn reset(&self, client: &str, name: &str) -> bool {
         let snapshot = self.snapshots.load();
         let consumer = snapshot.consumers.get(client);
@@ -66,6 +73,26 @@ impl LimitStandings for Standings {
         let limits = entry.and_then(|entry| entry.plugin.caller_limits());
         limits.is_some_and(|limits| limits.reset(Subject::Client(client), name, &self.services.limits))
     }
+}
+
+/// A queue as the dashboard's API tells of it.
+fn shown(queue: &QueueView) -> Value {
+    let key = |key: &KeyView| {
+        let (kind, name) = key.key.split_once('/').unwrap_or_default();
+        json!({
+            "kind": kind, "name": name, "running": key.running, "waiting": key.waiting,
+            "position": (key.position > 0).then_some(key.position),
+        })
+    };
+    json!({
+        "id": queue.id,
+        "slots": queue.slots,
+        "running": queue.running,
+        "waiting": queue.waiting,
+        "expected_wait_ms": u64::try_from(queue.expected.as_millis()).unwrap_or(u64::MAX),
+        "refused": queue.refused_full + queue.refused_late,
+        "sharers": queue.keys.iter().map(key).collect::<Vec<_>>(),
+    })
 }
 
 /// Saves what was spent, every second and at the end.

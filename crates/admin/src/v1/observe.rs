@@ -6,6 +6,7 @@ mod filter;
 mod live;
 mod names;
 mod overview;
+mod queues;
 mod requests;
 mod usage;
 
@@ -23,6 +24,7 @@ pub(crate) use self::names::NamesCache;
 pub(super) fn routes() -> Vec<Route> {
     [
         overview::routes(),
+        queues::routes(),
         requests::routes(),
         usage::routes(),
         cache::routes(),
