@@ -1,5 +1,6 @@
 //! How limits stand: asked of whoever keeps them.
 
+use serde_json::Value;
 use sluice_core::{LimitStanding, Subject};
 
 /// Knows the limits that are in force.
@@ -12,6 +13,11 @@ pub trait LimitStandings: Send + Sync {
 
     /// How the limits of all routes stand that have some, with the route's id.
     fn of_routes(&self) -> Vec<(String, LimitStanding)>;
+
+    /// The queues before busy upstreams, as JSON: who runs and who waits.
+    fn queues(&self) -> Vec<Value> {
+        Vec::new()
+    }
 
     /// Starts a limit over. Returns whether there is one of that name on whom it is meant.
     fn reset(&self, subject: Subject<'_>, name: &str) -> bool;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
-use sluice_limit::PlaceGuard;
+use sluice_limit::{PlaceGuard, Turn};
 use sluice_llm::{Dialect, Protocol, RequestView};
 use sluice_net::Origin;
 use sluice_record::{Ended, RequestId, ResponseSource, Text};
@@ -130,6 +130,8 @@ pub struct Context {
     pub places: Vec<PlaceGuard>,
     /// What it holds in limits that reserve and settle.
     pub holds: Option<Box<Holds>>,
+    /// Its slot at an upstream that takes so many requests at once, once its turn has come.
+    pub turn: Option<Box<Turn>>,
     /// What the last limit said, for `$rate_limiting_info`.
     pub rate_limit: Option<RateLimitInfo>,
     /// Set by the `prometheus` plugin: whether metrics prefer names to ids.
@@ -259,6 +261,7 @@ impl Context {
             request_id: None,
             places: Vec::new(),
             holds: None,
+            turn: None,
             rate_limit: None,
             prometheus: None,
             answer: Answer::default(),

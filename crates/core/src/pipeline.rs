@@ -105,6 +105,7 @@ pub struct Pipeline {
     rewrite: Steps,
     late_rewrite: Steps,
     access: Steps,
+    queue: Steps,
     before_proxy: Steps,
     ai_event: Steps,
     response_head: Steps,
@@ -132,6 +133,7 @@ impl Pipeline {
             rewrite: of(Phase::Rewrite),
             late_rewrite: Box::default(),
             access: of(Phase::Access),
+            queue: of(Phase::Queue),
             before_proxy: of(Phase::BeforeProxy),
             ai_event: of(Phase::AiEvent),
             response_head: of(Phase::ResponseHead),
@@ -170,6 +172,7 @@ impl Pipeline {
         match phase {
             Phase::Rewrite => &self.rewrite,
             Phase::Access => &self.access,
+            Phase::Queue => &self.queue,
             Phase::BeforeProxy => &self.before_proxy,
             Phase::AiEvent => &self.ai_event,
             Phase::ResponseHead => &self.response_head,

@@ -26,6 +26,8 @@ pub enum Phase {
     Rewrite,
     /// The caller is known; the request may still be refused or answered.
     Access,
+    /// All have agreed; the request may have to wait for its turn at the upstream.
+    Queue,
     /// Last step before the upstream; AI plugins call the provider here.
     BeforeProxy,
     /// An AI answer has arrived; guards may change it, whole or event by event.
@@ -155,6 +157,11 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// See [`Phase::Access`].
     fn access<'a>(&'a self, _cx: &'a mut Context) -> Step<'a> {
+        Step::CONTINUE
+    }
+
+    /// See [`Phase::Queue`].
+    fn queue<'a>(&'a self, _cx: &'a mut Context) -> Step<'a> {
         Step::CONTINUE
     }
 

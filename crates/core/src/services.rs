@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sluice_cache::{Answers, Backlog, Kept};
-use sluice_limit::LocalCounters;
+use sluice_limit::{LocalCounters, Queues};
 use sluice_llm::{Conversation, PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver};
 use sluice_observe::{Batches, FileSinks, Metrics, RecordQueue};
@@ -41,6 +41,8 @@ pub struct Services {
     pub balancers: BalancerStates,
     /// Accounts of limits that reserve and settle.
     pub limits: CallerBudgets,
+    /// Queues before upstreams that take so many requests at once.
+    pub queues: Queues,
     /// Keys for single calls as a client.
     pub impersonation: Impersonation,
     /// How LLM targets are doing.

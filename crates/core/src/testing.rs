@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Uri, Version};
 use sluice_cache::{Answers, Backlog, Kept};
-use sluice_limit::LocalCounters;
+use sluice_limit::{LocalCounters, Queues};
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Body, DnsError, Found, Lookup, Origins, Pool, Resolver, TlsClients};
 use sluice_observe::{Batches, FileSinks, Metrics, MetricsConfig, RecordQueue};
@@ -72,6 +72,7 @@ impl Fixture {
             answer_backlog: Backlog::new(1 << 20),
             balancers: BalancerStates::default(),
             limits: crate::CallerBudgets::default(),
+            queues: Queues::default(),
             impersonation: crate::Impersonation::default(),
             targets: TargetStates::default(),
             affinities: Affinities::new(16, Duration::from_secs(60)),

@@ -7,6 +7,9 @@
 //! * **reserve, then settle**: [`Budgets`]. What our own limits do: an estimate is held before the call and
 //!   replaced by the actual usage after it. [`Estimates`] sizes the hold by what was observed.
 //!
+//! Beside them stand fair queues ([`Queues`]): so many requests run at once, the others wait, and callers share what is
+//! used by their weights.
+//!
 //! Amounts are plain `u64`: tokens, requests or micro-USD alike. The crate stands above `redis` and knows neither
 //! HTTP nor plugins. Counters of the process never read a clock by themselves: they take an `Instant`, budgets a
 //! [`Clock`]; counters in Redis go by its clock.
@@ -38,11 +41,13 @@ mod counter;
 mod decision;
 mod delayed;
 mod estimate;
+mod fair;
 mod key;
 mod local;
 mod meter;
 mod period;
 mod place;
+mod queues;
 mod redis;
 mod reservation;
 mod shards;
@@ -59,11 +64,13 @@ pub use self::concurrency::{Concurrency, TooManyKeys};
 pub use self::counter::{Counter, CounterNames};
 pub use self::decision::Decision;
 pub use self::estimate::Estimates;
+pub use self::fair::{Entry, FairLimits, FairQueue, FairRequest, KeyView, QueueFull, Ticket};
 pub use self::key::{CounterKey, ParseKeyError};
 pub use self::local::LocalCounters;
 pub use self::meter::{Meter, MeterError, WindowKind};
 pub use self::period::Period;
 pub use self::place::{PlaceGuard, UnitDelay};
+pub use self::queues::{Queue, QueueView, Queues, TooLate, Turn};
 pub use self::redis::RedisCounters;
 pub use self::reservation::ReservationGuard;
 pub use self::sliding::SlidingCounters;

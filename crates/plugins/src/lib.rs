@@ -18,6 +18,7 @@ mod ai_prompt_guard;
 mod ai_prompt_template;
 mod ai_proxy;
 mod ai_proxy_multi;
+mod ai_queue;
 mod ai_rag;
 mod ai_rate_limiting;
 mod ai_request_rewrite;

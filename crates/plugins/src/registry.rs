@@ -38,6 +38,7 @@ pub fn all() -> Result<Vec<PluginDef>, SchemaCompileError> {
         crate::ai_aws_content_moderation::definition,
         crate::ai_rate_limiting::definition,
         crate::ai_limits::definition,
+        crate::ai_queue::definition,
         crate::ai_aliyun_content_moderation::definition,
         crate::ai_lakera_guard::definition,
         crate::proxy_rewrite::definition,

@@ -60,6 +60,7 @@ async fn until_answer(cx: &mut Context, max_body: Option<u64>) -> Verdict {
     if pipeline.filters_read_body() || global.filters_read_body() {
         read_body(cx).await;
     }
+    pass!(run_phase(cx, &pipeline, Phase::Queue, false).await);
     pass!(run_phase(cx, &global, Phase::BeforeProxy, true).await);
     pass!(run_phase(cx, &pipeline, Phase::BeforeProxy, false).await);
     match &upstream {
@@ -169,6 +170,7 @@ async fn run_steps(cx: &mut Context, steps: &[Arc<PluginEntry>], phase: Phase, g
         let step = match phase {
             Phase::Rewrite => entry.plugin.rewrite(cx),
             Phase::Access => entry.plugin.access(cx),
+            Phase::Queue => entry.plugin.queue(cx),
             _ => entry.plugin.before_proxy(cx),
         };
         let verdict = match step {

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use http::HeaderValue;
+use serde_json::json;
 use sluice_admin::{
     AdminOptions, AdminServer, AdminState, ApiVersion, BasicAuth, ConfiguredKey, DryRunHook, Health,
     ProcessInfo, StatusServer,
 };
 use sluice_core::{CompilerOptions, DryRun, Registry, Services, SnapshotCell};
+use sluice_limit::QueueView;
 use sluice_proxy::{Beside, Dialer};
 use sluice_resource::{Schemas, parse_ip_net};
 use sluice_store::{Database, Keyring, Role, Store};
@@ -127,7 +129,7 @@ impl AdminSide {
     /// Serves on all sockets.
     pub(crate) fn start(sockets: Sockets, parts: &Parts<'_>) -> anyhow::Result<Self> {
         let readiness = parts.readiness.clone();
-        readiness.loaded(health(parts.measuring));
+        readiness.loaded(health(parts.measuring, parts.services));
         let server = AdminServer::new(AdminState {
             store: parts.store.clone(),
             database: parts.database.clone(),
@@ -197,10 +199,19 @@ fn host(addresses: &Addresses) -> String {
         .unwrap_or_default()
 }
 
-fn health(measuring: &Measuring) -> Box<dyn Fn() -> Health + Send + Sync> {
-    let measured = measuring.health();
+fn health(measuring: &Measuring, services: &Arc<Services>) -> Box<dyn Fn() -> Health + Send + Sync> {
+    let (measured, services) = (measuring.health(), services.clone());
     Box::new(move || {
-        let (degraded, details) = measured();
+        let (degraded, mut details) = measured();
+        let shown = |queue: QueueView| {
+            json!({
+                "id": queue.id, "slots": queue.slots, "running": queue.running, "waiting": queue.waiting,
+            })
+        };
+        let queues: Vec<_> = services.queues.views().into_iter().map(shown).collect();
+        if !queues.is_empty() {
+            details.insert("queues".to_owned(), queues.into());
+        }
         let unready = degraded
             .then(|| "requests cannot be recorded: neither ledger nor spill file takes them".to_owned());
         Health { unready, details }

@@ -12,7 +12,7 @@ use sluice_cache::{Answers, Backlog, Kept};
 use sluice_core::{
     CallerBudgets, CompilerOptions, Impersonation, Registry, RouterKind, Services, SnapshotCell, Uids,
 };
-use sluice_limit::LocalCounters;
+use sluice_limit::{LocalCounters, Queues};
 use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
 use sluice_observe::{Batches, FileSinks};
@@ -359,6 +359,7 @@ pub(crate) fn services(config: &Config, measuring: &Measuring, hostname: &str) -
         answer_backlog: Backlog::new(ANSWER_BACKLOG),
         balancers: BalancerStates::default(),
         limits: CallerBudgets::default(),
+        queues: Queues::default(),
         impersonation: Impersonation::default(),
         targets: TargetStates::default(),
         affinities: Affinities::new(AFFINITIES, AFFINITIES_KEPT),

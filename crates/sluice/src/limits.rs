@@ -6,8 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use sluice_admin::LimitStandings;
 use sluice_core::{CallerLimits, LimitStanding, PluginSet, Services, Snapshot, SnapshotCell, Subject};
+use sluice_limit::{KeyView, QueueView};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -53,6 +55,11 @@ impl LimitStandings for Standings {
         self.of(&self.snapshots.load(), Subject::Group(group))
     }
 
+    fn queues(&self) -> Vec<Value> {
+        let views = self.services.queues.views().into_iter();
+        views.map(|view| shown(&view)).collect()
+    }
+
     fn of_routes(&self) -> Vec<(String, LimitStanding)> {
         let snapshot = self.snapshots.load();
         let mut standings = Vec::new();
@@ -88,6 +95,26 @@ fn limits<'s>(snapshot: &'s Snapshot, subject: Subject<'_>) -> Option<&'s dyn Ca
 
 fn caller_limits(plugins: &PluginSet) -> Option<&dyn CallerLimits> {
     plugins.get(PLUGIN)?.plugin.caller_limits()
+}
+
+/// A queue as the dashboard's API tells of it.
+fn shown(queue: &QueueView) -> Value {
+    let key = |key: &KeyView| {
+        let (kind, name) = key.key.split_once('/').unwrap_or_default();
+        json!({
+            "kind": kind, "name": name, "running": key.running, "waiting": key.waiting,
+            "position": (key.position > 0).then_some(key.position),
+        })
+    };
+    json!({
+        "id": queue.id,
+        "slots": queue.slots,
+        "running": queue.running,
+        "waiting": queue.waiting,
+        "expected_wait_ms": u64::try_from(queue.expected.as_millis()).unwrap_or(u64::MAX),
+        "refused": queue.refused_full + queue.refused_late,
+        "sharers": queue.keys.iter().map(key).collect::<Vec<_>>(),
+    })
 }
 
 /// Saves what was spent, every second and at the end: budgets in `limits.json`, windows that are to outlive the process in

@@ -7,6 +7,7 @@ mod filter;
 mod live;
 mod names;
 mod overview;
+mod queues;
 mod requests;
 mod usage;
 
@@ -24,6 +25,7 @@ pub(crate) use self::names::NamesCache;
 pub(super) fn routes() -> Vec<Route> {
     [
         overview::routes(),
+        queues::routes(),
         requests::routes(),
         usage::routes(),
         cache::routes(),

@@ -67,9 +67,10 @@ fn names(steps: &[Arc<PluginEntry>]) -> Vec<&str> {
     steps.iter().map(|entry| entry.name).collect()
 }
 
-const ALL: [Phase; 7] = [
+const ALL: [Phase; 8] = [
     Phase::Rewrite,
     Phase::Access,
+    Phase::Queue,
     Phase::BeforeProxy,
     Phase::ResponseHead,
     Phase::ResponseBody,

@@ -21,6 +21,7 @@ pub(super) fn collect(services: &Services, out: &mut Exposition) {
     for ((scope, limit), count) in services.limits.refusals.counts() {
         refusals.sample(&[("scope", scope), ("limit", limit)], count);
     }
+    queues(services, out);
     for client in services.redis.status() {
         let redis = ("redis", client.name.as_str());
         out.family("sluice_redis_up", Kind::Gauge, "Whether a Redis can be reached.")
@@ -33,5 +34,30 @@ pub(super) fn collect(services: &Services, out: &mut Exposition) {
         for (reason, count) in client.failures {
             failures.sample(&[redis, ("reason", reason)], count);
         }
+    }
+}
+
+/// Queues of `ai-queue`.
+fn queues(services: &Services, out: &mut Exposition) {
+    for view in services.queues.views() {
+        let queue = ("queue", view.id.as_str());
+        out.family("sluice_queue_running", Kind::Gauge, "Requests that hold a slot.")
+            .sample(&[queue], view.running as u64);
+        out.family(
+            "sluice_queue_waiting",
+            Kind::Gauge,
+            "Requests that wait for a slot.",
+        )
+        .sample(&[queue], view.waiting as u64);
+        let help = "Requests that waited and got their turn.";
+        out.family("sluice_queue_waited_total", Kind::Counter, help)
+            .sample(&[queue], view.waited);
+        let help = "Milliseconds that they waited.";
+        out.family("sluice_queue_wait_milliseconds_total", Kind::Counter, help)
+            .sample(&[queue], view.wait_ms);
+        let help = "Requests that a queue refused, by reason.";
+        let mut refused = out.family("sluice_queue_refused_total", Kind::Counter, help);
+        refused.sample(&[queue, ("reason", "full")], view.refused_full);
+        refused.sample(&[queue, ("reason", "late")], view.refused_late);
     }
 }

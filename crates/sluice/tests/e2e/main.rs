@@ -9,6 +9,7 @@ mod ai_guard;
 mod ai_instances;
 mod ai_proxy;
 mod ai_proxy_multi;
+mod ai_queue;
 mod ai_rate_limiting;
 mod auth_plugins;
 mod bad_input;
