@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use http::StatusCode;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use sluice_core::{
     BodyCopy, CompileEnv, CompileError, Context, Failure, Phase, Phases, Plugin, PluginDef, Step, Verdict,
 };
-use sluice_llm::{ClientCall, ErrorKind, Operation, Protocol, RequestView, without_instructions};
+use sluice_llm::{ClientCall, ErrorKind, Operation, Protocol, without_instructions};
 use sluice_net::Body;
 use sluice_resource::{CheckScope, Glob, PluginInfo, SchemaCompileError, parse_ip_net};
 
@@ -166,7 +165,11 @@ impl AiClient {
         if !may_instruct(sluice_exchange::protocol_of(cx, &request)) {
             return Ok(());
         }
-        match stripped(&request)? {
+        let rest = without_instructions(&request).map_err(|error| {
+            let message = format!("could not parse JSON request body: {error}");
+            json_body::refused("invalid_json", message)
+        })?;
+        match rest {
             Some(_) if self.system_messages == SystemMessages::Refuse => Err(refused(
                 "system_message_not_allowed",
                 "this client may not send system messages or instructions of its own",
@@ -183,13 +186,6 @@ impl AiClient {
 /// Whether bodies of that protocol can hold instructions.
 fn may_instruct(protocol: Option<Protocol>) -> bool {
     protocol.is_none_or(|protocol| matches!(protocol.operation(), Operation::Chat | Operation::Unknown))
-}
-
-fn stripped(request: &RequestView) -> Result<Option<Bytes>, Failure> {
-    without_instructions(request).map_err(|error| {
-        let message = format!("could not parse JSON request body: {error}");
-        json_body::refused("invalid_json", message)
-    })
 }
 
 fn refused(code: &'static str, message: &'static str) -> Failure {
