@@ -4,7 +4,7 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt docs bench fuzz build ui browser screenshots tools redis chromium python node
+.PHONY: help run test lint fmt docs bench fuzz build release ui browser screenshots tools redis chromium python node
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ run: ui ## Build and start the gateway with the demo client on ./data
 
 build: ui ## Build the release binary: target/release/sluice
 	$(CARGO) build --release --bin sluice
+
+release: ui ## Build the fastest binary, by profile: two builds and a short bench
+	bench/pgo
 
 test: ui tools python node ## Install what the tests need and run them all
 	$(CARGO) nextest run --workspace

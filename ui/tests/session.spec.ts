@@ -14,7 +14,7 @@ test.describe("signing in", () => {
     await expect(page.getByRole("alert")).toContainText(/wrong/i);
     await page.getByRole("textbox", { name: "Password", exact: true }).fill(OWNER.password);
     await page.getByRole("button", { name: "Sign in" }).click();
-    await expect(page.getByRole("heading", { name: "Requests" })).toBeVisible();
+    await expect(page.getByRole("heading", { name: "Requests", exact: true })).toBeVisible();
     await page.getByRole("button", { name: "Account" }).click();
     await page.getByRole("menuitem", { name: "Sign out" }).click();
     await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();

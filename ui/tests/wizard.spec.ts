@@ -17,14 +17,18 @@ test("from nothing to a call that answers", async ({ browser }) => {
   await page.getByRole("option", { name: /^echo/i }).click();
   await page.getByRole("textbox", { name: "ID" }).fill("first");
   await expectAccessible(page);
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  await expect(page.getByText("It works")).toBeVisible();
   await page.getByRole("button", { name: "Add provider" }).click();
+  await expect(page.getByText("It works")).toHaveCount(0);
   await page.getByRole("button", { name: "Test", exact: true }).click();
   await expect(page.getByText("It works")).toBeVisible();
   await page.getByRole("button", { name: "List models" }).click();
+  await expect(page.getByRole("table", { name: "Models of the provider" }).getByText("echo-embedding")).toBeVisible();
   await page.getByRole("button", { name: "Continue" }).click();
 
   await page.getByRole("textbox", { name: "Name of the client" }).fill(EVIL);
-  await page.getByRole("textbox", { name: "Model" }).fill("parrot");
+  await page.getByRole("combobox", { name: "Model" }).fill("parrot");
   await expectAccessible(page);
   await page.getByRole("button", { name: "Create client" }).click();
 

@@ -70,10 +70,25 @@ impl Gateway {
             "the Admin API is at {}, not where it was told",
             ready.admin
         );
-        gateway.put("consumers", consumer("bench", CLIENT_KEY)).await?;
+        gateway.store_client(false).await?;
         gateway.store_route(mock, false).await?;
         side.served(clock::now()).await.context("the route under test")?;
         Ok(gateway)
+    }
+
+    /// Stores the client of the load in the running gateway; `limited`, with the limits that a client of the dashboard may
+    /// have, and that no load reaches.
+    pub(super) async fn store_client(&self, limited: bool) -> Result<()> {
+        let mut client = consumer("bench", CLIENT_KEY);
+        if limited {
+            let much = 1_000_000_000_000_u64;
+            client["plugins"]["ai-limits"] = json!({
+                "requests_per_minute": much, "requests_per_hour": much, "requests_per_day": much,
+                "tokens_per_minute": much, "input_tokens_per_day": much, "output_tokens_per_day": much,
+                "tokens_per_month": much,
+            });
+        }
+        self.put("consumers", client).await
     }
 
     /// Stores the route under test in the running gateway, with more plugins than usual if `decorated`.

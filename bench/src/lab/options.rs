@@ -49,6 +49,9 @@ pub enum Scenario {
     /// The same as chat-1k, with ai-prompt-decorator and loki-logger on the route
     #[value(name = "plugins-1k")]
     Plugins1k,
+    /// The same as chat-1k, by a client with seven limits of ai-limits
+    #[value(name = "limits-1k")]
+    Limits1k,
     /// What is added to a direct call at 1,000 requests/s
     Latency,
     /// What is added to the time to a stream's first chunk at 1,000 requests/s

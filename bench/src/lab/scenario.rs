@@ -34,6 +34,7 @@ pub(super) async fn measure(bench: &Workbench, scenario: Scenario) -> Result<Vec
             .await
         }
         Scenario::Plugins1k => plugins(bench).await,
+        Scenario::Limits1k => limits(bench).await,
         Scenario::Latency => latency(bench).await,
         Scenario::FirstChunk => first_chunk(bench).await,
         Scenario::StreamPaced => paced(bench).await,
@@ -87,6 +88,15 @@ async fn plugins(bench: &Workbench) -> Result<Vec<Figure>> {
     let rounds = at_steady_rate(bench, "").await?;
     figures.extend(quantiles(&rounds, "latency", |report| report.latency, None));
     bench.store_route(false).await?;
+    Ok(figures)
+}
+
+/// By a client with limits; what they cost is the difference to chat-1k.
+async fn limits(bench: &Workbench) -> Result<Vec<Figure>> {
+    let effort = bench.effort;
+    bench.store_client(true).await?;
+    let figures = chat(bench, SMALL, (effort.rounds, effort.small_requests), None).await?;
+    bench.store_client(false).await?;
     Ok(figures)
 }
 

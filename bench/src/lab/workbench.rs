@@ -189,6 +189,16 @@ impl Workbench {
         gateway.store_route(self.mock, decorated).await
     }
 
+    /// Puts the client in place, with limits if `limited`.
+    pub(super) async fn store_client(&self, limited: bool) -> Result<()> {
+        let Some(gateway) = &self.gateway else {
+            return Ok(());
+        };
+        let mut side = gateway.start()?;
+        side.served(clock::now()).await?;
+        gateway.store_client(limited).await
+    }
+
     /// Starts the gateway anew, with the client whose requests are translated; `None` where it is left out.
     pub(super) async fn start_translating(&self) -> Result<Option<Side>> {
         let Some(gateway) = &self.gateway else {

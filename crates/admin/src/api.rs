@@ -127,7 +127,11 @@ impl Api {
     }
 
     async fn reply(self: &Arc<Self>, request: Request) -> Response {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        name_host(&mut parts);
+        if let Some(reply) = self.probe(&parts) {
+            return reply.into_response();
+        }
         if allow::admits(&self.state.options.allow, allow::peer(&parts.extensions))
             && let Ok(path) = sluice_core::normalize_path(parts.uri.path())
             && path
@@ -168,6 +172,22 @@ impl Api {
                 )
                 .await
             }
+        }
+    }
+
+    /// `/health` and what is below it, for whoever asks: they tell no more than that the gateway runs.
+    fn probe(&self, parts: &Parts) -> Option<Reply> {
+        if parts.method != HttpMethod::GET && parts.method != HttpMethod::HEAD {
+            return None;
+        }
+        match parts.uri.path() {
+            "/health" => {
+                let body = serde_json::json!({ "status": "ok", "timestamp": unix_now() });
+                Some(Reply::json(StatusCode::OK, body))
+            }
+            "/health/live" => Some(Reply::text(StatusCode::OK, "OK")),
+            "/health/ready" => Some(self.readiness()),
+            _ => None,
         }
     }
 
@@ -300,6 +320,17 @@ async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
     let mut response = reply;
     response.headers_mut().insert(header::SERVER, server);
     response
+}
+
+/// HTTP/2 names the host as `:authority`; everything behind reads the header.
+fn name_host(parts: &mut Parts) {
+    if parts.headers.contains_key(header::HOST) {
+        return;
+    }
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    if let Some(host) = authority.and_then(|host| HeaderValue::from_str(host).ok()) {
+        parts.headers.insert(header::HOST, host);
+    }
 }
 
 /// The set of plugins is that of the binary: there is nothing to reload.

@@ -6,6 +6,8 @@ use std::io::Read;
 
 use axum::body::Body;
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -14,10 +16,8 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 /// Where the dashboard is.
 const BASE: &str = "/admin";
 
-/// Scripts, styles and pictures come from here alone. Mantine sets sizes and colours by style attributes.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
-                      font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
-                      frame-ancestors 'none'";
+/// Where the page that starts the application wants its nonce.
+const PLACEHOLDER: &str = "__CSP_NONCE__";
 
 /// What is shown where the binary was built without its dashboard.
 const NOT_BUILT: &str = "<!doctype html><title>Sluice</title><h1>The dashboard is not part of this build</h1>\
@@ -45,20 +45,45 @@ pub(crate) fn answer(parts: &Parts) -> Option<Response> {
         return Some(redirect());
     }
     let below = path.strip_prefix(BASE)?.strip_prefix('/')?;
-    let found = find(below).map(|found| (below, found));
     // A missing script is missing: a page in its place would only confuse.
-    let index = || {
-        find("index.html")
-            .filter(|_| !below.starts_with("assets/"))
-            .map(|found| ("index.html", found))
+    let is_page = below == "index.html" || (!below.starts_with("assets/") && find(below).is_none());
+    let nonce = is_page.then(|| STANDARD.encode(rand::random::<[u8; 16]>()));
+    let mut response = match (&nonce, find(below)) {
+        (Some(nonce), _) => page(nonce),
+        (None, Some(found)) => file(below, found, &parts.headers),
+        (None, None) => status(StatusCode::NOT_FOUND),
     };
-    let mut response = match found.or_else(index) {
-        Some((name, found)) => file(name, found, &parts.headers),
-        None if below.starts_with("assets/") => status(StatusCode::NOT_FOUND),
-        None => html(NOT_BUILT),
-    };
-    protect(response.headers_mut());
+    protect(response.headers_mut(), nonce.as_deref());
     Some(response)
+}
+
+/// What a browser may load. Scripts, styles and pictures come from here alone; the style elements that the application
+/// makes carry the nonce of its page.
+fn policy(nonce: Option<&str>) -> String {
+    let nonce = nonce.map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' data: blob:; font-src 'self'; \
+         connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+}
+
+/// The page that starts the application. It differs with every answer, so nobody may keep it.
+fn page(nonce: &str) -> Response {
+    let text = match find("index.html") {
+        Some(Found::File(file)) => file.data.into_owned(),
+        Some(Found::Compressed(file)) => inflated(&file.data),
+        None => NOT_BUILT.as_bytes().to_vec(),
+    };
+    let mut response = Response::new(Body::from(
+        String::from_utf8_lossy(&text).replace(PLACEHOLDER, nonce),
+    ));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(content_type("index.html")),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn find(name: &str) -> Option<Found> {
@@ -92,7 +117,7 @@ fn file(name: &str, found: Found, headers: &HeaderMap) -> Response {
         .and_then(|value| value.to_str().ok());
     let as_it_is = compressed && accepts.is_some_and(|accepts| accepts.contains("gzip"));
     let body = match compressed && !as_it_is {
-        true => inflated(&file.data),
+        true => Body::from(inflated(&file.data)),
         false => Body::from(file.data.into_owned()),
     };
     let mut response = Response::new(body);
@@ -115,11 +140,12 @@ fn file(name: &str, found: Found, headers: &HeaderMap) -> Response {
     response
 }
 
-fn inflated(data: &[u8]) -> Body {
+/// Empty where it cannot be: what is embedded was compressed by our own build.
+fn inflated(data: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     match GzDecoder::new(data).read_to_end(&mut plain) {
-        Ok(_) => Body::from(plain),
-        Err(_) => Body::empty(),
+        Ok(_) => plain,
+        Err(_) => Vec::new(),
     }
 }
 
@@ -137,15 +163,6 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-fn html(page: &'static str) -> Response {
-    let mut response = Response::new(Body::from(page));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    );
-    response
-}
-
 fn status(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
@@ -160,10 +177,12 @@ fn redirect() -> Response {
     response
 }
 
-fn protect(headers: &mut HeaderMap) {
+fn protect(headers: &mut HeaderMap, nonce: Option<&str>) {
+    if let Ok(policy) = HeaderValue::from_str(&policy(nonce)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     let mut say =
         |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
-    say(header::CONTENT_SECURITY_POLICY, POLICY);
     say(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     say(header::X_FRAME_OPTIONS, "DENY");
     say(header::REFERRER_POLICY, "no-referrer");

@@ -36,6 +36,7 @@
 //! #         Box::pin(async { Err("nobody calls".to_owned()) })
 //! #     }
 //! #     fn health(&self, _: &str) -> ProviderHealth { ProviderHealth::default() }
+//! #     fn own_targets(&self) -> Vec<(String, ProviderHealth)> { Vec::new() }
 //! #     fn types(&self) -> Vec<serde_json::Value> { Vec::new() }
 //! #     fn prices(&self) -> Vec<(String, serde_json::Value)> { Vec::new() }
 //! #     fn price(&self, _: &str, _: &str) -> Option<serde_json::Value> { None }
@@ -58,7 +59,8 @@
 //! # impl sluice_admin::LimitStandings for Idle {
 //! #     fn of_client(&self, _: &str) -> Vec<(&'static str, String, sluice_core::LimitStanding)> { Vec::new() }
 //! #     fn of_group(&self, _: &str) -> Vec<sluice_core::LimitStanding> { Vec::new() }
-//! #     fn reset(&self, _: &str, _: &str) -> bool { false }
+//! #     fn of_routes(&self) -> Vec<(String, sluice_core::LimitStanding)> { Vec::new() }
+//! #     fn reset(&self, _: sluice_core::Subject<'_>, _: &str) -> bool { false }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -113,6 +115,7 @@ mod limits;
 mod listeners;
 mod metrics;
 mod options;
+mod own_paths;
 mod path;
 mod plugins;
 mod providers;
@@ -140,6 +143,7 @@ pub use self::holders::{Holder, Holders};
 pub use self::limits::LimitStandings;
 pub use self::metrics::BasicAuth;
 pub use self::options::{AdminOptions, ProcessInfo};
+pub use self::own_paths::OwnPaths;
 pub use self::providers::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels, ProviderTest};
 pub use self::secrets::SecretPaths;
 pub use self::server::AdminServer;

@@ -1,7 +1,7 @@
 //! How limits stand: asked of whoever keeps them.
 
 use serde_json::Value;
-use sluice_core::LimitStanding;
+use sluice_core::{LimitStanding, Subject};
 
 /// Knows the limits that are in force.
 pub trait LimitStandings: Send + Sync {
@@ -16,6 +16,9 @@ pub trait LimitStandings: Send + Sync {
         Vec::new()
     }
 
-    /// Starts a limit of a client over. Returns whether it has one of that name.
-    fn reset(&self, client: &str, name: &str) -> bool;
+    /// How the limits of all routes stand that have some, with the route's id.
+    fn of_routes(&self) -> Vec<(String, LimitStanding)>;
+
+    /// Starts a limit over. Returns whether there is one of that name on whom it is meant.
+    fn reset(&self, subject: Subject<'_>, name: &str) -> bool;
 }

@@ -10,7 +10,7 @@ use sluice_resource::{Kind, Method, Target};
 pub(crate) const BASE: &str = "/apisix/admin";
 
 /// Where the audit log is.
-const EVENTS: &str = "/api/gateway/events";
+pub(crate) const EVENTS: &str = "/api/gateway/events";
 
 /// What a path under the Admin API means, together with the method.
 #[derive(Debug, PartialEq, Eq)]

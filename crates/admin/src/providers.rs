@@ -37,6 +37,9 @@ pub trait ProviderCalls: Send + Sync {
     /// How a provider of the configuration is doing, by the calls of the registry.
     fn health(&self, id: &str) -> ProviderHealth;
 
+    /// The same of the targets that stand on clients and routes themselves, by the name of their instance.
+    fn own_targets(&self) -> Vec<(String, ProviderHealth)>;
+
     /// The kinds of providers that there are: `type`, `title`, `base_url`, `needs` and `protocols` of each.
     fn types(&self) -> Vec<Value>;
 

@@ -5,6 +5,7 @@ mod checks;
 mod delete;
 mod read;
 mod selection;
+mod together;
 mod write;
 
 use std::time::Duration;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use axum::Router;
 use rustls::ServerConfig;
 
-use crate::AdminState;
 use crate::api::Api;
 use crate::listeners::Listeners;
+use crate::{AdminState, OwnPaths};
 
 /// The Admin API with its companions, and the listeners on which they are served.
 ///
@@ -33,6 +33,11 @@ impl AdminServer {
     /// Requests need [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) as an extension: without it nobody is admitted.
     pub fn admin_router(&self) -> Router {
         self.api.router()
+    }
+
+    /// The paths that [`AdminServer::admin_router`] answers; it says 404 to others.
+    pub fn own_paths(&self) -> OwnPaths {
+        OwnPaths::of(&self.api.state.options)
     }
 
     /// The control API as a router.

@@ -7,6 +7,7 @@ mod call;
 mod clients;
 mod dispatch;
 mod error;
+mod fault;
 mod groups;
 mod members;
 mod observe;

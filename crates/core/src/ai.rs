@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -116,13 +116,18 @@ pub struct Routing {
 }
 
 impl AiCall {
-    /// What rules on content judge: the client's body, or the texts of its form as a body of OpenAI's media endpoints.
+    /// What rules on content judge: the client's body, the file that it uploads, or the texts of its form as a body of
+    /// OpenAI's media endpoints.
     #[must_use]
     pub fn judged_body(&self) -> Option<Bytes> {
         if let Some(request) = &self.request {
             return Some(request.bytes().clone());
         }
-        let texts: Vec<_> = self.form.as_ref()?.texts().collect();
+        let form = self.form.as_ref()?;
+        if self.protocol == Protocol::OpenAiObjects {
+            return form.file();
+        }
+        let texts: Vec<_> = form.texts().collect();
         Some(serde_json::json!({ "prompt": texts }).to_string().into())
     }
 
@@ -164,6 +169,7 @@ pub trait ModelAccess: Send + Sync {
 pub struct Progress {
     state: Mutex<ProgressState>,
     finished: AtomicBool,
+    passed: AtomicU64,
 }
 
 /// See [`Progress`].
@@ -220,6 +226,17 @@ impl Progress {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner),
         )
+    }
+
+    /// Says how many pieces of text of a stream have passed: a lower bound of its tokens.
+    pub fn pass(&self, pieces: u64) {
+        self.passed.store(pieces, Ordering::Relaxed);
+    }
+
+    /// What [`pass`](Self::pass) was told last.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
     }
 
     /// Says that the answer is known to its end: what the last bytes bring is in the state.

@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 use sluice_limit::{PlaceGuard, Turn};
-use sluice_llm::{Dialect, RequestView};
+use sluice_llm::{Dialect, Protocol, RequestView};
 use sluice_net::Origin;
 use sluice_record::{Ended, RequestId, ResponseSource, Text};
 use sluice_resource::Expr;
@@ -60,6 +60,16 @@ pub enum UnreadableBody {
     /// The form with these texts is none.
     #[error(transparent)]
     Form(FormError),
+}
+
+/// The texts of a form, as [`AiCall::judged_body`] gives them.
+fn texts_of(body: &[u8]) -> Result<Vec<String>, UnreadableBody> {
+    #[derive(serde::Deserialize)]
+    struct Texts {
+        prompt: Vec<String>,
+    }
+    let texts: Texts = serde_json::from_slice(body).map_err(UnreadableBody::Texts)?;
+    Ok(texts.prompt)
 }
 
 /// A request on its way, with everything known of it. Owned by the phase loop, lent to each plugin in turn.
@@ -345,12 +355,10 @@ impl Context {
         let Some(form) = self.ai.as_deref().and_then(|ai| ai.form.as_ref()) else {
             return self.replace_ai_body(body).map_err(UnreadableBody::Json);
         };
-        #[derive(serde::Deserialize)]
-        struct Texts {
-            prompt: Vec<String>,
-        }
-        let texts: Texts = serde_json::from_slice(&body).map_err(UnreadableBody::Texts)?;
-        let changed = form.with_texts(&texts.prompt);
+        let changed = match self.ai.as_deref().map(|ai| ai.protocol) {
+            Some(Protocol::OpenAiObjects) => form.with_file(&body),
+            _ => form.with_texts(&texts_of(&body)?),
+        };
         let content_type = self.request.header("content-type").unwrap_or_default();
         let form = FormView::parse(content_type, changed.clone()).map_err(UnreadableBody::Form)?;
         if let Some(ai) = self.ai.as_deref_mut() {

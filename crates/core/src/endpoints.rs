@@ -31,10 +31,14 @@ const ENDS: [&str; 27] = [
     "/converse-stream",
 ];
 
+/// Whole paths of clients whose base URL lacks `/v1`.
+const BARE: [&str; 4] = ["/completions", "/responses", "/embeddings", "/models"];
+
 /// Whether a path is a standard LLM endpoint: there, callers may put their key where their dialect puts it.
 #[must_use]
 pub fn is_llm_path(path: &str) -> bool {
     ENDS.iter().any(|end| path.ends_with(end))
+        || BARE.contains(&path)
         || path.starts_with("/v1beta/")
         || ["/v1/models/", "/v1/files/", "/v1/batches/", "/v1/responses/"]
             .iter()

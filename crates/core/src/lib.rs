@@ -88,7 +88,7 @@ pub use self::failure::{Failure, Fault, Reply, ReplyBody, Retry};
 pub use self::filter::{AnswerFilter, AnswerFilters, FilterStep, Flow, WholeAnswer};
 pub use self::impersonation::Impersonation;
 pub use self::limits::{
-    CallerBudgets, CallerLimits, Hold, Holds, LimitStanding, Measure, Place, Refusals, Subject,
+    CallerBudgets, CallerLimits, Growth, Hold, Holds, LimitStanding, Measure, Place, Refusals, Subject,
 };
 pub use self::models::{
     CompileModel, Model, ModelInfo, ModelProvider, ModelRoute, Models, ModelsDef, Providers,

@@ -126,6 +126,25 @@ pub struct Hold {
     pub guard: ReservationGuard,
     /// What of its usage settles it.
     pub measure: Measure,
+    /// How it grows while an answer streams.
+    pub growth: Growth,
+}
+
+/// What a limit counts of an answer that is still streaming.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Growth {
+    /// What the request itself counts.
+    pub base: u64,
+    /// What a million tokens of the answer count.
+    pub per_million: u64,
+}
+
+impl Growth {
+    /// What is counted once so many tokens have come.
+    fn with(self, output: u64) -> u64 {
+        let more = u128::from(output) * u128::from(self.per_million) / 1_000_000;
+        self.base.saturating_add(u64::try_from(more).unwrap_or(u64::MAX))
+    }
 }
 
 /// What a limit counts.
@@ -177,4 +196,27 @@ pub struct Holds {
     pub met: SmallVec<[&'static str; 3]>,
     /// Whether the request has met all limits, and so counts as one.
     pub counts: bool,
+    /// Tokens of the answer up to which reservations were raised.
+    pub raised: u64,
+}
+
+/// Tokens after which the reservations of a stream are looked at again.
+const RAISE_EVERY: u64 = 64;
+
+impl Holds {
+    /// Raises reservations that a stream has outgrown, so that other requests see what it uses while it runs. `output`
+    /// is what of the answer has come so far, in tokens.
+    pub fn raise(&mut self, output: u64) {
+        if output < self.raised.saturating_add(RAISE_EVERY) {
+            return;
+        }
+        self.raised = output;
+        for hold in self
+            .reserved
+            .iter_mut()
+            .filter(|hold| hold.growth.per_million > 0)
+        {
+            hold.guard.raise_to(hold.growth.with(output));
+        }
+    }
 }

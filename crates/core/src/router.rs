@@ -208,6 +208,11 @@ impl<T> Router<T> {
         }
     }
 
+    /// What all routes lead to.
+    pub fn targets(&self) -> impl Iterator<Item = &T> {
+        self.routes.iter().map(|route| &route.target)
+    }
+
     /// The route for a request.
     pub fn find<'r, 'q>(&'r self, request: &RouteRequest<'q>) -> Lookup<'r, 'q, T> {
         let host = HostName::parse(request.host);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use sluice_core::{Context, Failure, Profile, WholeAnswer};
+use sluice_core::{Context, Failure, Profile, Reply, WholeAnswer};
 use sluice_llm::{
     AnswerFacts, ErrorKind, Operation, Protocol, Provenance, PublicError, answer_id, answer_marks,
 };
@@ -53,6 +53,21 @@ pub(crate) async fn relay(
         body
     };
     upstream_reply(status, headers, body).into()
+}
+
+/// An answer that the gateway has itself, as JSON, as the plugins that look at answers leave it.
+pub(crate) async fn shown(cx: &mut Context, status: StatusCode, body: Bytes) -> Reply {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let shown = filter(cx, status, headers, body).await;
+    Reply {
+        headers: shown.headers,
+        ..Reply::bytes(
+            shown.status,
+            HeaderValue::from_static("application/json"),
+            shown.body,
+        )
+    }
 }
 
 /// Shows the answer to the plugins that look at answers.

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_cloud::AwsCredentials;
-use sluice_llm::{Protocol, ProviderConf};
+use sluice_llm::{PriceConfig, Protocol, ProviderConf};
 use sluice_wire::sha256_hex;
 
 /// One provider with its credentials and overrides.
@@ -27,6 +27,8 @@ pub struct TargetConfig {
     /// Project and region.
     #[serde(default)]
     pub provider_conf: ProviderConf,
+    /// What it costs, instead of what the table in the binary says.
+    pub prices: Option<PriceConfig>,
 }
 
 impl TargetConfig {

@@ -30,5 +30,5 @@ pub use self::perform::{Attempt, perform};
 pub use self::prepare::{Prepared, client_framing, prepare, protocol_of};
 pub use self::probe::{ProbeReport, list_models, test_provider};
 pub use self::provider::ProviderConfig;
-pub use self::relayed::{form_texts, stored_response};
+pub use self::relayed::{StoredResponse, form_texts, stored_response};
 pub use self::target::{Target, TargetError, is_endpoint};

@@ -58,7 +58,7 @@ impl Memory for CallerMemory {
 
     fn keep_conversation(&self, response_id: &str, conversation: Arc<Conversation>) {
         let conversation = match self.has_rules {
-            true => Arc::new(conversation.unshown()),
+            true => Arc::new(conversation.under_rules()),
             false => conversation,
         };
         let bytes = conversation.bytes();

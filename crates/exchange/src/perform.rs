@@ -57,9 +57,9 @@ impl From<Reply> for Attempt {
 pub async fn perform(cx: &mut Context, target: &Target, call: &CallConfig) -> Attempt {
     cx.node = Some(target.name.clone());
     if cx.profile == Profile::Native
-        && let Some(reply) = relayed::stored_response(cx)
+        && let Some(stored) = relayed::stored_response(cx)
     {
-        return reply.into();
+        return stored.show(cx).await.into();
     }
     let encoded = encode(cx, target);
     count_active(cx);
@@ -229,7 +229,8 @@ async fn receive(
     answer::relay(cx, call, &provided, head.status, headers, body).await
 }
 
-/// Sound, pictures, contents of files: nothing in them is looked at, and they are not held.
+/// Sound, pictures, contents of files: nothing in them is looked at, and they are not held. Files may hold the answers of
+/// a batch: rules on answers want to see them.
 fn is_binary(cx: &Context, provided: &Provided, status: StatusCode, headers: &HeaderMap) -> bool {
     let is_json = || {
         let kind = headers.get(http::header::CONTENT_TYPE);
@@ -239,6 +240,7 @@ fn is_binary(cx: &Context, provided: &Provided, status: StatusCode, headers: &He
         && status.is_success()
         && spoken(cx, provided.carriage).operation() == Operation::Relay
         && !is_json()
+        && !(spoken(cx, provided.carriage) == Protocol::OpenAiObjects && cx.has_answer_rules())
 }
 
 /// Streams whose media type does not tell: Ollama's lines, Gemini's array. A client that asked for a stream gets one of

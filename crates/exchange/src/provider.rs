@@ -148,6 +148,7 @@ impl ProviderConfig {
                 ..OverrideConfig::default()
             },
             provider_conf: self.provider_conf.clone(),
+            prices: None,
         };
         Target::compile(Some(name), &config, &self.call, services)
     }

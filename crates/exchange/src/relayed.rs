@@ -2,12 +2,13 @@
 //! changed where one is named.
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use sluice_core::{Context, Failure, Profile, Reply};
 use sluice_llm::{ClientCall, Dialect, ErrorKind, Protocol, PublicError, RequestView};
 use sluice_record::Text;
 use sluice_wire::FormView;
 
+use crate::answer;
 use crate::memory;
 use crate::payload::Payload;
 use crate::prepare::{Prepared, bad_request, unreadable};
@@ -98,20 +99,32 @@ pub(crate) fn payload(cx: &Context, model: Option<&str>) -> Payload {
     }
 }
 
-/// The answer to what a path asks of a response that the gateway keeps itself for the caller: one that was translated.
+/// What a path asks of a response that the gateway keeps itself for the caller: one that was translated. It was kept as
+/// the provider said it, and goes out by [`show`](Self::show).
+#[derive(Debug)]
+pub struct StoredResponse {
+    status: StatusCode,
+    body: Bytes,
+}
+
+impl StoredResponse {
+    /// The answer, as rules on answers leave it. They ask for the request's AI call, so that has to have begun.
+    pub async fn show(self, cx: &mut Context) -> Reply {
+        answer::shown(cx, self.status, self.body).await
+    }
+}
+
+/// What the request's path asks of a stored response, if it does and there is one.
 #[must_use]
-pub fn stored_response(cx: &Context) -> Option<Reply> {
+pub fn stored_response(cx: &Context) -> Option<StoredResponse> {
     let (_, stored) = cx.request.path.split_once("/v1/responses/")?;
     let (id, rest) = stored.split_once('/').unwrap_or((stored, ""));
     let memory = memory::of_caller(cx);
     let kept = memory.conversation(id)?;
-    // It was kept as the provider said it.
-    if cx.request.method == Method::GET && (cx.has_answer_rules() || !kept.is_shown()) {
-        return None;
-    }
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let shown = |body| Some(Reply::bytes(StatusCode::OK, JSON, body));
+    let found = |status, body| Some(StoredResponse { status, body });
+    let shown = |body| found(StatusCode::OK, body);
     match (&cx.request.method, rest) {
+        (&Method::GET, _) if kept.is_under_rules() && !cx.has_answer_rules() => None,
         (&Method::GET, "") => shown(kept.response()),
         (&Method::GET, "input_items") => {
             shown(kept.input_items(cx.request.query_arg("order").as_deref() == Some("asc")))
@@ -126,8 +139,10 @@ pub fn stored_response(cx: &Context) -> Option<Reply> {
                 ErrorKind::InvalidRequest,
                 "only responses in the background can be cancelled",
             );
-            let body = error.body(Dialect::OpenAiResponses, None);
-            Some(Reply::bytes(StatusCode::BAD_REQUEST, JSON, body))
+            found(
+                StatusCode::BAD_REQUEST,
+                error.body(Dialect::OpenAiResponses, None),
+            )
         }
         _ => None,
     }
@@ -147,12 +162,13 @@ pub(crate) fn refusal(cx: &Context, target: &Target) -> Option<Failure> {
         .provider
         .native_endpoint(Protocol::OpenAiResponses)
         .is_some();
-    if is_known && is_stored && cx.request.method == Method::GET && rest.is_empty() && cx.has_answer_rules() {
+    let streams = cx.request.query_arg("stream").as_deref() == Some("true");
+    if is_known && is_stored && streams && cx.has_answer_rules() {
         return Some(Failure::new(
             StatusCode::FORBIDDEN,
             ErrorKind::Permission,
             "response_not_shown",
-            "rules on answers hold here, and a stored response would evade them",
+            "rules on answers hold here, which see a stored response only whole: ask for it without `stream`",
         ));
     }
     if is_known && is_stored {

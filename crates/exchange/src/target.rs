@@ -9,7 +9,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sluice_core::{Picked, Profile, Services};
-use sluice_llm::{BodyEdits, BodyPlan, Carriage, KeyHeader, Protocol, Provider, ProviderConf, StreamUsage};
+use sluice_llm::{
+    BodyEdits, BodyPlan, Carriage, KeyHeader, Price, Protocol, Provider, ProviderConf, StreamUsage,
+};
 use sluice_net::{Origin, OriginConfig, PoolSettings, Protocol as HttpVersions, Replay, Scheme};
 use sluice_record::Text;
 
@@ -58,6 +60,8 @@ pub struct Target {
     pub provider: &'static Provider,
     /// `options.model`.
     pub model: Option<Text>,
+    /// `prices`.
+    price: Option<Arc<Price>>,
     settings: Text,
     pub(crate) place: Place,
     pub(crate) conf: ProviderConf,
@@ -143,6 +147,7 @@ impl Target {
                 .as_ref()
                 .and_then(|o| o.get("model")?.as_str())
                 .map(Text::from),
+            price: config.prices.as_ref().map(|prices| Arc::new(Price::from(prices))),
             settings: Text::from(config.digest()),
             place,
             conf: config.provider_conf.clone(),
@@ -170,7 +175,7 @@ impl Target {
             provider: self.provider.name(),
             owner,
             model: self.model.clone(),
-            price: None,
+            price: self.price.clone(),
             settings: self.settings.clone(),
         }
     }

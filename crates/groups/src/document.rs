@@ -6,6 +6,7 @@ mod tests;
 
 use time::Date;
 
+pub use self::read::micro_usd;
 pub(crate) use self::read::{check_name, is_email};
 use crate::Problem;
 use crate::yaml;

@@ -31,16 +31,18 @@ mod tools;
 mod yaml;
 
 pub use self::consumer::{Member, Mode, members, normalize};
-pub use self::document::{Document, Group, Parsed, User};
+pub use self::document::{Document, Group, Parsed, User, micro_usd};
 pub use self::key::{KEY_BYTES, key_of};
 pub use self::nearest::nearest;
 pub use self::objects::{
-    COUNT_LABEL, EMBEDDING_ROUTE, GROUP_LABEL, INSTANCE, MANAGED_BY, MANAGER, MODE_LABEL, MORE_ROUTE, Object,
-    RATE_LIMIT_LABEL, ROUTE, TIME_WINDOW_LABEL, USER_LABEL, chat_route, is_managed, plain_consumer,
+    COUNT_LABEL, EMBEDDING_ROUTE, ENDS_LABEL, GROUP_LABEL, INSTANCE, MANAGED_BY, MANAGER, MODE_LABEL,
+    MORE_ROUTE, Object, RATE_LIMIT_LABEL, ROUTE, TIME_WINDOW_LABEL, USER_LABEL, chat_route, is_managed,
+    plain_consumer,
 };
 pub use self::plan::{Action, Options, Plan, Present, Step, cleanup, key, name, setup, wanted_consumer};
 pub use self::problem::Problem;
 pub use self::settings::{
-    EMBEDDING_MODEL, Flavour, LEMONADE_URL, MODEL, RATE_LIMIT, Redis, Settings, TIME_WINDOW, quota,
+    EMBEDDING_MODEL, Flavour, LEMONADE_URL, MODEL, RATE_LIMIT, Redis, Settings, TIME_WINDOW, TokenPrice,
+    quota,
 };
 pub use self::tools::{Access, CONTEXT, OUTPUT, Tool};

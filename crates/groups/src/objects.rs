@@ -1,9 +1,11 @@
 //! The resources that a setup consists of, as the Admin API takes them.
 
 use serde_json::{Map, Value, json};
+use time::Date;
 
+use crate::document::Group;
 use crate::settings::{Flavour, Settings, quota};
-use crate::{Document, Member};
+use crate::{Document, Member, normalize};
 
 /// Id of the route for chats.
 pub const ROUTE: &str = "ai-gateway-route";
@@ -24,6 +26,9 @@ pub const GROUP_LABEL: &str = "gateway-group";
 pub const USER_LABEL: &str = "gateway-user";
 /// The label of how many users share a consumer.
 pub const COUNT_LABEL: &str = "gateway-users";
+
+/// The label of a consumer that tells the last day on which its keys work.
+pub const ENDS_LABEL: &str = "gateway-ends";
 
 /// The label of the chat route that tells the quota of the setup.
 pub const RATE_LIMIT_LABEL: &str = "gateway-rate-limit";
@@ -47,7 +52,7 @@ const MORE_URIS: [&str; 8] = [
 /// A resource: kind as in the path of the Admin API, id, and value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
-    /// `routes` or `consumers`.
+    /// `routes`, `consumer_groups` or `consumers`.
     pub kind: &'static str,
     /// Its id; for consumers the name.
     pub id: String,
@@ -144,7 +149,51 @@ fn ai_plugins(settings: &Settings, model: Option<&str>) -> Value {
             instance["override"]["keep_model"] = json!(!settings.force_model);
         }
     }
+    if let Some(price) = settings.price.filter(|_| settings.flavour == Flavour::Sluice) {
+        instance["prices"] = json!({ "rates": { "input": price.input, "output": price.output } });
+    }
     json!({ "key-auth": {}, "ai-proxy-multi": { "instances": [instance] } })
+}
+
+/// What ids of consumer groups begin with that a setup made.
+pub(crate) const BUDGET_PREFIX: &str = "gateway-budget-";
+
+/// Id of the consumer group of a group's users.
+fn budget_id(group: &Group) -> String {
+    let name = normalize(&group.name);
+    // Ids have at most 64 characters; names that begin alike are told apart by their FNV-1a hash.
+    match name.get(..LONGEST).filter(|_| name.len() > LONGEST) {
+        None => format!("{BUDGET_PREFIX}{name}"),
+        Some(start) => {
+            let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+            });
+            format!("{BUDGET_PREFIX}{start}-{hash:08x}")
+        }
+    }
+}
+
+/// Longest name that is part of an id as it stands.
+const LONGEST: usize = 40;
+
+/// What a group's users spend from together: a consumer group each for those that have a budget and users.
+#[must_use]
+pub(crate) fn budgets(document: Option<&Document>, settings: &Settings) -> Vec<Object> {
+    let groups = document.into_iter().flat_map(|document| &document.groups);
+    let groups = groups.filter(|group| settings.flavour == Flavour::Sluice && !group.users.is_empty());
+    let budget = |group: &Group| {
+        let total = group.budget_micro_usd?;
+        Some(Object {
+            kind: "consumer_groups",
+            id: budget_id(group),
+            value: json!({
+                "desc": format!("users of group {}", group.name).chars().take(256).collect::<String>(),
+                "labels": { MANAGED_BY: MANAGER, GROUP_LABEL: normalize(&group.name) },
+                "plugins": { "ai-limits": { "budget_micro_usd_total": total } },
+            }),
+        })
+    };
+    groups.filter_map(budget).collect()
 }
 
 /// The consumer of a member, with its key.
@@ -171,10 +220,10 @@ pub(crate) fn consumer(
     );
     let labels = &mut object.value["labels"];
     if let Some(group) = &member.group {
-        labels[GROUP_LABEL] = json!(crate::normalize(group));
+        labels[GROUP_LABEL] = json!(normalize(group));
     }
     if let Some(user) = &member.user {
-        labels[USER_LABEL] = json!(crate::normalize(user));
+        labels[USER_LABEL] = json!(normalize(user));
     }
     labels[COUNT_LABEL] = json!(member.user_count.to_string());
     if let Some(desc) = description(member) {
@@ -185,7 +234,22 @@ pub(crate) fn consumer(
     {
         object.value["plugins"]["ai-models"] = json!({ "allow": group.models });
     }
+    if let Some(group) = group.filter(|_| settings.flavour == Flavour::Sluice) {
+        if group.budget_micro_usd.is_some() {
+            object.value["group_id"] = json!(budget_id(group));
+        }
+        if let Some(end) = group.ends.and_then(end_of) {
+            object.value["plugins"]["ai-client"] = json!({ "expires_at": end });
+            object.value["labels"][ENDS_LABEL] = json!(group.ends.map(|day| day.to_string()));
+        }
+    }
     object
+}
+
+/// Milliseconds since 1970 at which a day is over, in UTC.
+fn end_of(day: Date) -> Option<u64> {
+    let next = day.next_day()?.midnight().assume_utc();
+    u64::try_from(next.unix_timestamp()).ok()?.checked_mul(1000)
 }
 
 /// A consumer with a key and `limit` tokens per window of `time_window` seconds.
@@ -197,10 +261,16 @@ pub fn plain_consumer(name: &str, key: &str, limit: u64, time_window: u64, setti
         "instances": [{ "name": INSTANCE, "limit": limit, "time_window": time_window }],
         "rejected_code": 429,
     });
+    if settings.redis.is_none() && settings.flavour == Flavour::Sluice {
+        limits["persist"] = json!(true);
+    }
     if let Some(redis) = &settings.redis {
         limits["policy"] = json!("redis");
         limits["redis_host"] = json!(redis.host);
         limits["redis_port"] = json!(redis.port);
+        if redis.fails_open {
+            limits["allow_degradation"] = json!(true);
+        }
         if let Some(password) = &redis.password {
             limits["redis_password"] = json!(password);
         }

@@ -5,13 +5,15 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::objects::{self, Object};
-use crate::{Document, Member, Problem, Settings};
+use crate::{Document, Flavour, Member, Problem, Settings};
 
 /// What the Admin API has: values of resources, as GET shows them.
 #[derive(Clone, Debug, Default)]
 pub struct Present {
     /// All consumers.
     pub consumers: Vec<Value>,
+    /// All consumer groups.
+    pub consumer_groups: Vec<Value>,
     /// All routes.
     pub routes: Vec<Value>,
 }
@@ -65,10 +67,12 @@ pub struct Step {
 /// All steps, in the order in which they are made, and who gets which consumer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// Routes, then consumers, then what goes.
+    /// Routes, consumer groups, consumers, then what goes.
     pub steps: Vec<Step>,
     /// Who shall have a consumer.
     pub members: Vec<Member>,
+    /// What the document wants and the other side cannot hold.
+    pub warnings: Vec<String>,
 }
 
 impl Plan {
@@ -95,20 +99,26 @@ pub fn setup(
         .iter()
         .filter_map(|value| Some((name(value)?, value)))
         .collect();
-    let mut problems = Vec::new();
+    let mut problems = budget_problems(document, settings);
     let mut steps: Vec<Step> = objects::routes(settings)
         .into_iter()
-        .map(|route| wanted_route(route, present))
+        .map(|route| wanted_whole(route, &present.routes))
         .collect();
+    let budgets = objects::budgets(document, settings).into_iter();
+    steps.extend(budgets.map(|budget| wanted_whole(budget, &present.consumer_groups)));
     for member in &members {
         let there = known.get(member.consumer.as_str()).copied();
         if let Some(there) = there.filter(|there| !objects::is_managed(there) && !options.adopt) {
             problems.push(foreign(name(there).unwrap_or_default()));
             continue;
         }
+        if let Some(problem) = there.and_then(|there| foreign_group(member, document, present, there)) {
+            problems.push(problem);
+            continue;
+        }
         let kept = there.and_then(key).filter(|_| !options.rotate_keys);
         let key = kept.map_or_else(&mut new_key, str::to_owned);
-        steps.push(wanted_consumer(
+        steps.push(wanted_member(
             objects::consumer(member, document, settings, &key),
             there,
         ));
@@ -117,7 +127,105 @@ pub fn setup(
         return Err(problems);
     }
     steps.extend(superfluous(present, &members, settings, options.prune));
-    Ok(Plan { steps, members })
+    steps.extend(unused_budgets(present, &used_groups(present, &steps)));
+    Ok(Plan {
+        steps,
+        members,
+        warnings: warnings(document, settings),
+    })
+}
+
+/// Budgets of models without a price, which nobody could draw on.
+fn budget_problems(document: Option<&Document>, settings: &Settings) -> Vec<Problem> {
+    if settings.flavour == Flavour::Apisix || settings.price.is_some() {
+        return Vec::new();
+    }
+    let groups = document.into_iter().flat_map(|document| &document.groups);
+    let budgeted = groups.filter(|group| group.budget_micro_usd.is_some());
+    budgeted
+        .map(|group| {
+            let message = format!(
+                "group `{}` has a budget, and nobody knows what tokens of the LLM server cost: say it with --price-input and --price-output, in dollars per million tokens",
+                group.name
+            );
+            Problem::at(Some(group.line).filter(|line| *line > 0), message)
+        })
+        .collect()
+}
+
+/// What a real APISIX has no plugin for.
+fn warnings(document: Option<&Document>, settings: &Settings) -> Vec<String> {
+    let groups = document.into_iter().flat_map(|document| &document.groups);
+    let lacking = groups
+        .filter(|_| settings.flavour == Flavour::Apisix)
+        .flat_map(|group| {
+            let wants = [
+                ("budget_usd", group.budget_micro_usd.is_some()),
+                ("ends", group.ends.is_some()),
+                ("models", !group.models.is_empty()),
+            ];
+            let wants = wants.into_iter().filter(|(_, wanted)| *wanted);
+            wants.map(|(name, _)| {
+                format!(
+                    "`{name}` of group `{}` has no effect: APISIX cannot hold it",
+                    group.name
+                )
+            })
+        });
+    lacking.collect()
+}
+
+/// A consumer can be in one consumer group: in that of its budget, unless somebody has put it into another.
+fn foreign_group(
+    member: &Member,
+    document: Option<&Document>,
+    present: &Present,
+    there: &Value,
+) -> Option<Problem> {
+    let group = document?.groups.get(member.place?)?;
+    group.budget_micro_usd?;
+    let other = there["group_id"].as_str()?;
+    let is_ours = present
+        .consumer_groups
+        .iter()
+        .any(|known| known["id"] == other && objects::is_managed(known));
+    (!is_ours).then(|| {
+        let message = format!(
+            "the consumer `{}` is in the consumer group `{other}`, and the budget of group `{}` needs one of its own: take it out there first",
+            member.consumer, group.name
+        );
+        Problem::at(None, message)
+    })
+}
+
+/// Consumer groups in which somebody will be when all steps are made.
+fn used_groups(present: &Present, steps: &[Step]) -> HashSet<String> {
+    let touched: HashSet<&str> = steps.iter().filter_map(|step| name(&step.object.value)).collect();
+    let others = present
+        .consumers
+        .iter()
+        .filter(|value| name(value).is_some_and(|name| !touched.contains(name)));
+    let stay = steps
+        .iter()
+        .filter(|step| step.action != Action::Delete)
+        .map(|step| &step.object.value);
+    stay.chain(others)
+        .filter_map(|value| Some(value["group_id"].as_str()?.to_owned()))
+        .collect()
+}
+
+/// Consumer groups of budgets that no group has any more.
+fn unused_budgets(present: &Present, kept: &HashSet<String>) -> Vec<Step> {
+    let used: HashSet<&str> = kept.iter().map(String::as_str).collect();
+    let budgets = present
+        .consumer_groups
+        .iter()
+        .filter(|value| objects::is_managed(value));
+    budgets
+        .filter_map(|value| Some((value["id"].as_str()?, value)))
+        .filter(|(id, _)| !used.contains(id))
+        .map(|(id, value)| deleted("consumer_groups", id, value))
+        .collect()
 }
 
 /// What a cleanup deletes: consumers first, since routes without consumers let nobody in. Everything that a setup made;
@@ -140,9 +248,10 @@ pub fn cleanup(present: &Present, all: bool) -> Plan {
             .filter(|(id, value)| objects::is_managed(value) || (all && ROUTES.contains(id)))
             .map(|(id, value)| deleted("routes", id, value)),
     );
+    steps.extend(unused_budgets(present, &HashSet::new()));
     Plan {
         steps,
-        members: Vec::new(),
+        ..Plan::default()
     }
 }
 
@@ -152,9 +261,28 @@ const OURS: [&str; 4] = ["key-auth", "ai-rate-limiting", "limit-conn", "ai-model
 /// Ids of a setup's routes.
 const ROUTES: [&str; 3] = [objects::ROUTE, objects::EMBEDDING_ROUTE, objects::MORE_ROUTE];
 
-/// The step to a consumer that may be there with more than a setup gives it.
+/// The step to a consumer of that key and quota; what else it has stays.
 #[must_use]
 pub fn wanted_consumer(mut object: Object, there: Option<&Value>) -> Step {
+    for part in ["plugins", "labels"] {
+        for (member, value) in there
+            .and_then(|there| there[part].as_object())
+            .into_iter()
+            .flatten()
+        {
+            if object.value[part].get(member).is_none() {
+                object.value[part][member] = value.clone();
+            }
+        }
+    }
+    if let Some(group) = there.and_then(|there| there.get("group_id")) {
+        object.value["group_id"] = group.clone();
+    }
+    wanted_member(object, there)
+}
+
+/// The step to a member's consumer, which may be there with more than a setup gives it.
+fn wanted_member(mut object: Object, there: Option<&Value>) -> Step {
     let Some(there) = there else {
         return Step {
             action: Action::Create,
@@ -163,7 +291,8 @@ pub fn wanted_consumer(mut object: Object, there: Option<&Value>) -> Step {
     };
     let gone = OURS.iter().any(|plugin| {
         there["plugins"].get(*plugin).is_some() && object.value["plugins"].get(*plugin).is_none()
-    });
+    }) || had_its_end(there, &object.value)
+        || had_its_budget(there, &object.value);
     if !gone && covers(there, &object.value) {
         object.value = there.clone();
         return Step {
@@ -172,6 +301,13 @@ pub fn wanted_consumer(mut object: Object, there: Option<&Value>) -> Step {
         };
     }
     let mut merged = there.clone();
+    if had_its_end(there, &object.value) {
+        take_out(&mut merged, &["plugins", "ai-client", "expires_at"]);
+        take_out(&mut merged, &["labels", objects::ENDS_LABEL]);
+    }
+    if had_its_budget(there, &object.value) {
+        take_out(&mut merged, &["group_id"]);
+    }
     for (member, value) in object
         .value
         .as_object()
@@ -191,7 +327,14 @@ pub fn wanted_consumer(mut object: Object, there: Option<&Value>) -> Step {
     }
     for part in ["plugins", "labels"] {
         for (member, value) in object.value[part].as_object().into_iter().flatten() {
-            merged[part][member] = value.clone();
+            // What somebody else says of a client stays beside its end.
+            match (
+                member.as_str(),
+                merged[part].get_mut(member).and_then(Value::as_object_mut),
+            ) {
+                ("ai-client", Some(client)) => client.extend(value.as_object().cloned().unwrap_or_default()),
+                _ => merged[part][member] = value.clone(),
+            }
         }
     }
     Object::without_times(&mut merged);
@@ -202,12 +345,31 @@ pub fn wanted_consumer(mut object: Object, there: Option<&Value>) -> Step {
     }
 }
 
-/// The step to a route, which is wholly a setup's.
-fn wanted_route(object: Object, present: &Present) -> Step {
-    let there = present
-        .routes
-        .iter()
-        .find(|there| there["id"] == object.id.as_str());
+/// Whether an earlier setup gave the consumer an end that it shall not have any more.
+fn had_its_end(there: &Value, wanted: &Value) -> bool {
+    let label = |value: &Value| value["labels"].get(objects::ENDS_LABEL).is_some();
+    label(there) && !label(wanted)
+}
+
+/// The same of a budget.
+fn had_its_budget(there: &Value, wanted: &Value) -> bool {
+    let is_ours = |id: &str| id.starts_with(objects::BUDGET_PREFIX);
+    there["group_id"].as_str().is_some_and(is_ours) && wanted.get("group_id").is_none()
+}
+
+fn take_out(value: &mut Value, path: &[&str]) {
+    let Some((last, parents)) = path.split_last() else {
+        return;
+    };
+    let parent = parents.iter().try_fold(value, |value, name| value.get_mut(*name));
+    if let Some(parent) = parent.and_then(Value::as_object_mut) {
+        parent.shift_remove(*last);
+    }
+}
+
+/// The step to a route or consumer group, which is wholly a setup's.
+fn wanted_whole(object: Object, present: &[Value]) -> Step {
+    let there = present.iter().find(|there| there["id"] == object.id.as_str());
     let action = match there {
         None => Action::Create,
         Some(there) if is_as_wanted(there, &object.value) => Action::Keep,

@@ -46,8 +46,19 @@ pub struct Settings {
     pub mode: Mode,
     /// Where counters are kept, if not in the gateway.
     pub redis: Option<Redis>,
+    /// What tokens of the LLM server cost, for budgets.
+    pub price: Option<TokenPrice>,
     /// What the other side takes.
     pub flavour: Flavour,
+}
+
+/// What tokens cost, in millionths of a dollar per million of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenPrice {
+    /// To the model.
+    pub input: u64,
+    /// From the model.
+    pub output: u64,
 }
 
 /// A Redis for counters.
@@ -59,6 +70,8 @@ pub struct Redis {
     pub port: u16,
     /// Password, if it wants one.
     pub password: Option<String>,
+    /// Whether requests pass while it cannot be reached; else they are refused.
+    pub fails_open: bool,
 }
 
 impl Default for Settings {
@@ -74,6 +87,7 @@ impl Default for Settings {
             concurrency: None,
             mode: Mode::PerUser,
             redis: None,
+            price: None,
             flavour: Flavour::Sluice,
         }
     }

@@ -170,6 +170,14 @@ pub(crate) struct SpecialTokens {
     reasoning: u64,
     #[serde(skip_serializing_if = "is_default")]
     audio_output: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    image_input: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    image_output: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    searches: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    audio_ms: u64,
 }
 
 impl SpecialTokens {
@@ -181,6 +189,10 @@ impl SpecialTokens {
             audio_input: usage.audio_input,
             reasoning: usage.reasoning,
             audio_output: usage.audio_output,
+            image_input: usage.image_input,
+            image_output: usage.image_output,
+            searches: usage.searches,
+            audio_ms: usage.audio_ms,
         }
     }
 
@@ -195,6 +207,11 @@ impl SpecialTokens {
             output: 0,
             reasoning: self.reasoning,
             audio_output: self.audio_output,
+            image_input: self.image_input,
+            image_output: self.image_output,
+            searches: self.searches,
+            audio_ms: self.audio_ms,
+            at_batch_rates: false,
         };
         Usage {
             input: input.saturating_sub(special.total_input()),

@@ -73,7 +73,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
         ]),
         0..5_000_000_u64,
     );
-    let usage = prop::array::uniform8(prop_oneof![3 => Just(0_u64), 1 => 0..10_000_u64]);
+    let usage = prop::array::uniform12(prop_oneof![3 => Just(0_u64), 1 => 0..10_000_u64]);
     let cost = prop::option::of(-5..100_000_i64);
     (any::<u128>(), names, outcome, usage, cost).prop_map(|(id, names, outcome, usage, cost)| {
         let mut record = record(id);
@@ -82,26 +82,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
         if names.2 {
             let mut ai = ai();
             ai.model_sent = ["gpt-4o-mini", "claude-sonnet-4-5", ""][names.1].into();
-            let [
-                input,
-                cache_read,
-                cache_write,
-                cache_write_1h,
-                audio_input,
-                output,
-                reasoning,
-                audio_output,
-            ] = usage;
-            ai.usage = Usage {
-                input,
-                cache_read,
-                cache_write,
-                cache_write_1h,
-                audio_input,
-                output,
-                reasoning,
-                audio_output,
-            };
+            ai.usage = Usage::from_buckets(usage);
             ai.cost = cost.map_or(Cost::Unpriced, Cost::MicroUsd);
             record.ai = Some(Box::new(ai));
         } else {

@@ -19,7 +19,7 @@ pub struct Totals {
     pub requests: i64,
     /// Requests with a status of 400 or more, or whose answer broke off for another reason than that the client left.
     pub errors: i64,
-    /// Requests that used tokens of a model without a price: their cost is unknown, not zero.
+    /// Requests that used something of a model without a price: their cost is unknown, not zero.
     pub unpriced: i64,
     /// Tokens.
     pub usage: Usage,
@@ -69,7 +69,7 @@ impl Totals {
         Self {
             requests: 1,
             errors: (request.status >= 400 || request.broken).into(),
-            unpriced: (request.cost.is_none() && request.usage.total() > 0).into(),
+            unpriced: (request.cost.is_none() && !request.usage.is_empty()).into(),
             usage: request.usage,
             cost_micros: request.cost.unwrap_or(0),
             duration_us: request.duration_us,
@@ -79,19 +79,36 @@ impl Totals {
 
     /// The numbers in the order of [`SUMS`].
     pub(crate) fn sums(&self) -> [i64; SUMS.len()] {
-        let usage = &self.usage;
+        let [
+            input,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            audio_input,
+            image_input,
+            output,
+            reasoning,
+            audio_output,
+            image_output,
+            searches,
+            audio_ms,
+        ] = self.usage.buckets().map(integer);
         [
             self.requests,
             self.errors,
             self.unpriced,
-            integer(usage.input),
-            integer(usage.cache_read),
-            integer(usage.cache_write),
-            integer(usage.cache_write_1h),
-            integer(usage.audio_input),
-            integer(usage.output),
-            integer(usage.reasoning),
-            integer(usage.audio_output),
+            input,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            audio_input,
+            image_input,
+            output,
+            reasoning,
+            audio_output,
+            image_output,
+            searches,
+            audio_ms,
             self.cost_micros,
             self.duration_us,
             self.cache.exact,
@@ -106,7 +123,7 @@ impl Totals {
             requests,
             errors,
             unpriced,
-            tokens @ ..,
+            buckets @ ..,
             cost_micros,
             duration_us,
             exact,
@@ -114,30 +131,11 @@ impl Totals {
             misses,
             bypasses,
         ] = sums;
-        let [
-            input,
-            cache_read,
-            cache_write,
-            cache_write_1h,
-            audio_input,
-            output,
-            reasoning,
-            audio_output,
-        ] = tokens.map(|count| count.max(0).unsigned_abs());
         Self {
             requests,
             errors,
             unpriced,
-            usage: Usage {
-                input,
-                cache_read,
-                cache_write,
-                cache_write_1h,
-                audio_input,
-                output,
-                reasoning,
-                audio_output,
-            },
+            usage: Usage::from_buckets(buckets.map(|count| count.max(0).unsigned_abs())),
             cost_micros,
             duration_us,
             cache: CacheTotals {
@@ -158,8 +156,8 @@ impl AddAssign for Totals {
     }
 }
 
-/// The summed columns of the tables.
-pub(crate) const SUMS: [&str; 17] = [
+/// The summed columns of the tables; those of usage in the order of [`Usage::BUCKETS`].
+pub(crate) const SUMS: [&str; 21] = [
     "requests",
     "errors",
     "unpriced",
@@ -168,9 +166,13 @@ pub(crate) const SUMS: [&str; 17] = [
     "cache_write",
     "cache_write_1h",
     "audio_input",
+    "image_input",
     "output",
     "reasoning",
     "audio_output",
+    "image_output",
+    "searches",
+    "audio_ms",
     "cost_micros",
     "duration_us",
     "cache_exact",
@@ -305,8 +307,9 @@ mod tests {
         let sums = std::array::from_fn(|index| index as i64 + 1);
         let totals = Totals::from_sums(sums);
         assert_eq!(totals.sums(), sums);
-        assert_eq!(SUMS[11], "cost_micros");
-        assert_eq!(totals.cost_micros, 12);
+        assert_eq!(SUMS[15], "cost_micros");
+        assert_eq!(totals.cost_micros, 16);
+        assert_eq!(SUMS[3..15], Usage::BUCKETS);
         assert_eq!((SUMS[6], totals.usage.cache_write_1h), ("cache_write_1h", 7));
     }
 

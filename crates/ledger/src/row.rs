@@ -85,16 +85,7 @@ pub(crate) struct RowTools {
 }
 
 fn bounded(usage: &Usage) -> Usage {
-    Usage {
-        input: usage.input.min(MAX_COUNT),
-        cache_read: usage.cache_read.min(MAX_COUNT),
-        cache_write: usage.cache_write.min(MAX_COUNT),
-        cache_write_1h: usage.cache_write_1h.min(MAX_COUNT),
-        audio_input: usage.audio_input.min(MAX_COUNT),
-        output: usage.output.min(MAX_COUNT),
-        reasoning: usage.reasoning.min(MAX_COUNT),
-        audio_output: usage.audio_output.min(MAX_COUNT),
-    }
+    Usage::from_buckets(usage.buckets().map(|count| count.min(MAX_COUNT)))
 }
 
 fn micros(value: u64) -> i64 {

@@ -5,7 +5,10 @@ use std::io::{Write, stdout};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sluice_limit::{Counter, CounterNames, LocalCounters, Meter, RedisCounters, WindowKind};
+use sluice_limit::{
+    Budget, Budgets, Counter, CounterKey, CounterNames, LocalCounters, Meter, Period, RedisCounters,
+    SystemClock, WindowKind, Zone,
+};
 use sluice_redis::{Address, Redis, RedisConfig};
 use tokio::runtime::Handle;
 
@@ -18,6 +21,29 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 async fn take(meter: &Meter, counter: &Counter) -> Outcome {
     let taken = meter.take(counter, WindowKind::Fixed, u64::MAX, WINDOW, Instant::now());
     black_box(taken.await?);
+    Ok(())
+}
+
+/// A limit that reserves before a request and settles after it, of one consumer and of many.
+fn reserving() -> Outcome {
+    let budgets = Budgets::new(1 << 16, Arc::new(SystemClock));
+    let of = |consumer: u32| Budget {
+        key: CounterKey::new(&["ai-limits", "client", &consumer.to_string(), "tokens_per_day"]),
+        limit: u64::MAX,
+        period: Period::Day { zone: Zone::utc() },
+    };
+    for consumers in [1, 1000] {
+        let own: Vec<Budget> = (0..consumers).map(of).collect();
+        let start = Instant::now();
+        for budget in own.iter().cycle().take(LOCAL as usize) {
+            budgets.reserve(black_box(budget), 100)?.settle(90);
+        }
+        report(
+            &format!("reserve and settle, {consumers} consumers"),
+            start,
+            LOCAL,
+        )?;
+    }
     Ok(())
 }
 
@@ -41,6 +67,7 @@ async fn main() -> Outcome {
         take(&meter, &names.counter(black_box("consumer-17"))).await?;
     }
     report("here, the counter's name remembered", start, LOCAL)?;
+    reserving()?;
     let Some(port) = std::env::args().nth(1) else {
         return Ok(());
     };

@@ -54,6 +54,7 @@ mod shards;
 mod sliding;
 mod ticks;
 mod windows;
+mod zone;
 
 pub use self::account::{AccountState, Standing};
 pub use self::bucket::{Leak, LeakyBuckets};
@@ -73,4 +74,5 @@ pub use self::queues::{Queue, QueueView, Queues, TooLate, Turn};
 pub use self::redis::RedisCounters;
 pub use self::reservation::ReservationGuard;
 pub use self::sliding::SlidingCounters;
-pub use self::windows::WindowCounters;
+pub use self::windows::{WindowCounters, WindowState};
+pub use self::zone::{UnknownZone, Zone};

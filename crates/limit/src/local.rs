@@ -11,6 +11,8 @@ use crate::{Concurrency, LeakyBuckets, SlidingCounters, WindowCounters};
 pub struct LocalCounters {
     /// Fixed windows.
     pub windows: WindowCounters,
+    /// Fixed windows that are to outlive the process: somebody saves and restores them.
+    pub kept: WindowCounters,
     /// Sliding windows.
     pub sliding: SlidingCounters,
     /// Leaky buckets.
@@ -29,6 +31,7 @@ impl LocalCounters {
     pub fn new(capacity: usize, epoch: Instant) -> Self {
         Self {
             windows: WindowCounters::new(capacity, epoch),
+            kept: WindowCounters::new(capacity, epoch),
             sliding: SlidingCounters::new(capacity, epoch),
             buckets: LeakyBuckets::new(capacity, epoch),
             concurrency: Concurrency::new(capacity),

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::delayed::Delay;
 use crate::redis::RedisCounters;
-use crate::{Counter, Decision, Leak, LocalCounters, TooManyKeys};
+use crate::{Counter, Decision, Leak, LocalCounters, TooManyKeys, WindowCounters};
 
 /// Pauses between the attempts to tell Redis that a request has ended, and their number: what it is not told then it
 /// forgets by itself.
@@ -27,6 +27,7 @@ pub struct Meter {
 #[derive(Clone, Debug)]
 enum Store {
     Local,
+    Kept,
     Redis(RedisCounters, Handle),
     Delayed(Delay),
 }
@@ -61,6 +62,15 @@ impl Meter {
         }
     }
 
+    /// Counts in this process, fixed windows among those that outlive it.
+    #[must_use]
+    pub fn kept(local: Arc<LocalCounters>) -> Self {
+        Self {
+            local,
+            store: Store::Kept,
+        }
+    }
+
     /// Counts in Redis; what nobody waits for runs on `runtime`. With `sync_interval`, fixed windows are counted here
     /// and told to Redis so often.
     #[must_use]
@@ -85,7 +95,14 @@ impl Meter {
     /// Whether no question ever waits.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        matches!(self.store, Store::Local)
+        matches!(self.store, Store::Local | Store::Kept)
+    }
+
+    fn windows(&self) -> &WindowCounters {
+        match self.store {
+            Store::Kept => &self.local.kept,
+            _ => &self.local.windows,
+        }
     }
 
     /// Looks at a fixed window without charging: [`WindowCounters::peek`](crate::WindowCounters::peek).
@@ -100,7 +117,7 @@ impl Meter {
         now: Instant,
     ) -> Result<Decision, MeterError> {
         match self.shared() {
-            None => Ok(self.local.windows.peek(counter.key, limit, window, now)),
+            None => Ok(self.windows().peek(counter.key, limit, window, now)),
             Some((redis, _)) => Ok(Box::pin(redis.peek(counter.name(), limit, window)).await?),
         }
     }
@@ -109,7 +126,7 @@ impl Meter {
     /// within its bound is lost.
     pub fn charge(&self, counter: &Counter, cost: u64, window: Duration, now: Instant) {
         let Some((redis, runtime)) = self.shared() else {
-            self.local.windows.charge(counter.key, cost, window, now);
+            self.windows().charge(counter.key, cost, window, now);
             return;
         };
         if cost == 0 {
@@ -136,10 +153,10 @@ impl Meter {
         now: Instant,
     ) -> Result<Decision, MeterError> {
         match (&self.store, kind) {
-            (Store::Local, WindowKind::Fixed) => {
-                Ok(self.local.windows.take(counter.key, 1, limit, window, now))
+            (Store::Local | Store::Kept, WindowKind::Fixed) => {
+                Ok(self.windows().take(counter.key, 1, limit, window, now))
             }
-            (Store::Local, WindowKind::Sliding) => {
+            (Store::Local | Store::Kept, WindowKind::Sliding) => {
                 Ok(self.local.sliding.take(counter.key, 1, limit, window, now))
             }
             (Store::Redis(redis, _), WindowKind::Fixed) => {
@@ -213,7 +230,7 @@ impl Meter {
 
     fn shared(&self) -> Option<(&RedisCounters, &Handle)> {
         match &self.store {
-            Store::Local => None,
+            Store::Local | Store::Kept => None,
             Store::Redis(redis, runtime) | Store::Delayed(Delay { redis, runtime, .. }) => {
                 Some((redis, runtime))
             }

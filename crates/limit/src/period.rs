@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use time::{Date, Month, OffsetDateTime};
 
-const MINUTE_MS: i64 = 60_000;
-const DAY_MS: i64 = 86_400_000;
+use crate::Zone;
 
-/// The period of a budget. Calendar periods are those of a fixed offset from UTC, in minutes east.
+/// The period of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
@@ -16,13 +14,13 @@ pub enum Period {
     Fixed(Duration),
     /// From midnight to midnight.
     Day {
-        /// Minutes east of UTC.
-        utc_offset: i16,
+        /// Whose midnight.
+        zone: Zone,
     },
     /// From the first of a month to the first of the next.
     Month {
-        /// Minutes east of UTC.
-        utc_offset: i16,
+        /// Whose calendar.
+        zone: Zone,
     },
     /// For ever.
     Total,
@@ -36,49 +34,39 @@ impl Period {
             Self::Fixed(length) => {
                 start.saturating_add(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
             }
-            Self::Day { utc_offset } => calendar_end(start, utc_offset, next_midnight),
-            Self::Month { utc_offset } => calendar_end(start, utc_offset, next_first_of_month),
+            Self::Day { zone } => calendar_end(start, |start| zone.next_day(start)),
+            Self::Month { zone } => calendar_end(start, |start| zone.next_month(start)),
             Self::Total => u64::MAX,
         }
     }
 }
 
-/// Applies `next`, which works on local time, to a moment in UTC.
-fn calendar_end(start: u64, utc_offset: i16, next: fn(i64) -> Option<i64>) -> u64 {
-    let offset = i64::from(utc_offset) * MINUTE_MS;
-    i64::try_from(start)
-        .ok()
-        .and_then(|start| start.checked_add(offset))
-        .and_then(next)
-        .and_then(|end| u64::try_from(end - offset).ok())
-        .unwrap_or(u64::MAX)
-}
-
-fn next_midnight(local: i64) -> Option<i64> {
-    local.div_euclid(DAY_MS).checked_add(1)?.checked_mul(DAY_MS)
-}
-
-fn next_first_of_month(local: i64) -> Option<i64> {
-    let today = OffsetDateTime::from_unix_timestamp(local.div_euclid(1_000))
-        .ok()?
-        .date();
-    let year = if today.month() == Month::December {
-        today.year() + 1
-    } else {
-        today.year()
-    };
-    let first = Date::from_calendar_date(year, today.month().next(), 1).ok()?;
-    Some(first.midnight().assume_utc().unix_timestamp() * 1_000)
+fn calendar_end(start: u64, next: impl FnOnce(i64) -> Option<i64>) -> u64 {
+    let end = i64::try_from(start).ok().and_then(next);
+    end.and_then(|end| u64::try_from(end).ok()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
+    use jiff::Timestamp;
 
     use super::*;
 
-    fn ms(moment: OffsetDateTime) -> u64 {
-        u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap()
+    fn ms(moment: &str) -> u64 {
+        let moment: Timestamp = moment.parse().unwrap();
+        u64::try_from(moment.as_millisecond()).unwrap()
+    }
+
+    fn day(zone: &str) -> Period {
+        Period::Day {
+            zone: Zone::named(zone).unwrap(),
+        }
+    }
+
+    fn month(zone: &str) -> Period {
+        Period::Month {
+            zone: Zone::named(zone).unwrap(),
+        }
     }
 
     #[test]
@@ -90,59 +78,43 @@ mod tests {
 
     #[test]
     fn days_end_at_local_midnight() {
-        let start = ms(datetime!(2026-11-20 22:30 UTC));
-        assert_eq!(
-            Period::Day { utc_offset: 0 }.end_after(start),
-            ms(datetime!(2026-11-21 00:00 UTC))
-        );
+        let start = ms("2026-11-20T22:30:00Z");
         // In Berlin that is half past eleven, in Tokyo the next morning, in New York the afternoon.
-        assert_eq!(
-            Period::Day { utc_offset: 60 }.end_after(start),
-            ms(datetime!(2026-11-21 00:00 +1))
-        );
-        assert_eq!(
-            Period::Day { utc_offset: 540 }.end_after(start),
-            ms(datetime!(2026-11-22 00:00 +9))
-        );
-        assert_eq!(
-            Period::Day { utc_offset: -300 }.end_after(start),
-            ms(datetime!(2026-11-21 00:00 -5))
-        );
+        for (zone, end) in [
+            ("UTC", "2026-11-21T00:00:00Z"),
+            ("+01:00", "2026-11-20T23:00:00Z"),
+            ("Europe/Berlin", "2026-11-20T23:00:00Z"),
+            ("Asia/Tokyo", "2026-11-21T15:00:00Z"),
+            ("-05:00", "2026-11-21T05:00:00Z"),
+            ("America/New_York", "2026-11-21T05:00:00Z"),
+            ("Asia/Kolkata", "2026-11-21T18:30:00Z"),
+        ] {
+            assert_eq!(day(zone).end_after(start), ms(end), "{zone}");
+        }
     }
 
     #[test]
     fn a_day_that_starts_at_midnight_lasts_a_day() {
-        let midnight = ms(datetime!(2026-11-20 00:00 UTC));
-        assert_eq!(
-            Period::Day { utc_offset: 0 }.end_after(midnight),
-            midnight + 86_400_000
-        );
+        let midnight = ms("2026-11-20T00:00:00Z");
+        assert_eq!(day("UTC").end_after(midnight), midnight + 86_400_000);
     }
 
     #[test]
     fn months_know_the_calendar() {
-        let month = Period::Month { utc_offset: 0 };
-        assert_eq!(
-            month.end_after(ms(datetime!(2028-02-29 12:00 UTC))),
-            ms(datetime!(2028-03-01 00:00 UTC))
-        );
-        assert_eq!(
-            month.end_after(ms(datetime!(2026-12-31 23:59:59 UTC))),
-            ms(datetime!(2027-01-01 00:00 UTC))
-        );
-        let berlin = Period::Month { utc_offset: 60 };
-        assert_eq!(
-            berlin.end_after(ms(datetime!(2026-11-30 23:30 UTC))),
-            ms(datetime!(2027-01-01 00:00 +1))
-        );
+        for (zone, start, end) in [
+            ("UTC", "2028-02-29T12:00:00Z", "2028-03-01T00:00:00Z"),
+            ("UTC", "2026-12-31T23:59:59Z", "2027-01-01T00:00:00Z"),
+            ("+01:00", "2026-11-30T23:30:00Z", "2026-12-31T23:00:00Z"),
+            // Begun in summer time, over in winter time.
+            ("Europe/Berlin", "2026-10-01T12:00:00Z", "2026-10-31T23:00:00Z"),
+        ] {
+            assert_eq!(month(zone).end_after(ms(start)), ms(end), "{zone} {start}");
+        }
     }
 
     #[test]
     fn the_end_of_time_is_never() {
-        assert_eq!(Period::Day { utc_offset: 0 }.end_after(u64::MAX), u64::MAX);
-        assert_eq!(
-            Period::Month { utc_offset: 840 }.end_after(i64::MAX as u64),
-            u64::MAX
-        );
+        assert_eq!(day("UTC").end_after(u64::MAX), u64::MAX);
+        assert_eq!(month("+14:00").end_after(i64::MAX as u64), u64::MAX);
     }
 }

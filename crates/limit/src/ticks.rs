@@ -11,6 +11,10 @@ impl Epoch {
         Self(start)
     }
 
+    pub(crate) fn start(self) -> Instant {
+        self.0
+    }
+
     /// Ticks at `now`; 0 for an instant before the epoch.
     pub(crate) fn ticks(self, now: Instant) -> u64 {
         ticks_of(now.saturating_duration_since(self.0))

@@ -2,9 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::shards::{Evict, Sharded};
 use crate::ticks::{Epoch, ticks_of};
 use crate::{CounterKey, Decision};
+
+/// Ticks are nanoseconds.
+const TICKS_PER_MS: u64 = 1_000_000;
 
 /// Counters over fixed windows, as APISIX's `local` policy keeps them (compat §4.4, §6.3).
 ///
@@ -18,6 +23,19 @@ use crate::{CounterKey, Decision};
 pub struct WindowCounters {
     epoch: Epoch,
     windows: Sharded<Window>,
+}
+
+/// The saved state of one window, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowState {
+    /// Which counter.
+    pub key: CounterKey,
+    /// When the window ends.
+    pub ends: u64,
+    /// What the reset header counts down to.
+    pub resets: u64,
+    /// What is consumed.
+    pub consumed: u64,
 }
 
 #[derive(Debug)]
@@ -68,6 +86,51 @@ impl WindowCounters {
             }
             Decision::new(admitted, entry.consumed, limit, entry.reset_in(ticks, window))
         })
+    }
+
+    /// The instant that the store was made with.
+    #[must_use]
+    pub fn epoch(&self) -> Instant {
+        self.epoch.start()
+    }
+
+    /// What has been consumed in windows that are open at `now`. `epoch` is the Unix time of [`epoch`](Self::epoch) in
+    /// milliseconds.
+    #[must_use]
+    pub fn snapshot(&self, epoch: u64, now: Instant) -> Vec<WindowState> {
+        let ticks = self.epoch.ticks(now);
+        let unix = |at: u64| epoch.saturating_add(at / TICKS_PER_MS);
+        let mut states = Vec::new();
+        self.windows.for_each(|key, window| {
+            if window.consumed > 0 && !window.expired(ticks) {
+                states.push(WindowState {
+                    key,
+                    ends: unix(window.ends),
+                    resets: unix(window.resets),
+                    consumed: window.consumed,
+                });
+            }
+        });
+        states
+    }
+
+    /// Takes saved windows in that are still open, and returns how many; `epoch` as for [`snapshot`](Self::snapshot).
+    /// What was consumed since the store was made is kept.
+    pub fn restore(&self, states: impl IntoIterator<Item = WindowState>, epoch: u64, now: Instant) -> usize {
+        let ticks = self.epoch.ticks(now);
+        let local = |at: u64| at.saturating_sub(epoch).saturating_mul(TICKS_PER_MS);
+        let open = states.into_iter().filter(|state| local(state.ends) > ticks);
+        open.map(|state| {
+            let saved = || Window {
+                ends: local(state.ends),
+                resets: local(state.resets),
+                consumed: 0,
+            };
+            self.windows.update(state.key, ticks, saved, |window| {
+                window.consumed = window.consumed.saturating_add(state.consumed);
+            });
+        })
+        .count()
     }
 
     /// How many counters were dropped alive because the store was full.
@@ -167,6 +230,27 @@ mod tests {
             decision.remaining,
             decision.reset_in.as_secs_f64(),
         )
+    }
+
+    #[test]
+    fn windows_outlive_the_store() {
+        let key = CounterKey::new(&["a"]);
+        let bench = Bench::new();
+        let second = Duration::from_secs(1);
+        bench.counters.charge(key, 40, MINUTE, bench.start);
+        let saved = bench.counters.snapshot(1_000_000, bench.start + second);
+        // A second store, begun 20 seconds of Unix time after the first.
+        let later = Bench::new();
+        assert_eq!(later.counters.restore(saved.clone(), 1_020_000, later.start), 1);
+        let seen = later.counters.peek(key, 100, MINUTE, later.start);
+        assert_eq!((seen.consumed, seen.reset_in), (40, Duration::from_secs(40)));
+        later.counters.charge(key, 2, MINUTE, later.start);
+        let seen = later.counters.peek(key, 100, MINUTE, later.start + 39 * second);
+        assert_eq!((seen.consumed, seen.reset_in), (42, second));
+        let seen = later.counters.peek(key, 100, MINUTE, later.start + 40 * second);
+        assert_eq!(seen.consumed, 0);
+        // What had ended meanwhile is of no use.
+        assert_eq!(Bench::new().counters.restore(saved, 1_060_000, Instant::now()), 0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::chat::{Choice, PartKind};
 use crate::codec::codec;
 use crate::convert::Prediction;
-use crate::lenient::{NonEmpty, Text};
+use crate::lenient::{BatchTier, NonEmpty, Text};
 use crate::protocol::Protocol;
 use crate::tap::tally_of;
 use crate::usage::{AnthropicUsage, BedrockUsage, ChatUsage, Metered, ResponsesUsage, Tally};
@@ -105,6 +105,10 @@ trait Shape<'a>: Deserialize<'a> {
     fn tally(usage: &Self::Usage) -> Tally;
     fn usage(&self) -> Option<&Self::Usage>;
     fn model(&self) -> Option<&str>;
+    /// The tier that served it, where the answer says so beside its usage.
+    fn tier(&self) -> BatchTier {
+        BatchTier::default()
+    }
     fn has_tool_calls(&self) -> bool;
     fn texts(&self) -> Vec<&'a RawValue>;
 }
@@ -120,7 +124,9 @@ struct Bare<'a> {
 fn read<'a, S: Shape<'a>>(body: &'a [u8], keep_text: bool) -> Option<AnswerFacts> {
     if let Ok(answer) = serde_json::from_slice::<S>(body) {
         return Some(AnswerFacts {
-            usage: answer.usage().map(|usage| S::tally(usage).metered()),
+            usage: answer
+                .usage()
+                .map(|usage| S::tally(usage).in_tier(answer.tier()).metered()),
             model: answer.model().map(str::to_owned),
             has_tool_calls: answer.has_tool_calls(),
             text: keep_text.then(|| join(&answer.texts())),
@@ -153,6 +159,8 @@ struct ChatAnswer<'a> {
     #[serde(default)]
     model: Text<'a>,
     usage: Option<ChatUsage>,
+    #[serde(default)]
+    service_tier: BatchTier,
     choices: Option<Vec<ChatChoice<'a>>>,
 }
 
@@ -196,6 +204,10 @@ impl<'a> Shape<'a> for ChatAnswer<'a> {
         self.model.as_str()
     }
 
+    fn tier(&self) -> BatchTier {
+        self.service_tier
+    }
+
     fn has_tool_calls(&self) -> bool {
         self.messages()
             .any(|message| message.tool_calls.0 || message.function_call.0)
@@ -212,6 +224,8 @@ struct ResponsesAnswer<'a> {
     #[serde(default)]
     model: Text<'a>,
     usage: Option<ResponsesUsage>,
+    #[serde(default)]
+    service_tier: BatchTier,
     output: Option<Vec<OutputItem<'a>>>,
 }
 
@@ -245,6 +259,10 @@ impl<'a> Shape<'a> for ResponsesAnswer<'a> {
 
     fn model(&self) -> Option<&str> {
         self.model.as_str()
+    }
+
+    fn tier(&self) -> BatchTier {
+        self.service_tier
     }
 
     fn has_tool_calls(&self) -> bool {

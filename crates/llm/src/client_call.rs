@@ -45,6 +45,13 @@ const ENDS: [(&str, Protocol); 24] = [
     ("/v1/batches", Protocol::OpenAiObjects),
 ];
 
+/// The same without `/v1`, as clients call whose base URL lacks it.
+const BARE: [(&str, Protocol); 3] = [
+    ("/completions", Protocol::OpenAiCompletions),
+    ("/responses", Protocol::OpenAiResponses),
+    ("/embeddings", Protocol::OpenAiEmbeddings),
+];
+
 impl<'a> ClientCall<'a> {
     /// What a normalised path (percent-decoded) means; a path that is not known means [`Protocol::Passthrough`].
     ///
@@ -64,6 +71,7 @@ impl<'a> ClientCall<'a> {
         let protocol = ENDS
             .iter()
             .find(|(end, _)| path.ends_with(end))
+            .or_else(|| BARE.iter().find(|(whole, _)| *whole == path))
             .map(|(_, protocol)| *protocol)
             .or_else(|| is_openai_object(path).then_some(Protocol::OpenAiObjects))
             .unwrap_or(Protocol::Passthrough);
@@ -170,6 +178,9 @@ mod tests {
             read("/v1/chat/completions", None),
             (Protocol::OpenAiChat, None, None)
         );
+        for (path, protocol) in BARE {
+            assert_eq!(read(path, None), (protocol, None, None));
+        }
         assert_eq!(
             read("/v1/completions", None),
             (Protocol::OpenAiCompletions, None, None)

@@ -19,6 +19,10 @@ impl Text<'_> {
     }
 }
 
+/// Whether a service tier is billed at the rates of batches: OpenAI's `flex`, Anthropic's `batch`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BatchTier(pub(crate) bool);
+
 /// Whether there is an array with elements or an object with members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NonEmpty(pub(crate) bool);
@@ -38,6 +42,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             Seen::Text(text) => Self(Some(text)),
             Seen::Count(_) | Seen::Items(_) | Seen::Nothing => Self(None),
         })
+    }
+}
+
+impl<'de> Deserialize<'de> for BatchTier {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tier = Text::deserialize(deserializer)?;
+        Ok(Self(matches!(tier.as_str(), Some("flex" | "batch"))))
     }
 }
 

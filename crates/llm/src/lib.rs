@@ -87,7 +87,8 @@ pub use self::signed::{SignedMark, answer_marks, brings_foreign_thoughts, reques
 pub use self::stream_event::{EventSplitter, Framing, StreamEvent};
 pub use self::tap::{CountTokens, FrameKind, StreamEnd, StreamTap, TapOptions};
 pub use self::texts::{
-    PromptMessage, TextKind, TextSpan, answer_texts, event_texts, prompt_messages, replace_texts,
+    PromptMessage, TextKind, TextSpan, answer_texts, event_texts, has_known_texts, prompt_messages,
+    replace_texts,
 };
 pub use self::tokens::{Encoding, TokenCounter};
 pub use self::translate::{ChatStream, ChatTranslation, Conversation, Memory, TranslationFor};

@@ -23,12 +23,16 @@ pub struct PriceConfig {
     /// Other rates for calls with a long input, where the provider has them.
     #[serde(default)]
     pub long_context: Option<LongContextConfig>,
+    /// Other rates for calls that the provider serves when it has time, where it has them; with a long input, too.
+    #[serde(default)]
+    pub batch: Option<RatesConfig>,
 }
 
 /// Micro-USD per million tokens, by bucket of [`Usage`]: 2500000 is $2.50 per million.
 ///
-/// What is left out costs what it would without its special treatment: cache reads and writes, and audio input, as
-/// fresh input; the one-hour cache as the five-minute one; reasoning and audio output as output.
+/// What is left out costs what it would without its special treatment: cache reads and writes, audio and image input as
+/// fresh input; the one-hour cache as the five-minute one; reasoning, audio and image output as output. Searches and
+/// time cost nothing unless they are named.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RatesConfig {
@@ -54,6 +58,18 @@ pub struct RatesConfig {
     /// Audio output.
     #[serde(default)]
     pub audio_output: Option<u64>,
+    /// Image input.
+    #[serde(default)]
+    pub image_input: Option<u64>,
+    /// Image output.
+    #[serde(default)]
+    pub image_output: Option<u64>,
+    /// Micro-USD per million searches.
+    #[serde(default)]
+    pub searches: u64,
+    /// Micro-USD per million milliseconds of transcribed audio: 100000 is $0.006 per minute.
+    #[serde(default)]
+    pub audio_ms: u64,
 }
 
 /// Rates that hold for the whole call once its input, of all buckets, is above a number of tokens.
@@ -71,40 +87,30 @@ pub struct LongContextConfig {
 pub struct Price {
     rates: Rates,
     long_context: Option<(u64, Rates)>,
+    batch: Option<Rates>,
 }
 
-/// Micro-USD per million tokens of each bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Rates {
-    input: u64,
-    cache_read: u64,
-    cache_write: u64,
-    cache_write_1h: u64,
-    audio_input: u64,
-    output: u64,
-    reasoning: u64,
-    audio_output: u64,
-}
+/// Micro-USD per million units of each bucket.
+type Rates = Usage;
 
 impl Price {
     /// The rates that hold for a call, in micro-USD per million tokens, in the buckets that it has tokens in.
     #[must_use]
     pub fn rates_for(&self, usage: &Usage) -> Usage {
         let rates = self.rates_of(usage);
-        let used = |tokens: u64, rate: u64| if tokens > 0 { rate } else { 0 };
-        Usage {
-            input: used(usage.input, rates.input),
-            cache_read: used(usage.cache_read, rates.cache_read),
-            cache_write: used(usage.cache_write, rates.cache_write),
-            cache_write_1h: used(usage.cache_write_1h, rates.cache_write_1h),
-            audio_input: used(usage.audio_input, rates.audio_input),
-            output: used(usage.output, rates.output),
-            reasoning: used(usage.reasoning, rates.reasoning),
-            audio_output: used(usage.audio_output, rates.audio_output),
-        }
+        usage.zip(rates, |used, rate| if used > 0 { rate } else { 0 })
+    }
+
+    /// The rates of calls without a long input, in micro-USD per million units.
+    #[must_use]
+    pub fn rates(&self) -> Usage {
+        self.rates
     }
 
     fn rates_of(&self, usage: &Usage) -> &Rates {
+        if let Some(batch) = self.batch.as_ref().filter(|_| usage.at_batch_rates) {
+            return batch;
+        }
         match &self.long_context {
             Some((above, rates)) if usage.total_input() > *above => rates,
             _ => &self.rates,
@@ -116,19 +122,11 @@ impl Price {
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> i64 {
         let rates = self.rates_of(usage);
-        let buckets = [
-            (usage.input, rates.input),
-            (usage.cache_read, rates.cache_read),
-            (usage.cache_write, rates.cache_write),
-            (usage.cache_write_1h, rates.cache_write_1h),
-            (usage.audio_input, rates.audio_input),
-            (usage.output, rates.output),
-            (usage.reasoning, rates.reasoning),
-            (usage.audio_output, rates.audio_output),
-        ];
-        let exact = buckets
-            .iter()
-            .map(|(tokens, rate)| u128::from(*tokens) * u128::from(*rate))
+        let exact = usage
+            .buckets()
+            .into_iter()
+            .zip(rates.buckets())
+            .map(|(used, rate)| u128::from(used) * u128::from(rate))
             .fold(RATE_UNIT / 2, u128::saturating_add);
         i64::try_from(exact / RATE_UNIT).unwrap_or(i64::MAX)
     }
@@ -143,6 +141,7 @@ impl From<&PriceConfig> for Price {
         Self {
             rates: Rates::from(&config.rates),
             long_context,
+            batch: config.batch.as_ref().map(Rates::from),
         }
     }
 }
@@ -159,6 +158,11 @@ impl From<&RatesConfig> for Rates {
             output: config.output,
             reasoning: config.reasoning.unwrap_or(config.output),
             audio_output: config.audio_output.unwrap_or(config.output),
+            image_input: config.image_input.unwrap_or(config.input),
+            image_output: config.image_output.unwrap_or(config.output),
+            searches: config.searches,
+            audio_ms: config.audio_ms,
+            at_batch_rates: false,
         }
     }
 }
@@ -220,6 +224,8 @@ struct TableEntry {
     rates: RatesConfig,
     #[serde(default)]
     long_context: Option<LongContextConfig>,
+    #[serde(default)]
+    batch: Option<RatesConfig>,
 }
 
 impl PriceTable {
@@ -240,6 +246,7 @@ impl PriceTable {
                 let config = PriceConfig {
                     rates: entry.rates,
                     long_context: entry.long_context,
+                    batch: entry.batch,
                 };
                 entry
                     .models

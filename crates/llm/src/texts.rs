@@ -7,6 +7,7 @@ mod answer;
 mod event;
 mod json;
 mod request;
+mod stored;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -79,6 +80,12 @@ impl PromptMessage<'_> {
 #[must_use]
 pub fn prompt_messages(protocol: Protocol, body: &[u8]) -> Vec<PromptMessage<'_>> {
     request::messages(protocol, body).unwrap_or_default()
+}
+
+/// Whether the texts of a body can be found. Files have none that anybody knows of, unless they are lines of JSON.
+#[must_use]
+pub fn has_known_texts(protocol: Protocol, body: &[u8]) -> bool {
+    protocol != Protocol::OpenAiObjects || stored::is_readable(body)
 }
 
 /// The texts of a whole answer.

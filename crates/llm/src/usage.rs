@@ -10,7 +10,8 @@ pub(crate) use self::fields::{
 };
 pub(crate) use self::tally::Tally;
 
-/// Tokens of one call in disjoint buckets: every billable token is in exactly one of them.
+/// What one call used, in disjoint buckets: every billable token is in exactly one of them, and what providers bill by
+/// another unit has buckets of its own.
 ///
 /// Drives our own limits, budgets, metrics, ledger and prices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,15 +26,111 @@ pub struct Usage {
     pub cache_write_1h: u64,
     /// Audio input.
     pub audio_input: u64,
+    /// Image input, where the provider tells it from text.
+    pub image_input: u64,
     /// Output text, without reasoning.
     pub output: u64,
     /// Reasoning output.
     pub reasoning: u64,
     /// Audio output.
     pub audio_output: u64,
+    /// Image output.
+    pub image_output: u64,
+    /// Searches, of which a ranking is one per hundred documents (Cohere's `search_units`). No tokens.
+    pub searches: u64,
+    /// Milliseconds of audio that was transcribed, where the provider counts time. No tokens.
+    pub audio_ms: u64,
+    /// Whether the provider says that it bills at the rates of batches. No bucket.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_batch_rates: bool,
 }
 
 impl Usage {
+    /// Whether nothing was used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Names of the buckets, in the order of [`buckets`](Self::buckets).
+    pub const BUCKETS: [&str; 12] = [
+        "input",
+        "cache_read",
+        "cache_write",
+        "cache_write_1h",
+        "audio_input",
+        "image_input",
+        "output",
+        "reasoning",
+        "audio_output",
+        "image_output",
+        "searches",
+        "audio_ms",
+    ];
+
+    /// How many of the first [`BUCKETS`](Self::BUCKETS) count tokens.
+    pub const TOKEN_BUCKETS: usize = 10;
+
+    /// The buckets in the order of [`BUCKETS`](Self::BUCKETS).
+    #[must_use]
+    pub fn buckets(&self) -> [u64; Self::BUCKETS.len()] {
+        [
+            self.input,
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+            self.audio_input,
+            self.image_input,
+            self.output,
+            self.reasoning,
+            self.audio_output,
+            self.image_output,
+            self.searches,
+            self.audio_ms,
+        ]
+    }
+
+    /// The reverse of [`buckets`](Self::buckets).
+    #[must_use]
+    pub fn from_buckets(buckets: [u64; Self::BUCKETS.len()]) -> Self {
+        let [
+            input,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            audio_input,
+            image_input,
+            output,
+            reasoning,
+            audio_output,
+            image_output,
+            searches,
+            audio_ms,
+        ] = buckets;
+        Self {
+            input,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            audio_input,
+            image_input,
+            output,
+            reasoning,
+            audio_output,
+            image_output,
+            searches,
+            audio_ms,
+            at_batch_rates: false,
+        }
+    }
+
+    /// Bucket by bucket, what `f` makes of both.
+    #[must_use]
+    pub fn zip(&self, other: &Self, f: impl Fn(u64, u64) -> u64) -> Self {
+        let (mine, theirs) = (self.buckets(), other.buckets());
+        Self::from_buckets(std::array::from_fn(|index| f(mine[index], theirs[index])))
+    }
+
     /// All input buckets together. Sums stay at what a number can hold, whatever a provider says.
     #[must_use]
     pub fn total_input(&self) -> u64 {
@@ -43,13 +140,20 @@ impl Usage {
             self.cache_write,
             self.cache_write_1h,
             self.audio_input,
+            self.image_input,
         ])
+    }
+
+    /// Input of all kinds that was neither read from nor written to a prompt cache.
+    #[must_use]
+    pub fn fresh_input(&self) -> u64 {
+        sum([self.input, self.audio_input, self.image_input])
     }
 
     /// All output buckets together.
     #[must_use]
     pub fn total_output(&self) -> u64 {
-        sum([self.output, self.reasoning, self.audio_output])
+        sum([self.output, self.reasoning, self.audio_output, self.image_output])
     }
 
     /// Input and output together.

@@ -73,7 +73,7 @@ impl LiveTotals {
             output_tokens: integer(usage.total_output()),
             cache_read_tokens: integer(usage.cache_read),
             cost_micros: cost.unwrap_or(0),
-            unpriced: (cost.is_none() && usage.total() > 0).into(),
+            unpriced: (cost.is_none() && !usage.is_empty()).into(),
             cache_hits: hit.into(),
         }
     }

@@ -59,8 +59,9 @@ fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
 }
 
 fn networks(config: &Config) -> Result<Vec<IpNet>, String> {
-    let parse =
-        |text: &String| parse_ip_net(text).ok_or_else(|| format!("\"{text}\" is no address or network"));
+    let parse = |text: &String| {
+        parse_ip_net(text).ok_or_else(|| format!("allowed_addresses: \"{text}\" is no address or network"))
+    };
     config.allowed_addresses.iter().map(parse).collect()
 }
 

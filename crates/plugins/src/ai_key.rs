@@ -21,6 +21,8 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
             "created_at": { "type": "integer", "minimum": 0 },
             "expires_at": { "type": "integer", "minimum": 1 },
             "active": { "type": "boolean", "default": true },
+            "key": { "type": "string", "minLength": 1, "maxLength": 4096 },
+            "rotated_to": { "type": "string", "maxLength": 100 },
         },
         "required": ["digest"],
         "additionalProperties": false,
@@ -31,6 +33,7 @@ pub(crate) fn definition() -> Result<PluginDef, SchemaCompileError> {
         json!({ "type": "object", "additionalProperties": false }),
     )?
     .with_consumer_schema(consumer_schema)?
+    .with_consumer_encrypted_fields(&["key"])
     .as_auth("digest");
     Ok(PluginDef {
         info,

@@ -18,7 +18,7 @@ use sluice_resource::{PluginInfo, SchemaCompileError};
 
 use crate::callout::{Callout, CalloutConfig};
 use crate::fail_mode::FailMode;
-use crate::moderation::{Refuser, is_judged, is_moderated};
+use crate::moderation::{Refuser, is_judged, is_moderated, unreadable, unreadable_answer};
 
 const NAME: &str = "ai-lakera-guard";
 /// What a client gets for every chunk that is withheld: a comment, so that it sees that the stream lives. Framings
@@ -168,6 +168,9 @@ impl LakeraGuard {
         let Some(body) = ai.judged_body() else {
             return Verdict::Continue;
         };
+        if let Some(reason) = unreadable(ai.protocol, &body) {
+            return guard.unjudged(reason);
+        }
         let messages: Vec<_> = prompt_messages(ai.protocol, &body)
             .iter()
             .map(|message: &PromptMessage<'_>| json!({ "role": message.role, "content": message.said() }))
@@ -337,6 +340,13 @@ impl LakeraFilter {
 impl AnswerFilter for LakeraFilter {
     fn whole<'a>(&'a mut self, answer: &'a mut WholeAnswer) -> FilterStep<'a> {
         if answer.status.as_u16() >= 400 {
+            return FilterStep::CONTINUE;
+        }
+        if let Some(reason) = unreadable_answer(answer)
+            && self.guard.fail_mode.refuses(NAME, reason)
+        {
+            self.refuser
+                .replace(answer, StatusCode::INTERNAL_SERVER_ERROR, reason);
             return FilterStep::CONTINUE;
         }
         FilterStep::wait(async move {

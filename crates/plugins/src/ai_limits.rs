@@ -42,7 +42,7 @@ fn schema() -> Value {
     properties.insert("max_output_tokens".to_owned(), number);
     properties.insert(
         "time_zone".to_owned(),
-        json!({ "type": "string", "pattern": "^(UTC|[+-](0[0-9]|1[0-4]):[0-5][0-9])$", "default": "UTC" }),
+        json!({ "type": "string", "minLength": 1, "maxLength": 64, "default": "UTC" }),
     );
     properties.insert(
         "per_model".to_owned(),
@@ -61,6 +61,7 @@ fn check(conf: &Value, scope: CheckScope) -> Result<(), String> {
     if scope == CheckScope::Metadata {
         return Ok(());
     }
+    limit::zone(conf).map_err(|error| format!("time_zone: {error}"))?;
     let limits = Limits::read(conf);
     let pairs = [
         ("requests_per_minute", "requests_per_hour", 60),
@@ -156,7 +157,7 @@ impl Plugin for AiLimits {
         let found = cx.cache.as_ref().map(|call| call.found.outcome);
         let hit = matches!(found, Some(CacheOutcome::Exact | CacheOutcome::Semantic));
         let (usage, cost) = used(cx).filter(|_| !hit).unwrap_or((Usage::default(), Some(0)));
-        for Hold { guard, measure } in holds.reserved {
+        for Hold { guard, measure, .. } in holds.reserved {
             let used = match measure {
                 // What other plugins refused before was no request.
                 Measure::Requests => u64::from(holds.counts || hit),
@@ -186,7 +187,7 @@ fn used(cx: &Context) -> Option<(Usage, Option<u64>)> {
     let (usage, answered) = ai
         .progress
         .read(|state| (state.usage, state.model_answered.clone()));
-    if usage.total() == 0 {
+    if usage.is_empty() {
         return Some((usage, Some(0)));
     }
     let listed = |model: &str| cx.services.prices.find(ai.picked.provider, model);

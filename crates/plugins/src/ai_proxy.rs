@@ -3,6 +3,7 @@
 mod schema;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,6 +12,8 @@ use sluice_core::{
 };
 use sluice_exchange::{Attempt, CallConfig, Target, TargetConfig, perform, prepare};
 use sluice_resource::{CheckScope, PluginInfo, SchemaCompileError};
+
+use crate::watched::Watched;
 
 pub(crate) use self::schema::{call_properties, check_target, target_properties};
 
@@ -73,6 +76,7 @@ fn modern(conf: &Value) -> Value {
 
 struct AiProxy {
     target: Target,
+    watched: Watched,
     call: CallConfig,
     logging: AiLogging,
     native: bool,
@@ -86,6 +90,7 @@ impl AiProxy {
         let target =
             Target::compile(None, &config, &call, env.services).map_err(|e| CompileError(e.to_string()))?;
         Ok(Arc::new(Self {
+            watched: Watched::new(&target, env.services),
             target,
             call,
             logging: logging(&conf)?,
@@ -136,7 +141,10 @@ impl Plugin for AiProxy {
             return Step::CONTINUE;
         }
         Step::wait(async move {
-            match perform(cx, &self.target, &self.call).await {
+            let began = Instant::now();
+            let attempt = perform(cx, &self.target, &self.call).await;
+            self.watched.note(cx, &attempt, began);
+            match attempt {
                 Attempt::Answered(reply) => Verdict::Reply(reply),
                 Attempt::Failed(failure) => Verdict::Fail(failure),
             }

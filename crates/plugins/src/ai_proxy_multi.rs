@@ -28,6 +28,7 @@ use sluice_upstream::{
 use self::fallback::Fallback;
 use self::semantic::Semantic;
 use crate::ai_proxy::{is_native, logging};
+use crate::watched::Watched;
 
 const NAME: &str = "ai-proxy-multi";
 
@@ -62,6 +63,8 @@ struct InstanceConfig {
 
 struct AiProxyMulti {
     targets: Vec<Target>,
+    /// By instance.
+    watched: Vec<Watched>,
     balancer: Arc<Balancer>,
     hash_key: Option<HashKey>,
     /// Takes the balancer's place.
@@ -108,7 +111,9 @@ impl AiProxyMulti {
             name => name.parse().map_err(|error| CompileError(format!("{error}")))?,
         };
         let resource = format!("{NAME}:{}", env.owner);
+        let watched = targets.iter().map(|target| Watched::new(target, env.services));
         Ok(Arc::new(Self {
+            watched: watched.collect(),
             targets,
             balancer: env
                 .services
@@ -177,6 +182,9 @@ impl AiProxyMulti {
         loop {
             let started = Instant::now();
             let attempt = perform(cx, &self.targets[index], &self.call).await;
+            if let Some(watched) = self.watched.get(index) {
+                watched.note(cx, &attempt, started);
+            }
             let may_retry = self.targets.len() > 1
                 && self.semantic.is_none()
                 && self.fallback.wants(&attempt, native)

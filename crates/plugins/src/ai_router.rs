@@ -99,8 +99,11 @@ impl AiRouter {
             Err(failure) => return failure.into(),
         };
         // What the gateway keeps is asked of nobody, and so needs no model.
-        if let Some(reply) = stored_response(cx) {
-            return reply.into();
+        if let Some(stored) = stored_response(cx) {
+            if cx.has_answer_rules() {
+                prepared.begin(cx, nobody(), self.logging);
+            }
+            return stored.show(cx).await.into();
         }
         let asked = prepared.model(cx);
         if asked.is_empty() {

@@ -23,6 +23,14 @@ impl FailMode {
         json!({ "type": "string", "enum": ["skip", "warn", "error"], "default": "skip" })
     }
 
+    /// Whether an answer that `plugin` cannot judge is withheld.
+    pub(crate) fn refuses(self, plugin: &'static str, reason: &str) -> bool {
+        if self == Self::Warn {
+            tracing::warn!(plugin, reason, "answer passes unjudged");
+        }
+        self == Self::Error
+    }
+
     /// What becomes of a request that `plugin` cannot judge for the reason given.
     pub(crate) fn verdict(
         self,

@@ -74,6 +74,7 @@ mod tcp_logger;
 mod text_cut;
 mod traffic_split;
 mod udp_logger;
+mod watched;
 mod window;
 
 pub use self::registry::{all, models};

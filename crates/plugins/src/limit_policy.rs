@@ -60,6 +60,7 @@ impl Counting {
     ) -> Result<Self, CompileError> {
         let local = env.services.counters.clone();
         let meter = match redis_settings::parse(conf)? {
+            None if conf.get("persist").and_then(Value::as_bool) == Some(true) => Meter::kept(local),
             None => Meter::local(local),
             Some(config) => {
                 let interval = conf.get("sync_interval").and_then(Value::as_f64);

@@ -15,9 +15,9 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_core::{
-    AiCall, AnswerFilter, CompileError, Context, Failure, Phase, Phases, Plugin, Step, Verdict,
+    AiCall, AnswerFilter, CompileError, Context, Failure, Phase, Phases, Plugin, Step, Verdict, WholeAnswer,
 };
-use sluice_llm::{ErrorKind, Operation, Protocol};
+use sluice_llm::{ErrorKind, Operation, Protocol, has_known_texts};
 use sluice_net::Pool;
 
 use self::filter::ModerationFilter;
@@ -202,6 +202,9 @@ impl<C: Classifier> Moderation<C> {
         let Some(body) = ai.judged_body() else {
             return Verdict::Continue;
         };
+        if let Some(reason) = unreadable(ai.protocol, &body) {
+            return self.unjudged(reason);
+        }
         let text = prompt::text(
             ai.protocol,
             &body,
@@ -272,7 +275,18 @@ pub(crate) fn is_moderated(protocol: Protocol) -> bool {
     matches!(
         protocol.operation(),
         Operation::Chat | Operation::Embed | Operation::Rerank
-    )
+    ) || protocol == Protocol::OpenAiObjects
+}
+
+/// Why a body cannot be judged, if it cannot.
+pub(crate) fn unreadable(protocol: Protocol, body: &[u8]) -> Option<&'static str> {
+    (!has_known_texts(protocol, body)).then_some("a file that is no lines of JSON cannot be judged")
+}
+
+/// The same of a success.
+pub(crate) fn unreadable_answer(answer: &WholeAnswer) -> Option<&'static str> {
+    let reason = unreadable(answer.protocol, &answer.body)?;
+    answer.status.is_success().then_some(reason)
 }
 
 /// Whether prompts in that protocol are judged: also those for pictures and speech, whose answers are not.
@@ -309,7 +323,8 @@ impl<C: Classifier> Plugin for Moderation<C> {
         let worker = cx.worker.clone();
         let ai = cx.ai.as_deref()?;
         is_moderated(ai.protocol).then(|| {
-            Box::new(ModerationFilter::new(self.shared.clone(), worker, ai)) as Box<dyn AnswerFilter>
+            Box::new(ModerationFilter::new(self.name, self.shared.clone(), worker, ai))
+                as Box<dyn AnswerFilter>
         })
     }
 }

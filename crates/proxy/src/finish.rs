@@ -113,7 +113,7 @@ fn ai_record(cx: &Context) -> Option<AiRecord> {
             provenance: state.provenance,
             counts: state.counts,
             price: price
-                .filter(|_| state.usage.total() > 0)
+                .filter(|_| !state.usage.is_empty())
                 .map(|price| PriceUsed {
                     rates: price.rates_for(&state.usage),
                     configured: configured.is_some(),

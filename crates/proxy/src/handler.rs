@@ -14,6 +14,7 @@ use sluice_core::{
 use sluice_net::Body;
 use sluice_record::{Ended, RequestId, ResponseSource, Text};
 
+use crate::beside::{self, AnswerBody, Beside};
 use crate::edge::{self, Outgoing};
 use crate::in_flight::{InFlight, TrackedBody};
 use crate::options::Behaviour;
@@ -35,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) scheme: &'static str,
     /// What the client said and proved, over TLS.
     pub(crate) tls: Option<Arc<TlsPeer>>,
+    /// Who else answers on this address.
+    pub(crate) beside: Option<Arc<dyn Beside>>,
 }
 
 impl Connection {
@@ -47,12 +50,22 @@ impl Connection {
 }
 
 impl Handler {
-    /// Answers one request.
-    pub(crate) async fn serve(
+    /// Answers one request, or has it answered by whose it is.
+    pub(crate) async fn answer(
         &self,
         connection: Connection,
         request: HttpRequest<Incoming>,
-    ) -> Response<TrackedBody> {
+    ) -> Response<AnswerBody> {
+        match &connection.beside {
+            Some(beside) if beside.owns(request.uri().path()) => {
+                let answered = beside.serve(request, connection.peer);
+                answered.await.map(AnswerBody::Beside)
+            }
+            _ => self.serve(connection, request).await.map(AnswerBody::Tracked),
+        }
+    }
+
+    async fn serve(&self, connection: Connection, request: HttpRequest<Incoming>) -> Response<TrackedBody> {
         let (request, refused) = self.take_in(&connection, request);
         let id = RequestId(uuid::Uuid::now_v7().as_u128());
         let cx = Context::new(
@@ -75,6 +88,9 @@ impl Handler {
             }
             let mut answer = phases::run(cx, self.behaviour.max_body_bytes).await;
             phases::shape_answer(cx, &mut answer);
+            if let Some(beside) = &connection.beside {
+                beside::lead_home(&**beside, cx, &mut answer);
+            }
             answer
         };
         let answer = match AssertUnwindSafe(run).catch_unwind().await {

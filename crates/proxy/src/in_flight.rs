@@ -127,8 +127,12 @@ impl http_body::Body for TrackedBody {
                 this.end(Ended::UpstreamCut);
             }
             Some(Ok(ref frame)) => {
+                let cx = &mut *this.request.cx;
                 if let Some(data) = frame.data_ref() {
-                    this.request.cx.answer.body_bytes += data.len() as u64;
+                    cx.answer.body_bytes += data.len() as u64;
+                }
+                if let (Some(holds), Some(ai)) = (&mut cx.holds, &cx.ai) {
+                    holds.raise(ai.progress.passed());
                 }
                 if this.inner.is_end_stream() {
                     this.end(Ended::Complete);

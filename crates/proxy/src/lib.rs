@@ -3,6 +3,8 @@
 //! Stands beside plugins and admin, blind to both: it runs whatever plugins a snapshot brings. It knows no store and
 //! no provider.
 
+mod beside;
+mod dialer;
 mod edge;
 mod finish;
 mod forward;
@@ -17,5 +19,7 @@ mod phases;
 mod tls;
 mod upgrade;
 
+pub use self::beside::Beside;
+pub use self::dialer::Dialer;
 pub use self::listener::{Proxy, ProxyError, RunningProxy};
 pub use self::options::{Behaviour, ListenerOptions, ListenerTls, ProxyOptions};

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -14,14 +14,16 @@ use hyper_util::server::conn::auto;
 use sluice_core::{Services, SnapshotCell, TlsPeer, Worker};
 use sluice_net::Pool;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::server::TlsStream;
 
+use crate::beside::Beside;
+use crate::dialer::Dialer;
 use crate::handler::{Connection, Handler};
 use crate::idle::{Activity, BusyBody};
-use crate::options::{ListenerOptions, ListenerTls, ProxyOptions};
+use crate::options::{ListenerTls, ProxyOptions};
 use crate::tls;
 
 /// How long an idle client of HTTP/2 gets to take leave.
@@ -48,6 +50,8 @@ pub struct Proxy {
     options: ProxyOptions,
     sockets: Vec<Vec<StdListener>>,
     addrs: Vec<SocketAddr>,
+    dialer: Dialer,
+    dialed: mpsc::Receiver<DuplexStream>,
 }
 
 impl Proxy {
@@ -76,10 +80,13 @@ impl Proxy {
                 worker.push(bind(addr, true).map_err(fail)?);
             }
         }
+        let (dialer, dialed) = Dialer::new();
         Ok(Self {
             options,
             sockets,
             addrs,
+            dialer,
+            dialed,
         })
     }
 
@@ -89,7 +96,14 @@ impl Proxy {
         &self.addrs
     }
 
-    /// Starts the threads. `pool` makes each thread's upstream connections.
+    /// Connects to the proxy from within the process, once it has started.
+    #[must_use]
+    pub fn dialer(&self) -> Dialer {
+        self.dialer.clone()
+    }
+
+    /// Starts the threads. `pool` makes each thread's upstream connections; `beside` answers what is theirs on the
+    /// first address.
     ///
     /// # Errors
     /// When a thread cannot be made.
@@ -98,10 +112,13 @@ impl Proxy {
         services: Arc<Services>,
         snapshots: Arc<SnapshotCell>,
         pool: impl Fn() -> Pool,
+        beside: Option<&Arc<dyn Beside>>,
     ) -> Result<RunningProxy, ProxyError> {
         let (stop, _) = watch::channel(false);
         let behaviour = Arc::new(self.options.behaviour.clone());
         let mut threads = Vec::new();
+        let local = self.addrs.first().copied();
+        let mut inside = local.map(|local| (self.dialed, local));
         for (index, sockets) in self.sockets.into_iter().enumerate() {
             let handler = Handler {
                 services: services.clone(),
@@ -112,12 +129,20 @@ impl Proxy {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            let listeners: Vec<_> = sockets.into_iter().zip(self.options.listeners.clone()).collect();
-            let (options, stop) = (self.options.clone(), stop.subscribe());
+            // Only the first address is shared.
+            let beside = std::iter::once(beside.cloned()).chain(std::iter::repeat(None));
+            let tls = self.options.listeners.iter().map(|listener| listener.tls.clone());
+            let with = tls.zip(beside);
+            let listeners: Vec<_> = sockets
+                .into_iter()
+                .zip(with)
+                .map(|(socket, (tls, beside))| Bound { socket, tls, beside })
+                .collect();
+            let (options, stop, inside) = (self.options.clone(), stop.subscribe(), inside.take());
             let thread = std::thread::Builder::new().name(format!("sluice-proxy-{index}"));
-            threads.push(
-                thread.spawn(move || runtime.block_on(work(Arc::new(handler), listeners, options, stop)))?,
-            );
+            threads.push(thread.spawn(move || {
+                runtime.block_on(work(Arc::new(handler), listeners, inside, options, stop));
+            })?);
         }
         Ok(RunningProxy { stop, threads })
     }
@@ -155,28 +180,39 @@ fn bind(addr: SocketAddr, shared: bool) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
+/// One address of one thread.
+struct Bound {
+    socket: StdListener,
+    tls: Option<ListenerTls>,
+    beside: Option<Arc<dyn Beside>>,
+}
+
 /// One thread: accepts on all listeners until told to stop, then waits for its connections.
 async fn work(
     handler: Arc<Handler>,
-    listeners: Vec<(StdListener, ListenerOptions)>,
+    listeners: Vec<Bound>,
+    inside: Option<(mpsc::Receiver<DuplexStream>, SocketAddr)>,
     options: ProxyOptions,
     stop: watch::Receiver<bool>,
 ) {
     let builder = Arc::new(connection_builder(&options));
     let (alive, mut ended) = mpsc::channel::<Infallible>(1);
-    for (socket, listener) in listeners {
-        let Ok(socket) = TcpListener::from_std(socket) else {
-            continue;
-        };
-        let acceptor = Acceptor {
-            handler: handler.clone(),
-            builder: builder.clone(),
-            tls: listener.tls,
-            stop: stop.clone(),
-            _alive: alive.clone(),
-            head_timeout: options.head_timeout,
-        };
-        tokio::spawn(acceptor.accept(socket));
+    let acceptor = |tls, beside| Acceptor {
+        handler: handler.clone(),
+        builder: builder.clone(),
+        tls,
+        beside,
+        stop: stop.clone(),
+        _alive: alive.clone(),
+        head_timeout: options.head_timeout,
+    };
+    for Bound { socket, tls, beside } in listeners {
+        if let Ok(socket) = TcpListener::from_std(socket) {
+            tokio::spawn(acceptor(tls, beside).accept(socket));
+        }
+    }
+    if let Some((dialed, local)) = inside {
+        tokio::spawn(acceptor(None, None).accept_inside(dialed, local));
     }
     drop((alive, handler));
     // Ends when every acceptor and connection has dropped its sender.
@@ -215,6 +251,7 @@ struct Acceptor {
     handler: Arc<Handler>,
     builder: Arc<auto::Builder<TokioExecutor>>,
     tls: Option<ListenerTls>,
+    beside: Option<Arc<dyn Beside>>,
     stop: watch::Receiver<bool>,
     _alive: mpsc::Sender<Infallible>,
     head_timeout: Duration,
@@ -240,15 +277,36 @@ impl Acceptor {
         }
     }
 
+    /// Connections from within the process.
+    async fn accept_inside(mut self, mut dialed: mpsc::Receiver<DuplexStream>, local: SocketAddr) {
+        let connection = Connection {
+            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            local,
+            scheme: "http",
+            tls: None,
+            beside: None,
+        };
+        loop {
+            let stream = tokio::select! {
+                stream = dialed.recv() => stream,
+                () = stopped(&mut self.stop) => return,
+            };
+            let Some(stream) = stream else { return };
+            tokio::spawn(self.clone().drive(stream, connection.clone(), false));
+        }
+    }
+
     async fn serve(self, stream: TcpStream, peer: SocketAddr) {
         let _gauge = self.handler.services.metrics.server().connection();
         let Ok(local) = stream.local_addr() else { return };
         let _ = stream.set_nodelay(true);
+        let beside = self.beside.clone();
         let of = |scheme, tls| Connection {
             peer,
             local,
             scheme,
             tls,
+            beside,
         };
         // The protocol is known before the connection is driven, so that a silent client meets the time limit.
         let begun = tokio::time::timeout(self.head_timeout, async {
@@ -291,7 +349,7 @@ impl Acceptor {
         let service = service_fn(move |request| {
             let (handler, connection) = (handler.clone(), on.clone());
             // Boxed, so that its memory is given back when the head is out and a long stream begins.
-            Box::pin(async move { Ok::<_, Infallible>(handler.serve(connection, request).await) })
+            Box::pin(async move { Ok::<_, Infallible>(handler.answer(connection, request).await) })
         });
         let builder = auto::Builder::clone(&self.builder).http1_only();
         let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
@@ -317,7 +375,7 @@ impl Acceptor {
             let (handler, connection, busy) = (handler.clone(), on.clone(), requests.begin());
             // Boxed, so that its memory is given back when the head is out and a long stream begins.
             Box::pin(async move {
-                let answer = handler.serve(connection, request).await;
+                let answer = handler.answer(connection, request).await;
                 Ok::<_, Infallible>(answer.map(|body| BusyBody::new(body, busy)))
             })
         });

@@ -13,6 +13,7 @@ use sluice_admin::{
 };
 use sluice_core::{CompilerOptions, DryRun, Registry, Services, SnapshotCell};
 use sluice_limit::QueueView;
+use sluice_proxy::{Beside, Dialer};
 use sluice_resource::{Schemas, parse_ip_net};
 use sluice_store::{Database, Keyring, Role, Store};
 use sluice_upstream::CheckerReport;
@@ -24,6 +25,7 @@ use crate::gateway::{Addresses, reachable};
 use crate::keys::Keys;
 use crate::limits::Standings;
 use crate::measuring::Measuring;
+use crate::one_port::OnePort;
 use crate::providers::Calls;
 use crate::readiness::Readiness;
 use crate::tls;
@@ -33,7 +35,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// Bound sockets of the control side.
 pub(crate) struct Sockets {
-    admin: TcpListener,
+    /// None where the proxy's address is everybody's.
+    admin: Option<TcpListener>,
     tls: Option<Arc<rustls::ServerConfig>>,
     control: Option<TcpListener>,
     metrics: Option<TcpListener>,
@@ -46,7 +49,10 @@ pub(crate) fn bind(config: &Config) -> anyhow::Result<Sockets> {
         |addr: SocketAddr| TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr}"));
     let tls = tls::server(config.admin.tls_cert.as_deref(), config.admin.tls_key.as_deref())?;
     Ok(Sockets {
-        admin: listen(config.admin.listen)?,
+        admin: match config.listen {
+            None => Some(listen(config.admin.listen)?),
+            Some(_) => None,
+        },
         tls,
         control: config
             .control
@@ -59,10 +65,11 @@ pub(crate) fn bind(config: &Config) -> anyhow::Result<Sockets> {
 }
 
 impl Sockets {
-    /// Address and scheme of the Admin API.
-    pub(crate) fn admin_addr(&self) -> anyhow::Result<(SocketAddr, &'static str)> {
+    /// Address and scheme of the Admin API, if it has an address of its own.
+    pub(crate) fn admin_addr(&self) -> anyhow::Result<Option<(SocketAddr, &'static str)>> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        Ok((self.admin.local_addr()?, scheme))
+        let addr = self.admin.as_ref().map(TcpListener::local_addr).transpose()?;
+        Ok(addr.map(|addr| (addr, scheme)))
     }
 
     /// Address of the control API.
@@ -108,14 +115,14 @@ pub(crate) struct Parts<'a> {
     pub(crate) compiler_options: CompilerOptions,
     pub(crate) readiness: &'a Readiness,
     pub(crate) demo: bool,
-    /// An address of the proxy that speaks plain HTTP, if it has one.
-    pub(crate) proxy: Option<SocketAddr>,
+    pub(crate) dialer: Dialer,
     pub(crate) addresses: &'a Addresses,
 }
 
 /// The control side while it serves.
 pub(crate) struct AdminSide {
     server: AdminServer,
+    beside: Option<Arc<dyn Beside>>,
 }
 
 impl AdminSide {
@@ -140,7 +147,8 @@ impl AdminSide {
             keys: Arc::new(Keys(parts.snapshots.clone())),
             data_path: Arc::new(Loopback {
                 services: parts.services.clone(),
-                proxy: parts.proxy,
+                dialer: parts.dialer.clone(),
+                host: host(parts.addresses),
             }),
             limits: Arc::new(Standings {
                 services: parts.services.clone(),
@@ -152,9 +160,15 @@ impl AdminSide {
             health: Box::new(move || readiness.health()),
             options: options(parts)?,
         });
-        server
-            .serve_admin(sockets.admin, sockets.tls)
-            .context("cannot serve the Admin API")?;
+        let beside: Option<Arc<dyn Beside>> = match sockets.admin {
+            None => Some(Arc::new(OnePort::new(&server))),
+            Some(admin) => {
+                server
+                    .serve_admin(admin, sockets.tls)
+                    .context("cannot serve the Admin API")?;
+                None
+            }
+        };
         if let Some(control) = sockets.control {
             server
                 .serve_control(control)
@@ -163,13 +177,26 @@ impl AdminSide {
         if let Some(metrics) = sockets.metrics {
             server.serve_metrics(metrics).context("cannot serve metrics")?;
         }
-        Ok(Self { server })
+        Ok(Self { server, beside })
+    }
+
+    /// What answers on the proxy's address, where that is the only one.
+    pub(crate) fn beside(&self) -> Option<&Arc<dyn Beside>> {
+        self.beside.as_ref()
     }
 
     /// Stops serving.
     pub(crate) async fn stop(self) {
         self.server.shutdown(DRAIN).await;
     }
+}
+
+/// `Host` of calls from within.
+fn host(addresses: &Addresses) -> String {
+    let first = addresses.proxy.first();
+    first
+        .map(|(addr, _)| reachable(*addr).to_string())
+        .unwrap_or_default()
 }
 
 fn health(measuring: &Measuring, services: &Arc<Services>) -> Box<dyn Fn() -> Health + Send + Sync> {
@@ -268,7 +295,7 @@ fn options(parts: &Parts<'_>) -> anyhow::Result<AdminOptions> {
         demo: parts.demo,
         process: process(parts),
         client_limits: serde_json::to_value(&config.defaults).context("defaults")?,
-        secure_cookies: admin.tls_cert.is_some(),
+        secure_cookies: parts.addresses.admin.1 == "https",
         payload_days: config.ledger.payload_retention_days,
         metrics_path: metrics.path.clone(),
         metrics_auth: credentials.map(|(user, password)| BasicAuth::new(user, password.expose())),

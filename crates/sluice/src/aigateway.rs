@@ -4,7 +4,6 @@
 
 mod plan;
 mod source;
-mod table;
 
 use std::path::PathBuf;
 use std::sync::Arc;

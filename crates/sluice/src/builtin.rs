@@ -7,12 +7,20 @@ use crate::config::BuiltinRoutesConfig;
 
 /// Name, path patterns and methods of each.
 const ENDPOINTS: [(&str, &[&str], &[&str]); 22] = [
-    ("chat_completions", &["/v1/chat/completions"], &["POST"]),
-    ("completions", &["/v1/completions"], &["POST"]),
-    ("responses", &["/v1/responses"], &["POST"]),
-    ("embeddings", &["/v1/embeddings"], &["POST"]),
+    (
+        "chat_completions",
+        &["/v1/chat/completions", "/chat/completions"],
+        &["POST"],
+    ),
+    ("completions", &["/v1/completions", "/completions"], &["POST"]),
+    ("responses", &["/v1/responses", "/responses"], &["POST"]),
+    ("embeddings", &["/v1/embeddings", "/embeddings"], &["POST"]),
     ("moderations", &["/v1/moderations"], &["POST"]),
-    ("models", &["/v1/models", "/v1/models/*"], &["GET"]),
+    (
+        "models",
+        &["/v1/models", "/v1/models/*", "/models", "/models/*"],
+        &["GET"],
+    ),
     ("gemini_models", &["/v1beta/models", "/v1beta/models/*"], &["GET"]),
     ("ollama_tags", &["/api/tags"], &["GET"]),
     ("messages", &["/v1/messages"], &["POST"]),

@@ -76,6 +76,9 @@ pub(crate) struct ServeArgs {
     /// Folder of everything that the gateway keeps [default: ./data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// One address for everything: proxy, dashboard, Admin API and metrics
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["proxy_listen", "admin_listen", "control_listen"])]
+    pub(crate) listen: Option<SocketAddr>,
     /// Address of the proxy [default: 0.0.0.0:9080]
     #[arg(long, value_name = "ADDR")]
     pub(crate) proxy_listen: Option<SocketAddr>,

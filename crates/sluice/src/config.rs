@@ -28,6 +28,9 @@ pub use self::template::TEMPLATE;
 pub struct Config {
     /// Folder of everything that the gateway keeps.
     pub data_dir: PathBuf,
+    /// One address for everything: proxy, dashboard, Admin API, status and metrics. `proxy.listen`, `admin.listen` and
+    /// `control` have no effect then.
+    pub listen: Option<SocketAddr>,
     /// The data plane.
     pub proxy: ProxyConfig,
     /// The Admin API.
@@ -56,6 +59,17 @@ pub struct Config {
     pub commands: CommandsConfig,
     /// What APISIX's configuration calls `apisix`.
     pub apisix: ApisixConfig,
+}
+
+impl Config {
+    /// With `listen` at its place, where everything is on one address.
+    pub(crate) fn with_one_address(mut self) -> Self {
+        if let Some(address) = self.listen {
+            self.proxy.listen = address;
+            self.control.enabled = false;
+        }
+        self
+    }
 }
 
 /// The data plane.
@@ -294,6 +308,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("./data"),
+            listen: None,
             proxy: ProxyConfig::default(),
             admin: AdminConfig::default(),
             control: ControlConfig::default(),

@@ -17,7 +17,7 @@ use sluice_llm::{PriceTable, TokenCounter};
 use sluice_net::{Origins, Pool, Resolver, TlsClients};
 use sluice_observe::{Batches, FileSinks};
 use sluice_process::{ProcessOptions, Processes};
-use sluice_proxy::{Behaviour, ListenerOptions, ListenerTls, Proxy, ProxyOptions, RunningProxy};
+use sluice_proxy::{Behaviour, Beside, ListenerOptions, ListenerTls, Proxy, ProxyOptions, RunningProxy};
 use sluice_redis::Redis;
 use sluice_resource::Schemas;
 use sluice_secret::{Environment, HttpManagers, Secrets};
@@ -104,19 +104,15 @@ pub(crate) fn reachable(addr: SocketAddr) -> SocketAddr {
 
 impl Addresses {
     fn of(config: &Config, proxy: &Proxy, admin: &Sockets) -> anyhow::Result<Self> {
+        let proxies: Vec<_> = proxy.addrs().iter().copied().zip(proxy_schemes(config)).collect();
+        let first = *proxies.first().context("the proxy has no address")?;
         Ok(Self {
-            proxy: proxy.addrs().iter().copied().zip(proxy_schemes(config)).collect(),
-            admin: admin.admin_addr()?,
+            proxy: proxies,
+            admin: admin.admin_addr()?.unwrap_or(first),
             control: admin.control_addr()?,
             metrics: admin.metrics_addr()?,
             status: admin.status_addr()?,
         })
-    }
-
-    /// An address of the proxy that speaks plain HTTP.
-    fn plain_proxy(&self) -> Option<SocketAddr> {
-        let plain = self.proxy.iter().find(|(_, scheme)| *scheme == "http");
-        plain.map(|(addr, _)| *addr)
     }
 }
 
@@ -133,6 +129,7 @@ impl Gateway {
             demo: wants_demo,
         } = options;
         config.check().map_err(anyhow::Error::msg)?;
+        let config = config.with_one_address();
         let lock = open_folder(&config.data_dir)?;
         // Addresses first: a taken port must not leave a half-made data folder looking used.
         let proxy = bind_proxy(&config)?;
@@ -171,7 +168,6 @@ impl Gateway {
         }
         // Late, since what it makes is shown only by a start that succeeds.
         let credentials = first_run::prepare(&database, &config.admin, &config.data_dir).await?;
-        let running = start_proxy(proxy, &services, &snapshots)?;
         let parts = Parts {
             config: &config,
             registry: &registry,
@@ -184,10 +180,11 @@ impl Gateway {
             compiler_options: compiler_options(&config),
             readiness: &readiness,
             demo: wants_demo,
-            proxy: addresses.plain_proxy(),
+            dialer: proxy.dialer(),
             addresses: &addresses,
         };
         let admin = AdminSide::start(admin_sockets, &parts)?;
+        let running = start_proxy(proxy, &services, &snapshots, admin.beside())?;
         Ok(Self {
             config,
             database,
@@ -460,11 +457,11 @@ fn start_proxy(
     proxy: Proxy,
     services: &Arc<Services>,
     snapshots: &Arc<SnapshotCell>,
+    beside: Option<&Arc<dyn Beside>>,
 ) -> anyhow::Result<RunningProxy> {
     let resolver = services.resolver.clone();
-    Ok(proxy.start(services.clone(), snapshots.clone(), || {
-        Pool::new(resolver.clone())
-    })?)
+    let pool = || Pool::new(resolver.clone());
+    Ok(proxy.start(services.clone(), snapshots.clone(), pool, beside)?)
 }
 
 fn compiler_options(config: &Config) -> CompilerOptions {

@@ -30,6 +30,7 @@ mod keys;
 mod limits;
 mod logging;
 mod measuring;
+mod one_port;
 pub mod plugin;
 mod plugins;
 mod providers;

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sluice_admin::LimitStandings;
-use sluice_core::{LimitStanding, Services, Snapshot, SnapshotCell, Subject};
+use sluice_core::{CallerLimits, LimitStanding, PluginSet, Services, Snapshot, SnapshotCell, Subject};
 use sluice_limit::{KeyView, QueueView};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -25,15 +27,7 @@ pub(crate) struct Standings {
 
 impl Standings {
     fn of(&self, snapshot: &Snapshot, subject: Subject<'_>) -> Vec<LimitStanding> {
-        let consumers = &snapshot.consumers;
-        let plugins = match subject {
-            Subject::Client(name) => consumers.get(name).map(|consumer| &consumer.plugins),
-            Subject::Group(id) => consumers.group(id).map(|group| &group.plugins),
-            Subject::Route(_) => None,
-        };
-        let entry = plugins.and_then(|plugins| plugins.get(PLUGIN));
-        let limits = entry.and_then(|entry| entry.plugin.caller_limits());
-        limits
+        limits(snapshot, subject)
             .map(|limits| limits.standings(subject, &self.services.limits))
             .unwrap_or_default()
     }
@@ -66,12 +60,22 @@ impl LimitStandings for Standings {
         views.map(|view| shown(&view)).collect()
     }
 
-    fn reset(&self, client: &str, name: &str) -> bool {
+    fn of_routes(&self) -> Vec<(String, LimitStanding)> {
         let snapshot = self.snapshots.load();
-        let consumer = snapshot.consumers.get(client);
-        let entry = consumer.and_then(|consumer| consumer.plugins.get(PLUGIN));
-        let limits = entry.and_then(|entry| entry.plugin.caller_limits());
-        limits.is_some_and(|limits| limits.reset(Subject::Client(client), name, &self.services.limits))
+        let mut standings = Vec::new();
+        for route in snapshot.router.targets() {
+            let Some(limits) = caller_limits(route.pipeline.plugins()) else {
+                continue;
+            };
+            let own = limits.standings(Subject::Route(&route.id), &self.services.limits);
+            standings.extend(own.into_iter().map(|standing| (route.id.to_string(), standing)));
+        }
+        standings
+    }
+
+    fn reset(&self, subject: Subject<'_>, name: &str) -> bool {
+        let snapshot = self.snapshots.load();
+        limits(&snapshot, subject).is_some_and(|limits| limits.reset(subject, name, &self.services.limits))
     }
 }
 
@@ -95,7 +99,26 @@ fn shown(queue: &QueueView) -> Value {
     })
 }
 
-/// Saves what was spent, every second and at the end.
+/// The limits that are in force for somebody.
+fn limits<'s>(snapshot: &'s Snapshot, subject: Subject<'_>) -> Option<&'s dyn CallerLimits> {
+    let consumers = &snapshot.consumers;
+    let plugins = match subject {
+        Subject::Client(name) => &consumers.get(name)?.plugins,
+        Subject::Group(id) => &consumers.group(id)?.plugins,
+        Subject::Route(id) => {
+            let mut routes = snapshot.router.targets();
+            routes.find(|route| *route.id == *id)?.pipeline.plugins()
+        }
+    };
+    caller_limits(plugins)
+}
+
+fn caller_limits(plugins: &PluginSet) -> Option<&dyn CallerLimits> {
+    plugins.get(PLUGIN)?.plugin.caller_limits()
+}
+
+/// Saves what was spent, every second and at the end: budgets in `limits.json`, windows that are to outlive the process in
+/// `windows.json`.
 pub(crate) struct Saving {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -104,10 +127,15 @@ pub(crate) struct Saving {
 impl Saving {
     /// Takes in what was saved before, and begins to save.
     pub(crate) fn start(folder: &Path, services: Arc<Services>) -> Self {
-        let path = folder.join("limits.json");
-        restore(&path, &services);
+        let files = Files {
+            budgets: File::new(folder.join("limits.json")),
+            windows: File::new(folder.join("windows.json")),
+            epoch: unix_millis(services.counters.kept.epoch()),
+            services,
+        };
+        files.restore();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(save_until(path, services, stopped));
+        let task = tokio::spawn(save_until(files, stopped));
         Self { stop, task }
     }
 
@@ -118,58 +146,97 @@ impl Saving {
     }
 }
 
-/// A file that cannot be read is no reason not to start: limits begin anew, and the log says so.
-fn restore(path: &Path, services: &Services) {
-    let states = match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice::<Vec<sluice_limit::AccountState>>(&bytes)
-            .map_err(|error| error.to_string()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-        Err(error) => Err(error.to_string()),
-    };
-    match states {
-        Ok(states) => {
-            services.limits.budgets.restore(states);
-        }
-        Err(error) => {
-            tracing::error!(path = %path.display(), error, "what was spent of limits cannot be read: they begin anew")
-        }
+/// Unix time of an instant that is over.
+fn unix_millis(instant: Instant) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.saturating_sub(instant.elapsed()).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What is saved, and where.
+struct Files {
+    budgets: File,
+    windows: File,
+    /// Unix time at which the counters began, in milliseconds.
+    epoch: u64,
+    services: Arc<Services>,
+}
+
+impl Files {
+    fn restore(&self) {
+        let now = Instant::now();
+        self.services.limits.budgets.restore(self.budgets.read());
+        let kept = &self.services.counters.kept;
+        kept.restore(self.windows.read(), self.epoch, now);
+    }
+
+    fn save(&mut self) {
+        let mut budgets = self.services.limits.budgets.snapshot();
+        budgets.sort_by_key(|state| state.key);
+        self.budgets.write(&budgets);
+        let mut windows = self.services.counters.kept.snapshot(self.epoch, Instant::now());
+        windows.sort_by_key(|state| state.key);
+        self.windows.write(&windows);
     }
 }
 
-async fn save_until(path: PathBuf, services: Arc<Services>, mut stopped: oneshot::Receiver<()>) {
-    let mut saved = Vec::new();
+async fn save_until(mut files: Files, mut stopped: oneshot::Receiver<()>) {
     loop {
         let last = tokio::select! {
             () = tokio::time::sleep(EVERY) => false,
             _ = &mut stopped => true,
         };
-        let (services, path) = (Arc::clone(&services), path.clone());
-        let before = std::mem::take(&mut saved);
-        let work = tokio::task::spawn_blocking(move || save(&path, &services, before));
-        saved = work.await.unwrap_or_default();
-        if last {
-            return;
+        let work = tokio::task::spawn_blocking(move || {
+            files.save();
+            files
+        });
+        match work.await {
+            Ok(saved) if !last => files = saved,
+            _ => return,
         }
     }
 }
 
-/// Writes the states unless they are as they were; returns them as written.
-fn save(path: &Path, services: &Services, before: Vec<u8>) -> Vec<u8> {
-    let mut states = services.limits.budgets.snapshot();
-    states.sort_by_key(|state| state.key);
-    let Ok(bytes) = serde_json::to_vec(&states) else {
-        return before;
-    };
-    if bytes == before || (states.is_empty() && before.is_empty()) {
-        return bytes;
+/// A list of states.
+struct File {
+    path: PathBuf,
+    /// As it was written last.
+    written: Vec<u8>,
+}
+
+impl File {
+    fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            written: Vec::new(),
+        }
     }
-    let partial = path.with_extension("partial");
-    let written = std::fs::write(&partial, &bytes).and_then(|()| std::fs::rename(&partial, path));
-    match written {
-        Ok(()) => bytes,
-        Err(error) => {
-            tracing::warn!(%error, "what was spent of limits cannot be saved");
-            before
+
+    /// A file that cannot be read is no reason not to start: limits begin anew, and the log says so.
+    fn read<T: DeserializeOwned>(&self) -> Vec<T> {
+        let states = match std::fs::read(&self.path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) => Err(error.to_string()),
+        };
+        states.unwrap_or_else(|error| {
+            tracing::error!(path = %self.path.display(), error, "what was spent of limits cannot be read: they begin anew");
+            Vec::new()
+        })
+    }
+
+    /// Writes the states unless they are as they were.
+    fn write<T: Serialize>(&mut self, states: &[T]) {
+        let Ok(bytes) = serde_json::to_vec(states) else {
+            return;
+        };
+        if bytes == self.written || (states.is_empty() && self.written.is_empty()) {
+            return;
+        }
+        let partial = self.path.with_extension("partial");
+        let written = std::fs::write(&partial, &bytes).and_then(|()| std::fs::rename(&partial, &self.path));
+        match written {
+            Ok(()) => self.written = bytes,
+            Err(error) => tracing::warn!(%error, "what was spent of limits cannot be saved"),
         }
     }
 }

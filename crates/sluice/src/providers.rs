@@ -9,6 +9,7 @@ use sluice_admin::{ProviderCalls, ProviderHealth, ProviderModel, ProviderModels,
 use sluice_core::{Services, SnapshotCell};
 use sluice_exchange::{ProbeReport, ProviderConfig, list_models, test_provider};
 use sluice_llm::{KeyHeader, Price, Protocol, Provider, ProviderConf, Usage};
+use sluice_upstream::OWN_TARGETS;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -93,6 +94,18 @@ impl ProviderCalls for Calls {
         }
     }
 
+    fn own_targets(&self) -> Vec<(String, ProviderHealth)> {
+        let keys = self.services.targets.keys_beginning_with(OWN_TARGETS);
+        let names = keys.iter().filter_map(|key| Some(key.rsplit_once('/')?.0));
+        let mut names: Vec<_> = names.collect();
+        names.dedup();
+        let shown = |name: &&str| name.trim_start_matches(OWN_TARGETS).to_owned();
+        names
+            .iter()
+            .map(|name| (shown(name), self.health(name)))
+            .collect()
+    }
+
     fn types(&self) -> Vec<Value> {
         Provider::all().iter().map(described).collect()
     }
@@ -118,17 +131,14 @@ impl ProviderCalls for Calls {
 }
 
 fn rates(price: &Price) -> Value {
-    let rates = price.rates_for(&Usage::default());
-    json!({
-        "input": rates.input,
-        "cache_read": rates.cache_read,
-        "cache_write": rates.cache_write,
-        "cache_write_1h": rates.cache_write_1h,
-        "output": rates.output,
-        "reasoning": rates.reasoning,
-        "audio_input": rates.audio_input,
-        "audio_output": rates.audio_output,
-    })
+    let rates = price.rates();
+    let named = Usage::BUCKETS.into_iter().zip(rates.buckets());
+    // What is billed by another unit is named where it is billed at all.
+    let shown = named.filter(|(name, rate)| *rate > 0 || !matches!(*name, "searches" | "audio_ms"));
+    shown
+        .map(|(name, rate)| (name.to_owned(), rate.into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// What a form has to know of a kind of provider.

@@ -26,9 +26,11 @@
 
 mod error;
 mod file;
+mod foreign;
 mod options;
 mod sqlite;
 
 pub use error::SqlError;
+pub use foreign::{Cell, Columns, foreign_table};
 pub use options::{Durability, IntegrityCheck, SqliteOptions};
 pub use sqlite::{Sqlite, SqliteTransaction};

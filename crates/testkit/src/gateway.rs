@@ -25,9 +25,17 @@ pub struct GatewayBuilder {
     args: Vec<String>,
     env: Vec<(String, String)>,
     files: Vec<(String, String)>,
+    one_port: bool,
 }
 
 impl GatewayBuilder {
+    /// Everything on one address; there is no control API then.
+    #[must_use]
+    pub fn one_port(mut self) -> Self {
+        self.one_port = true;
+        self
+    }
+
     /// One argument more.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
@@ -64,7 +72,7 @@ impl GatewayBuilder {
             Addresses {
                 proxy: any,
                 admin: any,
-                control: any,
+                control: Some(any),
             },
         );
         let addresses = process.ready(dir.path()).await;
@@ -89,9 +97,7 @@ impl GatewayBuilder {
             .arg("serve")
             .arg("--data-dir")
             .arg(dir.join("data"))
-            .args(["--proxy-listen", &listen.proxy.to_string()])
-            .args(["--admin-listen", &listen.admin.to_string()])
-            .args(["--control-listen", &listen.control.to_string()])
+            .args(self.listen_options(listen))
             .arg("--ready-file")
             .arg(ready_file(dir))
             .args(&self.args)
@@ -106,6 +112,21 @@ impl GatewayBuilder {
         output.follow(child.stdout.take().expect("piped"));
         output.follow(child.stderr.take().expect("piped"));
         Process { child, output }
+    }
+
+    fn listen_options(&self, listen: Addresses) -> Vec<String> {
+        if self.one_port {
+            return vec!["--listen".to_owned(), listen.proxy.to_string()];
+        }
+        let options = [
+            ("--proxy-listen", Some(listen.proxy)),
+            ("--admin-listen", Some(listen.admin)),
+            ("--control-listen", listen.control),
+        ];
+        let given = options
+            .into_iter()
+            .filter_map(|(name, addr)| Some([name.to_owned(), addr?.to_string()]));
+        given.flatten().collect()
     }
 }
 
@@ -123,7 +144,7 @@ pub struct Gateway {
 struct Addresses {
     proxy: SocketAddr,
     admin: SocketAddr,
-    control: SocketAddr,
+    control: Option<SocketAddr>,
 }
 
 impl Gateway {
@@ -134,6 +155,7 @@ impl Gateway {
             args: Vec::new(),
             env: Vec::new(),
             files: Vec::new(),
+            one_port: false,
         }
     }
 
@@ -158,9 +180,12 @@ impl Gateway {
     }
 
     /// A client of the control API.
+    ///
+    /// # Panics
+    /// When everything is on one address.
     #[must_use]
     pub fn control(&self) -> Client {
-        Client::new(self.addresses.control)
+        Client::new(self.addresses.control.expect("a control API"))
     }
 
     /// The key of the Admin API.
@@ -271,14 +296,14 @@ impl Process {
             }
             let text = std::fs::read_to_string(ready_file(dir)).ok()?;
             let ready: Value = serde_json::from_str(&text).expect("the ready file is written whole");
+            let parsed = |name: &str| ready[name].as_str().and_then(|address| address.parse().ok());
             let address = |name: &str| {
-                let address = ready[name].as_str().and_then(|address| address.parse().ok());
-                address.unwrap_or_else(|| panic!("no address of `{name}` in the ready file: {text}"))
+                parsed(name).unwrap_or_else(|| panic!("no address of `{name}` in the ready file: {text}"))
             };
             Some(Addresses {
                 proxy: address("proxy"),
                 admin: address("admin"),
-                control: address("control"),
+                control: parsed("control"),
             })
         })
         .await

@@ -55,5 +55,5 @@ pub use self::checks::{
 pub use self::config::{Algorithm, BalancerConfig, Node, UnknownAlgorithm};
 pub use self::health::{AllHealthy, Health};
 pub use self::states::BalancerStates;
-pub use self::targets::{TargetGuard, TargetState, TargetStates, TargetView};
+pub use self::targets::{OWN_TARGETS, TargetGuard, TargetState, TargetStates, TargetView};
 pub use self::tried::Tried;

@@ -14,6 +14,10 @@ const STEP: f64 = 0.2;
 /// forgiven.
 const FORGIVES: Duration = Duration::from_secs(60);
 
+/// How keys begin of targets that stand on routes and consumers themselves: no id of a provider does. The name of the
+/// instance follows, and behind a slash its address.
+pub const OWN_TARGETS: &str = "@";
+
 /// What is known of one target. Times are means that follow the latest observations.
 #[derive(Debug, Default)]
 pub struct TargetState {
@@ -181,6 +185,19 @@ impl TargetStates {
         let state = Arc::new(TargetState::default());
         table.states.insert(key.into(), Arc::downgrade(&state));
         state
+    }
+
+    /// The keys in use that begin so, in order.
+    #[must_use]
+    pub fn keys_beginning_with(&self, prefix: &str) -> Vec<String> {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_use = table.states.iter().filter(|(_, state)| state.strong_count() > 0);
+        let mut keys: Vec<_> = in_use
+            .filter(|(key, _)| key.starts_with(prefix))
+            .map(|(key, _)| key.to_string())
+            .collect();
+        keys.sort_unstable();
+        keys
     }
 
     /// The states in use of all targets whose key begins so.

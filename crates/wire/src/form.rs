@@ -114,6 +114,27 @@ impl FormView {
         std::str::from_utf8(self.body.get(part.data.clone())?).ok()
     }
 
+    /// The data of the first file.
+    #[must_use]
+    pub fn file(&self) -> Option<Bytes> {
+        let part = self.parts.iter().find(|part| part.is_file)?;
+        Some(self.body.slice(part.data.clone()))
+    }
+
+    /// The body with other data in the first file.
+    #[must_use]
+    pub fn with_file(&self, data: &[u8]) -> Bytes {
+        match self.parts.iter().find(|part| part.is_file) {
+            Some(part) => {
+                let Range { start, end } = part.data.clone();
+                [&self.body.slice(..start)[..], data, &self.body.slice(end..)[..]]
+                    .concat()
+                    .into()
+            }
+            None => self.body.clone(),
+        }
+    }
+
     /// The texts of all fields that are no files, in their order. What is no UTF-8 is shown with replacement characters.
     pub fn texts(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let fields = self.parts.iter().filter(|part| !part.is_file);

@@ -86,7 +86,7 @@ export interface ProviderModel { id: string; display_name: string | null; owned_
 export interface TestResult { ok: boolean; status: number | null; latency_ms: number; model: string | null; answered_model: string | null; error_class: string | null; message: string; text?: string | null; tokens?: { input: number; output: number } | null; cost_micro_usd?: number | null; request?: { method: string; url: string; headers: Record<string, string>; body: unknown } /* secrets masked */ }
 // GET /models → Page<Model>; POST /models; GET|PUT|DELETE /models/{id}: the `models` resource as it is (docs/models.md) plus {id, version, price: Price}
 // GET /prices?search= → Page<{model, provider, source: "table"|"configured", rates: Rates}>; GET /prices/{model}
-export interface Rates { input?: number; cache_read?: number; cache_write?: number; cache_write_1h?: number; output?: number; reasoning?: number; audio_input?: number; audio_output?: number } // micro-USD per million tokens
+export interface Rates { input?: number; cache_read?: number; cache_write?: number; cache_write_1h?: number; output?: number; reasoning?: number; audio_input?: number; audio_output?: number; image_input?: number; image_output?: number; searches?: number; audio_ms?: number } // micro-USD per million tokens
 export interface Price { state: "priced" | "unpriced"; source: "table" | "configured" | null; rates: Rates }
 
 // ---- resources (routes and plugins) --------------------------------------------------------------------------------------------------------------
@@ -99,7 +99,8 @@ export interface Price { state: "priced" | "unpriced"; source: "table" | "config
 // range parameters everywhere: from_ms, to_ms (to defaults to now). Filters everywhere: client, group, model, provider, route, credential, status ("2xx"|"429"|…), tag (resolved to clients)
 // GET /overview?from_ms&to_ms → Overview
 export interface Totals { requests: number; errors: number; input_tokens: number; output_tokens: number; cache_read_tokens: number; cost_micro_usd: number; unpriced_requests: number; cache_hits: number }
-export interface Overview { interval_ms?: number; problems?: { key: string; message: string }[]; now: Tiles; previous: Tiles; in_flight: number; active_keys?: number; clients_total: number; series: SeriesPoint[]; top_models: Top[]; top_clients: Top[]; top_groups: Top[]; providers: { id: string; type: string; health: Provider["health"]; latency_ms: number | null; requests: number; errors: number }[] }
+export interface Overview { interval_ms?: number; problems?: { key: string; message: string }[]; now: Tiles; previous: Tiles; live: LiveTiles; clients_total: number; series: SeriesPoint[]; top_models: Top[]; top_clients: Top[]; top_groups: Top[]; providers: { id: string; type: string; registered?: boolean; health: Provider["health"]; latency_ms: number | null; requests: number; errors: number }[] }
+export interface LiveTiles { type: "tiles"; at: number; in_flight: number; active_keys: number; requests_per_second: number; errors_per_second: number; tokens_per_second: number; today: Totals }
 export interface Tiles extends Totals { latency_p50_ms: number | null; latency_p95_ms: number | null; latency_p99_ms: number | null; ttft_p50_ms: number | null }
 export interface SeriesPoint { at: number; requests: number; errors: number; input_tokens: number; output_tokens: number; cost_micro_usd: number }
 export interface Top { id: string; name: string; requests: number; tokens: number; cost_micro_usd: number; errors: number }
@@ -116,7 +117,7 @@ export interface PayloadPart { headers: [string, string][]; body: string; trunca
 // server → page, at most 2 per second of each type; slow readers get the newest only:
 export type Live =
   | { type: "hello"; server_time: number; version: string }
-  | { type: "tiles"; at: number; in_flight: number; active_keys: number; requests_per_second: number; errors_per_second: number; tokens_per_second: number; today: Totals }
+  | LiveTiles
   | { type: "series"; point: SeriesPoint & { interval_ms: number } }
   | { type: "requests"; items: RequestRow[]; skipped: number }          // sampled feed: newest ≤ 20, skipped = how many more there were
   | { type: "clients"; items: { id: string; requests_today: number; tokens_today: number; cost_today_micro_usd: number; seen_at: number }[] }

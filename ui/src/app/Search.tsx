@@ -1,7 +1,7 @@
 import { Spotlight, type SpotlightActionData } from "@mantine/spotlight";
 import { IconBrain, IconKey, IconPlus, IconSearch, IconServer, IconUser } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useState, type KeyboardEvent } from "react";
 import { useNavigate, useSearchParams } from "react-router";
 
 import { api } from "../api/client";
@@ -51,6 +51,12 @@ function useFound(wanted: string) {
   ];
 }
 
+/** What came after the words were typed is not selected by itself: Enter takes the first. */
+function takeFirst(event: KeyboardEvent): void {
+  if (event.key !== "Enter" || document.querySelector("[data-action][data-selected]")) return;
+  document.querySelector<HTMLElement>("[data-action]")?.click();
+}
+
 /** Search with Ctrl-K: pages, what there is to do, and clients, providers and models by name. */
 export function Search() {
   const session = useSession();
@@ -86,7 +92,7 @@ export function Search() {
       nothingFound="Nothing has that name"
       highlightQuery
       limit={12}
-      searchProps={{ leftSection: <IconSearch size={18} aria-hidden />, placeholder: "Page, client, provider, model, action", "aria-label": "Page, client, provider, model or action" }}
+      searchProps={{ leftSection: <IconSearch size={18} aria-hidden />, placeholder: "Page, client, provider, model, action", "aria-label": "Page, client, provider, model or action", onKeyDown: takeFirst }}
     />
   );
 }

@@ -1,5 +1,7 @@
 import { TextInput, type TextInputProps } from "@mantine/core";
 
+import classes from "./DateTimeInput.module.css";
+
 interface Props extends Omit<TextInputProps, "value" | "onChange" | "type"> {
   /** Unix milliseconds. */
   value: number | null;
@@ -12,6 +14,8 @@ export function DateTimeInput({ value, onChange, ...rest }: Props) {
     <TextInput
       {...rest}
       type="datetime-local"
+      classNames={{ input: classes.input }}
+      data-empty={value === null || undefined}
       value={value === null ? "" : local(value)}
       onChange={(event) => {
         const at = new Date(event.currentTarget.value).getTime();

@@ -80,7 +80,7 @@ function render(block: Block): ReactNode {
     }
     case "table":
       return (
-        <Table.ScrollContainer minWidth={420} scrollAreaProps={{ tabIndex: 0 }}>
+        <Table.ScrollContainer minWidth={420} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
           <Table fz="xs" verticalSpacing={4} my="xs">
             <Table.Thead><Table.Tr>{block.head.map((cell, index) => <Table.Th key={index}>{inline(cell)}</Table.Th>)}</Table.Tr></Table.Thead>
             <Table.Tbody>{block.rows.map((row, index) => <Table.Tr key={index}>{row.map((cell, at) => <Table.Td key={at}>{inline(cell)}</Table.Td>)}</Table.Tr>)}</Table.Tbody>

@@ -5,6 +5,7 @@ import { useState } from "react";
 interface Props {
   label: string;
   description?: string;
+  error?: string;
   /** What the left and the right side are called. */
   names: [string, string];
   value: Record<string, string>;
@@ -12,14 +13,14 @@ interface Props {
 }
 
 /** Texts by name, one pair a row. */
-export function PairsInput({ label, description, names, value, onChange }: Props) {
+export function PairsInput({ label, description, error, names, value, onChange }: Props) {
   const [rows, setRows] = useState<[string, string][]>(() => Object.entries(value));
   const put = (next: [string, string][]) => {
     setRows(next);
     onChange(Object.fromEntries(next.filter(([name]) => name.trim() !== "")));
   };
   return (
-    <Input.Wrapper label={label} description={description} labelElement="div">
+    <Input.Wrapper label={label} description={description} error={error} labelElement="div">
       <Stack gap={6} mt={4} role="group" aria-label={label}>
         {rows.map(([name, text], index) => (
           <Group key={index} gap="xs" wrap="nowrap">

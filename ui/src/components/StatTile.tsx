@@ -1,5 +1,5 @@
 import { Paper, Text } from "@mantine/core";
-import type { ReactNode } from "react";
+import { Children, type ReactNode } from "react";
 
 import classes from "./StatTile.module.css";
 
@@ -58,7 +58,12 @@ function Trend({ now, before, goodWhen }: { now: number; before: number; goodWhe
   );
 }
 
-/** Tiles in as many columns as fit. */
+/** Tiles in full rows: up to six beside each other, more in rows of four; fewer where there is no room. */
 export function StatTiles({ children }: { children: ReactNode }) {
-  return <div className={classes.tiles}>{children}</div>;
+  const count = Children.toArray(children).length;
+  return (
+    <div className={classes.tiles} data-columns={count <= 6 ? count : 4}>
+      {children}
+    </div>
+  );
 }

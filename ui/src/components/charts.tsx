@@ -5,7 +5,7 @@ import { AreaChart, BarChart } from "@mantine/charts";
 import { Paper, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
-import { formatDateTime, formatDay } from "./format";
+import { formatDateTime, formatDay, formatHour } from "./format";
 
 /** A point of a series: its time and a figure by name. */
 export type Point = { at: number } & Record<string, number>;
@@ -32,6 +32,8 @@ interface Props {
   height?: number;
 }
 
+const DAY_MS = 86_400_000;
+
 export const SERIES_COLORS = ["water.6", "orange.6", "grape.6", "teal.6", "blue.6", "yellow.7", "gray.5"];
 
 /** The points of a range with zeros where nothing was: a line between two far points would tell of traffic that was not. */
@@ -47,7 +49,7 @@ export function filled(points: Point[], from: number, to: number, step: number):
 }
 
 export function TimeChart({ data, series, format, axis = format, span, kind = "area", stacked = false, label, height = 220 }: Props) {
-  const long = span > 3 * 86_400_000;
+  const tick = span > 3 * DAY_MS ? formatDay : span > 1.5 * DAY_MS ? formatDateTime : formatHour;
   const common = {
     h: height,
     data,
@@ -58,7 +60,7 @@ export function TimeChart({ data, series, format, axis = format, span, kind = "a
     legendProps: { verticalAlign: "bottom" as const },
     tickLine: "none" as const,
     gridAxis: "x" as const,
-    xAxisProps: { tickFormatter: (at: number) => (long ? formatDay(at) : formatDateTime(at)), minTickGap: 48 },
+    xAxisProps: { tickFormatter: tick, minTickGap: 32 },
     yAxisProps: { tickFormatter: axis, width: 72, allowDecimals: false },
     tooltipAnimationDuration: 0,
     tooltipProps: { labelFormatter: (at: ReactNode) => (typeof at === "number" ? formatDateTime(at) : at), isAnimationActive: false },

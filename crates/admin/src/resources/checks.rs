@@ -15,8 +15,23 @@ impl Api {
         value: &Value,
         index: &mut AuthKeyIndex,
     ) -> Result<(), Refusal> {
+        self.check_beside(target, value, None, index).await
+    }
+
+    /// The same for what is stored together with another resource, which it may refer to.
+    pub(super) async fn check_beside(
+        &self,
+        target: &Target<'_>,
+        value: &Value,
+        beside: Option<(&Key, &Value)>,
+        index: &mut AuthKeyIndex,
+    ) -> Result<(), Refusal> {
         self.checker.check_before_references(target, value)?;
         for reference in references(target, value) {
+            if let Some((_, value)) = beside.filter(|(key, _)| **key == reference.key) {
+                reference.check(Some(value))?;
+                continue;
+            }
             let found = self.state.store.get(&reference.key.to_string()).await?;
             reference.check(found.as_ref().map(|item| &item.value))?;
         }

@@ -166,7 +166,7 @@ fn sets_time(patch: Option<&Value>) -> bool {
 }
 
 /// The times of a PUT or POST (compat §1.4): a replaced resource keeps its first one.
-fn stamp(key: &Key, value: &mut Value, previous: Option<&Value>) {
+pub(super) fn stamp(key: &Key, value: &mut Value, previous: Option<&Value>) {
     let (true, Some(members)) = (key.kind().info().has_timestamps, value.as_object_mut()) else {
         return;
     };

@@ -71,7 +71,11 @@ impl LimitStandings for Prompt {
         Vec::new()
     }
 
-    fn reset(&self, _: &str, _: &str) -> bool {
+    fn of_routes(&self) -> Vec<(String, LimitStanding)> {
+        Vec::new()
+    }
+
+    fn reset(&self, _: sluice_core::Subject<'_>, _: &str) -> bool {
         false
     }
 }
@@ -144,6 +148,10 @@ impl ProviderCalls for Prompt {
 
     fn health(&self, _: &str) -> ProviderHealth {
         ProviderHealth::default()
+    }
+
+    fn own_targets(&self) -> Vec<(String, ProviderHealth)> {
+        Vec::new()
     }
 
     fn types(&self) -> Vec<Value> {

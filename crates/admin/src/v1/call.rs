@@ -95,11 +95,14 @@ impl Call {
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
             let message = without_place(&error.into_inner().to_string());
-            if path == "." {
-                ApiError::invalid(message)
-            } else {
-                ApiError::field(path, message)
-            }
+            let field = match (path.as_str(), named(&message)) {
+                (".", None) => return ApiError::invalid(message),
+                (".", Some(name)) => name.to_owned(),
+                // The path of what is not known ends with its name already.
+                (path, Some(name)) if !path.ends_with(name) => format!("{path}.{name}"),
+                _ => path,
+            };
+            ApiError::field(field, message)
         })?;
         deserializer
             .end()
@@ -140,6 +143,14 @@ impl Call {
 /// What serde says, without its line and column: forms are no files.
 fn without_place(message: &str) -> String {
     message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+/// The member that serde says is missing or not known.
+fn named(message: &str) -> Option<&str> {
+    let name = message
+        .strip_prefix("missing field `")
+        .or_else(|| message.strip_prefix("unknown field `"))?;
+    Some(name.split_once('`')?.0)
 }
 
 /// 200 with JSON.

@@ -1,5 +1,6 @@
 //! Clients: faces over consumers, their credentials and the plugins that stand on them (DESIGN §1).
 
+mod form;
 mod keys;
 mod limits;
 mod models;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use sluice_resource::{Key, Kind};
 use sluice_store::Item;
 
+pub(super) use self::form::form_field;
 pub(super) use self::limits::{of_group as group_standings, standings};
 use self::shape::Face;
 use self::write::Write;
@@ -184,15 +186,11 @@ async fn add(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
         write::limits(&mut value, &api.state.options.client_limits)?;
     }
     wanted.apply(&api, &mut value)?;
-    resources::write(&api, &call, &key(&id), value, Expected::Absent).await?;
-    let made = match keys::make(&api, &call, &id, &keys::New::default()).await {
-        Ok(made) => made,
-        Err(error) => {
-            // A client without a key is of no use: nothing is left half made.
-            resources::remove(&api, &call, &key(&id), true, Expected::Any).await?;
-            return Err(error);
-        }
-    };
+    let first = keys::Draft::of(&keys::New::default())?;
+    api.put_with_credential(&call.caller()?, value, &first.id, first.value.clone())
+        .await
+        .map_err(|refusal| ApiError::from(refusal).at_fields(form_field))?;
+    let made = keys::with_secret(&api, &id, first).await?;
     Ok(created(
         &json!({ "client": shown(&api, &id).await?, "key": made }),
     ))
@@ -206,7 +204,9 @@ async fn change(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
         .ok_or_else(|| ApiError::field("version", "the version that you read is wanted"))?;
     let mut value = consumer(&api, &id).await?.value;
     wanted.apply(&api, &mut value)?;
-    resources::write(&api, &call, &key(&id), value, Expected::At(version)).await?;
+    resources::write(&api, &call, &key(&id), value, Expected::At(version))
+        .await
+        .map_err(|error| error.at_fields(form_field))?;
     Ok(ok(&shown(&api, &id).await?))
 }
 

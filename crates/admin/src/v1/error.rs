@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use sluice_store::StoreError;
 
+use super::fault;
 use crate::reply::{Refusal, Reply};
 
 /// `{"error": {"code", "message", "fields"?, "current"?}}` with its status.
@@ -43,6 +44,21 @@ impl ApiError {
         let mut error = Self::invalid(format!("{field}: {message}"));
         error.fields.push((field, message));
         error
+    }
+
+    /// What a check says of a resource, with the member of which it says it, as a dotted path.
+    pub(crate) fn of_check(message: impl Into<String>) -> Self {
+        let mut error = Self::invalid(message);
+        error.fields.extend(fault::located(&error.message));
+        error
+    }
+
+    /// With fields named as a form has them.
+    pub(crate) fn at_fields(mut self, name: impl Fn(&str) -> String) -> Self {
+        for (field, _) in &mut self.fields {
+            *field = name(field);
+        }
+        self
     }
 
     pub(crate) fn not_signed_in(message: impl Into<String>) -> Self {
@@ -127,12 +143,10 @@ impl From<Refusal> for ApiError {
             Refusal::Text(text) => Self::invalid(text),
             Refusal::Check(error) => {
                 let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
-                let code = if status == StatusCode::BAD_REQUEST {
-                    "validation"
-                } else {
-                    "refused"
-                };
-                Self::new(status, code, error.message)
+                match status {
+                    StatusCode::BAD_REQUEST => Self::of_check(error.message),
+                    status => Self::new(status, "refused", error.message),
+                }
             }
             Refusal::Changed(current) => Self::conflict(*current),
         }

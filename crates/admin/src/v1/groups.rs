@@ -127,7 +127,9 @@ async fn put(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
         value["plugins"] = json!({});
     }
     let expected = wanted.version.map_or(Expected::Absent, Expected::At);
-    resources::write(&api, &call, &key(&id), value, expected).await?;
+    resources::write(&api, &call, &key(&id), value, expected)
+        .await
+        .map_err(|error| error.at_fields(clients::form_field))?;
     Ok(ok(&one(&api, &id).await?))
 }
 

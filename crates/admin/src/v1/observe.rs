@@ -1,6 +1,7 @@
 //! What happens and what happened: overview, requests, usage, caches, and live.
 
 mod cache;
+mod calendar;
 mod export;
 mod filter;
 mod live;
@@ -56,8 +57,8 @@ fn shown(totals: &Totals) -> Value {
     json!({
         "requests": totals.requests,
         "errors": totals.errors,
-        "input_tokens": usage.input + usage.cache_read + usage.cache_write + usage.cache_write_1h + usage.audio_input,
-        "output_tokens": usage.output + usage.reasoning + usage.audio_output,
+        "input_tokens": usage.total_input(),
+        "output_tokens": usage.total_output(),
         "cache_read_tokens": usage.cache_read,
         "cost_micro_usd": totals.cost_micros,
         "unpriced_requests": totals.unpriced,

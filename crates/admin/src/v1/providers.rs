@@ -150,6 +150,20 @@ pub(super) fn put_at(value: &mut Value, path: &[&str], new: Option<Value>) {
     }
 }
 
+/// The field of a form that a member of a provider is told at.
+fn form_field(path: &str) -> String {
+    match path {
+        "timeout" => "timeout_ms".to_owned(),
+        "auth" => "api_key".to_owned(),
+        "name" | "type" | "base_url" | "ssl_verify" => path.to_owned(),
+        path if path.starts_with("headers") => path.to_owned(),
+        path => match path.split_once('.') {
+            Some(("auth" | "provider_conf", member)) => member.to_owned(),
+            _ => format!("extra.{path}"),
+        },
+    }
+}
+
 /// What may be shown of a secret.
 pub(super) fn hint(secret: Option<&str>) -> Value {
     match secret {
@@ -284,7 +298,9 @@ async fn add(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     };
     let key = Key::new(Kind::Provider, id.as_str());
     let value = wanted.apply(json!({}));
-    resources::write(&api, &call, &key, value, Expected::Absent).await?;
+    resources::write(&api, &call, &key, value, Expected::Absent)
+        .await
+        .map_err(|error| error.at_fields(form_field))?;
     Ok(created(&one(&api, &key).await?))
 }
 
@@ -333,7 +349,9 @@ async fn change(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     let item = api.state.store.get(&key.to_string()).await?;
     let item = item.ok_or_else(|| ApiError::not_found(format!("there is no provider `{}`", key.id())))?;
     let value = wanted.apply(item.value);
-    resources::write(&api, &call, &key, value, Expected::At(version)).await?;
+    resources::write(&api, &call, &key, value, Expected::At(version))
+        .await
+        .map_err(|error| error.at_fields(form_field))?;
     Ok(ok(&one(&api, &key).await?))
 }
 
@@ -397,7 +415,8 @@ async fn drafted(api: &Api, id: Option<&str>, draft: Write) -> Result<Value, Api
     let reply = api.validate_schema(Kind::Provider.info().segment, Some(&checked));
     match reply.status().is_success() {
         true => Ok(checked),
-        false => Err(ApiError::invalid(reply.message().unwrap_or_default())),
+        false => Err(ApiError::of_check(reply.message().unwrap_or_default())
+            .at_fields(|path| format!("draft.{}", form_field(path)))),
     }
 }
 

@@ -147,9 +147,16 @@ async fn put(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     let key = key_of(&call)?;
     let Put { value, version } = call.json().await?;
     let expected = version.map_or(Expected::Absent, Expected::At);
-    let status = write(&api, &call, &key, value, expected).await?;
+    let status = write(&api, &call, &key, value, expected)
+        .await
+        .map_err(|error| error.at_fields(in_value))?;
     let item = stored(&api, &key).await?;
     Ok(super::call::json_response(status, &entry(&api, &key, &item)))
+}
+
+/// The place in a body that has a resource as its `value`.
+fn in_value(path: &str) -> String {
+    format!("value.{path}")
 }
 
 /// Writes a resource as the Admin API does: checked, compiled dry, noted, in force. Masked secrets stay as they are.
@@ -259,7 +266,6 @@ async fn validate(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     if reply.status().is_success() {
         return Ok(ok(&json!({ "ok": true })));
     }
-    Err(ApiError::invalid(
-        reply.message().unwrap_or_else(|| "this does not hold".to_owned()),
-    ))
+    let message = reply.message().unwrap_or_else(|| "this does not hold".to_owned());
+    Err(ApiError::of_check(message).at_fields(in_value))
 }

@@ -259,7 +259,10 @@ pub(crate) fn not_translatable(error: &Unsayable) -> Failure {
     let failure = Failure::new(
         StatusCode::BAD_REQUEST,
         ErrorKind::InvalidRequest,
-        "not_translatable",
+        match error.param.as_deref() {
+            Some("previous_response_id") => "previous_response_not_found",
+            _ => "not_translatable",
+        },
         match &error.param {
             Some(param) => format!("{param}: {}", error.message),
             None => error.message.clone(),

@@ -236,6 +236,7 @@ impl StreamBody {
                 self.open = stream.error().is_none();
             }
         }
+        self.parts.progress.pass(tap.content_frames());
         if self.parts.keep_alive.is_some() && tap.has_content() {
             self.parts.keep_alive = None;
         }

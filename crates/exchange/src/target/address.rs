@@ -35,9 +35,12 @@ impl<'a> ClientTarget<'a> {
         let path = &*cx.request.path;
         let asks = cx.profile == Profile::Native && cx.request.method == Method::GET;
         let after = asks
-            .then(|| path.rsplit_once("/v1/models"))
+            .then(|| {
+                let listed = path.rsplit_once("/v1/models").map(|(_, after)| after);
+                // Clients whose base URL lacks `/v1`.
+                listed.or_else(|| path.strip_prefix("/models"))
+            })
             .flatten()
-            .map(|(_, after)| after)
             .filter(|after| after.is_empty() || after.starts_with('/'));
         Self {
             path,

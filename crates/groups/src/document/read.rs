@@ -334,8 +334,9 @@ pub(crate) fn is_email(text: &str) -> bool {
     }
 }
 
-/// Dollars as millionths, without the detour of a float.
-pub(crate) fn micro_usd(text: &str) -> Option<u64> {
+/// Dollars, with at most six decimals, as millionths: without the detour of a float.
+#[must_use]
+pub fn micro_usd(text: &str) -> Option<u64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(decimals) || decimals.len() > 6 {

@@ -88,9 +88,9 @@ fn unknown_keys_and_empty_groups_are_warnings() {
 
 #[test]
 fn money_is_no_float() {
-    assert_eq!(read::micro_usd("0.1"), Some(100_000));
-    assert_eq!(read::micro_usd("25"), Some(25_000_000));
-    assert_eq!(read::micro_usd("1.0000001"), None);
-    assert_eq!(read::micro_usd("-1"), None);
-    assert_eq!(read::micro_usd("18446744073709551615"), None);
+    assert_eq!(micro_usd("0.1"), Some(100_000));
+    assert_eq!(micro_usd("25"), Some(25_000_000));
+    assert_eq!(micro_usd("1.0000001"), None);
+    assert_eq!(micro_usd("-1"), None);
+    assert_eq!(micro_usd("18446744073709551615"), None);
 }

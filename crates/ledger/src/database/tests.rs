@@ -100,7 +100,7 @@ async fn a_file_of_the_next_minor_release_works() {
     database.sqlite().close().await;
     let mut later = connect(&config.path).await;
     for change in [
-        "INSERT INTO _sqlx_migrations VALUES (1003, 'later', 0, TRUE, x'00', 0)",
+        "INSERT INTO _sqlx_migrations VALUES (1999, 'later', 0, TRUE, x'00', 0)",
         "ALTER TABLE records_20261120 ADD COLUMN mood TEXT",
         "ALTER TABLE rollups ADD COLUMN video INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE series ADD COLUMN team TEXT",
@@ -220,6 +220,10 @@ async fn first_release(config: &LedgerConfig, rows: &[Row]) {
         "ALTER TABLE rollups DROP COLUMN cache_semantic",
         "ALTER TABLE rollups DROP COLUMN cache_misses",
         "ALTER TABLE rollups DROP COLUMN cache_bypasses",
+        "ALTER TABLE rollups DROP COLUMN image_input",
+        "ALTER TABLE rollups DROP COLUMN image_output",
+        "ALTER TABLE rollups DROP COLUMN searches",
+        "ALTER TABLE rollups DROP COLUMN audio_ms",
         "ALTER TABLE rolled_up DROP COLUMN days_from",
         "ALTER TABLE rolled_up DROP COLUMN days_through",
     ] {

@@ -4,8 +4,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::SystemClock;
 use crate::clock::manual::ManualClock;
+use crate::{SystemClock, Zone};
 
 const MINUTE: Period = Period::Fixed(Duration::from_secs(60));
 const DAY: u64 = 86_400_000;
@@ -116,7 +116,7 @@ fn fixed_periods_open_at_the_first_reservation() {
 #[test]
 fn a_request_across_midnight_settles_into_the_new_day() {
     let (budgets, clock) = bench();
-    let daily = budget(100, Period::Day { utc_offset: 0 });
+    let daily = budget(100, Period::Day { zone: Zone::utc() });
     clock.advance(DAY - 1);
     budgets.reserve(&daily, 1).unwrap().settle(60);
     let late = budgets.reserve(&daily, 30).unwrap();
@@ -125,6 +125,35 @@ fn a_request_across_midnight_settles_into_the_new_day() {
     assert_eq!(plain(budgets.standing(&daily)), (0, 30, 70));
     late.settle(25);
     assert_eq!(plain(budgets.standing(&daily)), (25, 0, 75));
+}
+
+#[test]
+fn a_day_of_25_hours_has_one_budget() {
+    let clock = ManualClock::at(0);
+    let budgets = Budgets::new(1_000, Arc::new(clock.clone()));
+    let zone = Zone::named("Europe/Berlin").unwrap();
+    let daily = budget(100, Period::Day { zone });
+    let hour = 3_600_000;
+    // 2026-10-25, 0:00 in Berlin, where summer time ends at 3:00.
+    clock.set(1_792_879_200_000);
+    budgets.reserve(&daily, 1).unwrap().settle(60);
+    clock.advance(24 * hour);
+    let standing = budgets.standing(&daily);
+    assert_eq!(
+        (standing.spent, standing.reset_in),
+        (60, Some(Duration::from_millis(hour)))
+    );
+    clock.advance(hour);
+    assert_eq!(budgets.standing(&daily).spent, 0);
+    // A copy of what was spent goes through a restart with its zone.
+    budgets.reserve(&daily, 1).unwrap().settle(7);
+    let saved = serde_json::to_string(&budgets.snapshot()).unwrap();
+    let later = Budgets::new(1_000, Arc::new(clock));
+    assert_eq!(
+        later.restore(serde_json::from_str::<Vec<AccountState>>(&saved).unwrap()),
+        1
+    );
+    assert_eq!(later.standing(&daily).spent, 7);
 }
 
 #[test]
@@ -184,7 +213,7 @@ fn a_reset_keeps_reservations() {
 #[test]
 fn spending_survives_a_restart() {
     let (before, clock) = bench();
-    let daily = budget(100, Period::Day { utc_offset: 0 });
+    let daily = budget(100, Period::Day { zone: Zone::utc() });
     let minute = Budget {
         key: CounterKey::new(&["other"]),
         ..budget(100, MINUTE)

@@ -5,6 +5,40 @@ fn facts(protocol: Protocol, body: &str) -> AnswerFacts {
     AnswerFacts::read(protocol, body.as_bytes(), true).unwrap()
 }
 
+#[test]
+fn the_tier_of_batches_is_seen() {
+    for (protocol, body, expected) in [
+        (
+            Protocol::OpenAiChat,
+            r#"{"choices":[],"service_tier":"flex","usage":{"prompt_tokens":1}}"#,
+            true,
+        ),
+        (
+            Protocol::OpenAiChat,
+            r#"{"choices":[],"service_tier":"default","usage":{"prompt_tokens":1}}"#,
+            false,
+        ),
+        (
+            Protocol::OpenAiResponses,
+            r#"{"output":[],"service_tier":"flex","usage":{"input_tokens":1}}"#,
+            true,
+        ),
+        (
+            Protocol::AnthropicMessages,
+            r#"{"content":[],"usage":{"input_tokens":1,"service_tier":"batch"}}"#,
+            true,
+        ),
+        (
+            Protocol::AnthropicMessages,
+            r#"{"content":[],"usage":{"input_tokens":1,"service_tier":"standard"}}"#,
+            false,
+        ),
+    ] {
+        let facts = AnswerFacts::read(protocol, body.as_bytes(), false).unwrap();
+        assert_eq!(facts.usage.unwrap().usage.at_batch_rates, expected, "{body}");
+    }
+}
+
 fn metered(facts: &AnswerFacts) -> Metered {
     facts.usage.unwrap()
 }

@@ -29,8 +29,9 @@ fn the_shipped_table_reads_and_is_sane() {
         for (model, price) in &prices.models {
             let rates = price.rates;
             // A thousand dollars per million tokens is a slip of the finger.
+            let by_unit = rates.searches > 0 || rates.audio_ms > 0;
             assert!(
-                rates.input > 0 && rates.input < 1_000_000_000,
+                (rates.input > 0) != by_unit && rates.input < 1_000_000_000,
                 "{provider} {model}"
             );
             assert!(
@@ -156,7 +157,8 @@ fn unknown_members_are_errors() {
 fn every_bucket_has_its_rate() {
     let config = r#"{"rates": {"input": 1000000, "cache_read": 2000000, "cache_write": 3000000,
         "cache_write_1h": 4000000, "audio_input": 5000000, "output": 6000000, "reasoning": 7000000,
-        "audio_output": 8000000}}"#;
+        "audio_output": 8000000, "image_input": 9000000, "image_output": 1000000, "searches": 2000000,
+        "audio_ms": 3000000}}"#;
     let price = Price::from(&serde_json::from_str::<PriceConfig>(config).unwrap());
     let usage = Usage {
         input: 1,
@@ -167,8 +169,31 @@ fn every_bucket_has_its_rate() {
         output: 100_000,
         reasoning: 1_000_000,
         audio_output: 10_000_000,
+        image_input: 100_000_000,
+        image_output: 1_000_000_000,
+        searches: 10_000_000_000,
+        audio_ms: 100_000_000_000,
+        at_batch_rates: false,
     };
-    assert_eq!(price.cost(&usage), 87_654_321);
+    assert_eq!(price.cost(&usage), 321_987_654_321);
+}
+
+#[test]
+fn what_waited_costs_what_batches_cost() {
+    let table = shipped();
+    let price = table.find("openai", "gpt-5").unwrap();
+    let usage = Usage {
+        input: 1_000,
+        output: 100,
+        ..Usage::default()
+    };
+    let waited = Usage {
+        at_batch_rates: true,
+        ..usage
+    };
+    assert_eq!((price.cost(&usage), price.cost(&waited)), (2_250, 1_125));
+    // Where there are no other rates, the ordinary ones hold.
+    assert_eq!(Price::from(&flat(1_000_000, 0)).cost(&waited), 1_000);
 }
 
 #[test]
@@ -183,8 +208,13 @@ fn rates_left_out_fall_back() {
         output: 1,
         reasoning: 1,
         audio_output: 1,
+        image_input: 1,
+        image_output: 1,
+        searches: 1,
+        audio_ms: 1,
+        at_batch_rates: true,
     };
-    assert_eq!(price.cost(&usage), 35);
+    assert_eq!(price.cost(&usage), 46);
 }
 
 #[test]

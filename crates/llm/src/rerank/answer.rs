@@ -6,7 +6,7 @@ use super::request::RerankRequest;
 use crate::chat::{Json, Object};
 use crate::convert::AnswerError;
 use crate::lenient::{Count, Text};
-use crate::usage::{ChatUsage, Metered};
+use crate::usage::{ChatUsage, Metered, Tally};
 
 /// A ranking in either form.
 #[derive(Deserialize)]
@@ -47,10 +47,23 @@ pub(super) fn decode(body: &[u8]) -> Result<Ranking<'_>, AnswerError> {
     serde_json::from_slice(body).map_err(|_| AnswerError::Unreadable("it holds no ranking"))
 }
 
-/// Tokens that a ranking reports. Cohere counts searches, which are none.
+/// What a ranking reports: tokens, or searches (Cohere).
 pub(crate) fn metered(body: &[u8]) -> Option<Metered> {
-    let tokens = decode(body).ok()?.usage?.total_tokens.0;
-    Some(ChatUsage::of_prompt(tokens).tally().metered())
+    let ranking = decode(body).ok()?;
+    if let Some(usage) = &ranking.usage {
+        return Some(ChatUsage::of_prompt(usage.total_tokens.0).tally().metered());
+    }
+    let tally = Tally {
+        searches: ranking.search_units()?.0,
+        ..Tally::default()
+    };
+    Some(tally.metered())
+}
+
+impl Ranking<'_> {
+    fn search_units(&self) -> Option<Count> {
+        self.meta.as_ref()?.billed_units.as_ref()?.search_units
+    }
 }
 
 pub(super) fn to_cohere(ranking: &Ranking<'_>, id: &str) -> Json {
@@ -62,11 +75,9 @@ pub(super) fn to_cohere(ranking: &Ranking<'_>, id: &str) -> Json {
     });
     let results: Vec<Json> = results.collect();
     let version = Object::new().set("version", "2").finish();
-    let units = ranking
-        .meta
-        .as_ref()
-        .and_then(|meta| meta.billed_units.as_ref()?.search_units);
-    let billed = units.map(|units| Object::new().set("search_units", &units.0).finish());
+    let billed = ranking
+        .search_units()
+        .map(|units| Object::new().set("search_units", &units.0).finish());
     let meta = Object::new()
         .set("api_version", &version)
         .set_some("billed_units", billed)

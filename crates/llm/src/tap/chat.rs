@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{FrameKind, StreamEnd, StreamTap, data, finder, is_given};
-use crate::lenient::{NonEmpty, Text};
+use crate::lenient::{BatchTier, NonEmpty, Text};
 use crate::usage::ChatUsage;
 
 /// What frames that matter contain. Inside strings the quotes would be escaped, so text never looks like this.
@@ -22,6 +22,8 @@ struct Chunk<'a> {
     model: Text<'a>,
     choices: Option<Vec<Choice<'a>>>,
     usage: Option<ChatUsage>,
+    #[serde(default)]
+    service_tier: BatchTier,
     error: Option<&'a RawValue>,
 }
 
@@ -116,7 +118,7 @@ impl StreamTap {
         }
         self.name_model(&chunk.model);
         if let Some(usage) = &chunk.usage {
-            self.report(&usage.tally(), true);
+            self.report(&usage.tally().in_tier(chunk.service_tier), true);
         }
         let choices = chunk.choices.as_deref().unwrap_or_default();
         let mut has_content = false;

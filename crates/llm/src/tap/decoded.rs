@@ -135,6 +135,11 @@ pub(crate) fn tally_of(usage: &Usage) -> Tally {
         prompt_includes_cache: true,
         audio_input: usage.audio_input,
         audio_output: usage.audio_output,
+        image_input: usage.image_input,
+        image_output: usage.image_output,
+        searches: usage.searches,
+        audio_ms: usage.audio_ms,
+        at_batch_rates: usage.at_batch_rates,
         ..Tally::default()
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{FrameKind, StreamEnd, StreamTap, event};
-use crate::lenient::Text;
+use crate::lenient::{BatchTier, Text};
 use crate::usage::ResponsesUsage;
 
 #[derive(Deserialize)]
@@ -22,6 +22,8 @@ struct Response<'a> {
     #[serde(default)]
     model: Text<'a>,
     usage: Option<ResponsesUsage>,
+    #[serde(default)]
+    service_tier: BatchTier,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +90,7 @@ impl StreamTap {
         };
         self.name_model(&response.model);
         if let Some(usage) = &response.usage {
-            self.report(&usage.tally(), counted_by_apisix);
+            self.report(&usage.tally().in_tier(response.service_tier), counted_by_apisix);
         }
     }
 }

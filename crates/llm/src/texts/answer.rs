@@ -3,16 +3,22 @@
 use serde_json::value::RawValue;
 
 use super::json::{Body, Members, items, members, number, objects, string};
-use super::{TextKind, TextSpan};
+use super::{TextKind, TextSpan, stored};
 use crate::protocol::Protocol;
 
 pub(super) fn texts(protocol: Protocol, body: &[u8]) -> Option<Vec<TextSpan<'_>>> {
     let body = Body(body);
-    let answer = body.members()?;
     let mut found = Found {
         body,
         spans: Vec::new(),
     };
+    if protocol == Protocol::OpenAiObjects {
+        for record in stored::records(body)? {
+            found.stored(&record);
+        }
+        return Some(found.sorted());
+    }
+    let answer = body.members()?;
     match protocol {
         Protocol::OpenAiChat => found.choices(&answer),
         Protocol::OpenAiResponses => found.output(&answer),
@@ -32,8 +38,7 @@ pub(super) fn texts(protocol: Protocol, body: &[u8]) -> Option<Vec<TextSpan<'_>>
         }
         _ => {}
     }
-    found.spans.sort_by_key(|span| span.range.start);
-    Some(found.spans)
+    Some(found.sorted())
 }
 
 /// Number of what Cohere's models say before they call tools, which has none.
@@ -46,6 +51,11 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    fn sorted(mut self) -> Vec<TextSpan<'a>> {
+        self.spans.sort_by_key(|span| span.range.start);
+        self.spans
+    }
+
     pub(super) fn add(&mut self, value: Option<&&'a RawValue>, kind: TextKind, channel: (u32, u32)) {
         let span = value.and_then(|value| self.body.span(value, kind));
         self.spans.extend(span.map(|span| TextSpan { channel, ..span }));
@@ -61,7 +71,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn choices(&mut self, answer: &Members<'a>) {
+    pub(super) fn choices(&mut self, answer: &Members<'a>) {
         for (index, choice) in (0..).zip(objects(answer.get("choices"))) {
             if let Some(message) = choice.get("message").and_then(|message| members(message)) {
                 self.message(&message, index);

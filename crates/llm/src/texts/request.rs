@@ -5,47 +5,64 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::json::{Body, Members, items, members, objects, string};
-use super::{PromptMessage, TextKind};
+use super::{PromptMessage, TextKind, stored};
+use crate::client_call::ClientCall;
 use crate::protocol::Protocol;
-
-pub(super) fn messages(protocol: Protocol, body: &[u8]) -> Option<Vec<PromptMessage<'_>>> {
-    let body = Body(body);
-    let request = body.members()?;
-    let reader = Reader { body };
-    Some(match protocol {
-        Protocol::OpenAiChat | Protocol::OllamaChat => reader.turns(&request, None),
-        Protocol::CohereChat => reader.cohere(&request),
-        Protocol::GeminiGenerate => reader.gemini(&request),
-        Protocol::GeminiCountTokens => match request.get("generateContentRequest").and_then(|r| members(r)) {
-            Some(request) => reader.gemini(&request),
-            None => reader.gemini(&request),
-        },
-        Protocol::GeminiEmbed => reader.gemini_inputs(&[request]),
-        Protocol::GeminiBatchEmbed => reader.gemini_inputs(&objects(request.get("requests"))),
-        Protocol::CohereEmbed => reader.together(&request, &["texts"]),
-        Protocol::OllamaEmbed => reader.together(&request, &["input"]),
-        Protocol::OllamaEmbeddings => reader.together(&request, &["prompt"]),
-        Protocol::CohereRerank | Protocol::JinaRerank => reader.together(&request, &["query", "documents"]),
-        Protocol::OpenAiMedia => reader.together(&request, &["prompt", "input", "instructions"]),
-        Protocol::OllamaGenerate => reader.prompts(
-            &request,
-            &[("system", "system"), ("prompt", "user"), ("suffix", "user")],
-        ),
-        Protocol::OpenAiCompletions => reader.prompts(&request, &[("prompt", "user"), ("suffix", "user")]),
-        Protocol::AnthropicMessages | Protocol::AnthropicCountTokens | Protocol::BedrockConverse => {
-            reader.turns(&request, Some("system"))
-        }
-        Protocol::OpenAiResponses | Protocol::OpenAiInputTokens => reader.responses(&request),
-        Protocol::OpenAiEmbeddings | Protocol::OpenAiObjects => reader.inputs(&request),
-        _ => Vec::new(),
-    })
-}
 
 struct Reader<'a> {
     body: Body<'a>,
 }
 
+pub(super) fn messages(protocol: Protocol, body: &[u8]) -> Option<Vec<PromptMessage<'_>>> {
+    let reader = Reader { body: Body(body) };
+    if protocol == Protocol::OpenAiObjects {
+        let records = stored::records(reader.body)?;
+        return Some(records.iter().flat_map(|record| reader.record(record)).collect());
+    }
+    Some(reader.request(protocol, &reader.body.members()?))
+}
+
 impl<'a> Reader<'a> {
+    /// What a line of a batch asks for, or the input of a moderation.
+    fn record(&self, record: &Members<'a>) -> Vec<PromptMessage<'a>> {
+        match stored::batched(record) {
+            Some((url, request)) => self.request(ClientCall::of(&url, None).protocol, &request),
+            None => self.inputs(record),
+        }
+    }
+
+    fn request(&self, protocol: Protocol, request: &Members<'a>) -> Vec<PromptMessage<'a>> {
+        match protocol {
+            Protocol::OpenAiChat | Protocol::OllamaChat => self.turns(request, None),
+            Protocol::CohereChat => self.cohere(request),
+            Protocol::GeminiGenerate => self.gemini(request),
+            Protocol::GeminiCountTokens => {
+                match request.get("generateContentRequest").and_then(|r| members(r)) {
+                    Some(request) => self.gemini(&request),
+                    None => self.gemini(request),
+                }
+            }
+            Protocol::GeminiEmbed => self.gemini_inputs(std::slice::from_ref(request)),
+            Protocol::GeminiBatchEmbed => self.gemini_inputs(&objects(request.get("requests"))),
+            Protocol::CohereEmbed => self.together(request, &["texts"]),
+            Protocol::OllamaEmbed => self.together(request, &["input"]),
+            Protocol::OllamaEmbeddings => self.together(request, &["prompt"]),
+            Protocol::CohereRerank | Protocol::JinaRerank => self.together(request, &["query", "documents"]),
+            Protocol::OpenAiMedia => self.together(request, &["prompt", "input", "instructions"]),
+            Protocol::OllamaGenerate => self.prompts(
+                request,
+                &[("system", "system"), ("prompt", "user"), ("suffix", "user")],
+            ),
+            Protocol::OpenAiCompletions => self.prompts(request, &[("prompt", "user"), ("suffix", "user")]),
+            Protocol::AnthropicMessages | Protocol::AnthropicCountTokens | Protocol::BedrockConverse => {
+                self.turns(request, Some("system"))
+            }
+            Protocol::OpenAiResponses | Protocol::OpenAiInputTokens => self.responses(request),
+            Protocol::OpenAiEmbeddings | Protocol::OpenAiObjects => self.inputs(request),
+            _ => Vec::new(),
+        }
+    }
+
     /// `messages`, after what stands under `system`.
     fn turns(&self, request: &Members<'a>, system: Option<&str>) -> Vec<PromptMessage<'a>> {
         let system = system.and_then(|name| request.get(name)).map(|content| {

@@ -18,6 +18,7 @@ pub struct Conversation {
     answer: Bytes,
     /// The client's request.
     request: Bytes,
+    is_under_rules: bool,
 }
 
 /// What a gateway remembers for one caller. Bounded: what was kept may be gone.
@@ -55,22 +56,24 @@ impl Conversation {
             turns,
             answer: written,
             request: body,
+            is_under_rules: false,
         })
     }
 
-    /// The same, to be gone on with and not to be shown.
+    /// The same, not to be shown where no rules on answers hold: some held when it was made, and it is kept as the
+    /// provider said it.
     #[must_use]
-    pub fn unshown(&self) -> Self {
+    pub fn under_rules(&self) -> Self {
         Self {
-            answer: Bytes::new(),
+            is_under_rules: true,
             ..self.clone()
         }
     }
 
-    /// Whether it may be [shown](Self::response).
+    /// Whether it is to be [shown](Self::response) only where rules on answers hold.
     #[must_use]
-    pub fn is_shown(&self) -> bool {
-        !self.answer.is_empty()
+    pub fn is_under_rules(&self) -> bool {
+        self.is_under_rules
     }
 
     /// The last answer, as OpenAI Responses shows a stored one.

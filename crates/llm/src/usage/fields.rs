@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{ReportedCounts, Tally};
-use crate::lenient::{Count, Text};
+use crate::lenient::{BatchTier, Count, Text};
 
 /// OpenAI chat and embeddings, and what compatible providers made of them.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,6 +25,7 @@ struct PromptDetails {
     cache_creation_input_tokens: Option<Count>,
     cache_write_tokens: Count,
     audio_tokens: Count,
+    image_tokens: Count,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -32,6 +33,7 @@ struct PromptDetails {
 struct CompletionDetails {
     reasoning_tokens: Count,
     audio_tokens: Count,
+    image_tokens: Count,
 }
 
 /// What a chat provider says about its prompt cache.
@@ -84,6 +86,8 @@ impl ChatUsage {
             cache_write: prompt.cache_write_tokens.0,
             audio_input: prompt.audio_tokens.0,
             audio_output: completion.audio_tokens.0,
+            image_input: prompt.image_tokens.0,
+            image_output: completion.image_tokens.0,
             ..Tally::default()
         }
     }
@@ -96,7 +100,10 @@ pub(crate) struct ResponsesUsage {
     input_tokens: Count,
     output_tokens: Count,
     total_tokens: Count,
+    /// Transcriptions say `input_token_details`.
+    #[serde(alias = "input_token_details")]
     input_tokens_details: Option<InputDetails>,
+    #[serde(alias = "output_token_details")]
     output_tokens_details: Option<CompletionDetails>,
 }
 
@@ -106,6 +113,7 @@ struct InputDetails {
     cached_tokens: Count,
     cache_write_tokens: Count,
     audio_tokens: Count,
+    image_tokens: Count,
 }
 
 impl ResponsesUsage {
@@ -125,6 +133,8 @@ impl ResponsesUsage {
             cache_write: input.cache_write_tokens.0,
             audio_input: input.audio_tokens.0,
             audio_output: output.audio_tokens.0,
+            image_input: input.image_tokens.0,
+            image_output: output.image_tokens.0,
             ..Tally::default()
         }
     }
@@ -140,6 +150,7 @@ pub(crate) struct AnthropicUsage {
     cache_creation_input_tokens: Count,
     cache_creation: Option<CacheCreation>,
     output_tokens_details: Option<ThinkingDetails>,
+    service_tier: BatchTier,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -174,6 +185,7 @@ impl AnthropicUsage {
             prompt_includes_cache: false,
             cache_write: written_5m.saturating_add(written_1h),
             cache_write_1h: written_1h,
+            at_batch_rates: self.service_tier.0,
             thinking: self
                 .output_tokens_details
                 .clone()
@@ -268,17 +280,19 @@ impl GeminiUsage<'_> {
                 reasoning: self.thoughts_token_count.0,
             },
             prompt_includes_cache: true,
-            audio_input: audio(self.prompt_tokens_details.as_deref()),
-            audio_output: audio(self.candidates_tokens_details.as_deref()),
+            audio_input: of_modality("AUDIO", self.prompt_tokens_details.as_deref()),
+            audio_output: of_modality("AUDIO", self.candidates_tokens_details.as_deref()),
+            image_input: of_modality("IMAGE", self.prompt_tokens_details.as_deref()),
+            image_output: of_modality("IMAGE", self.candidates_tokens_details.as_deref()),
             ..Tally::default()
         }
     }
 }
 
-fn audio(details: Option<&[ModalityTokens<'_>]>) -> u64 {
-    let audio = details.unwrap_or_default().iter();
-    let audio = audio.filter(|detail| detail.modality.as_str() == Some("AUDIO"));
-    audio.fold(0, |sum, detail| sum.saturating_add(detail.token_count.0))
+fn of_modality(name: &str, details: Option<&[ModalityTokens<'_>]>) -> u64 {
+    let details = details.unwrap_or_default().iter();
+    let meant = details.filter(|detail| detail.modality.as_str() == Some(name));
+    meant.fold(0, |sum, detail| sum.saturating_add(detail.token_count.0))
 }
 
 /// Ollama: counts among the other members of the last line.

@@ -1,6 +1,7 @@
 //! Usage fields of one answer, summed up over its events and then turned into both forms.
 
 use super::{Metered, ReportedCounts, Usage};
+use crate::lenient::BatchTier;
 
 /// Usage fields as a provider named them, before they are put into buckets. 0 means not reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,11 @@ pub(crate) struct Tally {
     pub(crate) cache_write_1h: u64,
     pub(crate) audio_input: u64,
     pub(crate) audio_output: u64,
+    pub(crate) image_input: u64,
+    pub(crate) image_output: u64,
+    pub(crate) searches: u64,
+    pub(crate) audio_ms: u64,
+    pub(crate) at_batch_rates: bool,
     /// Reasoning, where only the normal form knows of it.
     pub(crate) thinking: u64,
 }
@@ -38,6 +44,10 @@ impl Tally {
             (&mut self.cache_write_1h, later.cache_write_1h),
             (&mut self.audio_input, later.audio_input),
             (&mut self.audio_output, later.audio_output),
+            (&mut self.image_input, later.image_input),
+            (&mut self.image_output, later.image_output),
+            (&mut self.searches, later.searches),
+            (&mut self.audio_ms, later.audio_ms),
             (&mut self.thinking, later.thinking),
         ] {
             if new > 0 {
@@ -46,6 +56,15 @@ impl Tally {
         }
         counts.total = counts.total.max(counts.prompt.saturating_add(counts.completion));
         self.prompt_includes_cache |= later.prompt_includes_cache;
+        self.at_batch_rates |= later.at_batch_rates;
+    }
+
+    /// The same, of an answer in that tier.
+    pub(crate) fn in_tier(self, tier: BatchTier) -> Self {
+        Self {
+            at_batch_rates: self.at_batch_rates || tier.0,
+            ..self
+        }
     }
 
     /// Both forms.
@@ -59,7 +78,12 @@ impl Tally {
     /// The normal form (llm-protocols §16).
     pub(crate) fn usage(&self) -> Usage {
         let counts = &self.counts;
-        let mut usage = Usage::default();
+        let mut usage = Usage {
+            searches: self.searches,
+            audio_ms: self.audio_ms,
+            at_batch_rates: self.at_batch_rates,
+            ..Usage::default()
+        };
         let read = counts.cache_read.max(self.cache_read);
         let written = counts.cache_creation.max(self.cache_write);
         if self.prompt_includes_cache {
@@ -70,6 +94,7 @@ impl Tally {
             usage.cache_read = take(&mut prompt, read);
             usage.cache_write = take(&mut prompt, written);
             usage.audio_input = take(&mut prompt, self.audio_input);
+            usage.image_input = take(&mut prompt, self.image_input);
             usage.input = prompt;
         } else {
             usage.input = counts.prompt;
@@ -84,6 +109,7 @@ impl Tally {
         }
         usage.reasoning = take(&mut completion, reasoning);
         usage.audio_output = take(&mut completion, self.audio_output);
+        usage.image_output = take(&mut completion, self.image_output);
         usage.output = completion;
         usage
     }
@@ -175,7 +201,10 @@ mod tests {
             let counts = ReportedCounts {
                 prompt, completion, total: prompt + completion, cache_read, cache_creation: written, reasoning,
             };
-            let tally = Tally { audio_input: audio, audio_output: audio, ..tally(counts, true) };
+            let tally = Tally {
+                audio_input: audio, audio_output: audio, image_input: audio, image_output: audio, searches: 7,
+                ..tally(counts, true)
+            };
             let usage = tally.usage();
             prop_assert_eq!(usage.total_input(), prompt);
             prop_assert_eq!(usage.total_output(), completion);

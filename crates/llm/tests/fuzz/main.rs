@@ -122,3 +122,9 @@ proptest! {
         targets::texts(&data);
     }
 }
+
+/// A byte order mark that comes after a blank is none, wherever the two are cut.
+#[test]
+fn a_late_mark_is_no_mark() {
+    targets::stream(&[67, 1, 0, 9, 239, 187, 191, 123]);
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use http::StatusCode;
 use sluice_core::{AiCall, AnswerFilter, FilterStep, Flow, Placeholders, Progress, WholeAnswer};
 use sluice_llm::{Protocol, StreamEvent, TextKind, TextSpan, answer_texts, event_texts, replace_texts};
 
@@ -12,7 +13,7 @@ use super::json_text::JsonText;
 use super::stream::{Closing, Head, Numbers, contains, delta_event, without_logprobs};
 use super::{Guard, NAME, Side};
 use crate::fail_mode::FailMode;
-use crate::moderation::Refuser;
+use crate::moderation::{Refuser, unreadable_answer};
 
 /// What a text of a stream is: its pieces come in events of the same key.
 pub(super) type Key = (TextKind, (u32, u32));
@@ -82,6 +83,14 @@ impl GuardFilter {
     }
 
     fn judge_whole(&self, answer: &mut WholeAnswer) {
+        if self.guard.withholds()
+            && let Some(reason) = unreadable_answer(answer)
+            && self.guard.fail_mode.refuses(NAME, reason)
+        {
+            return self
+                .refuser
+                .replace(answer, StatusCode::INTERNAL_SERVER_ERROR, reason);
+        }
         let mut edits = Vec::new();
         let mut blocked = false;
         for span in answer_texts(self.protocol, &answer.body) {

@@ -9,7 +9,7 @@ use sluice_llm::{PromptMessage, Protocol, TextKind, TextSpan, prompt_messages, r
 use super::chain::{Matchers, Outcome};
 use super::json_text::JsonText;
 use super::{Guard, NAME, Side, unjudged};
-use crate::moderation::{Refuser, is_judged};
+use crate::moderation::{Refuser, is_judged, unreadable};
 
 /// What became of a request's texts.
 #[derive(Default)]
@@ -35,6 +35,9 @@ impl Guard {
         let Some(body) = ai.judged_body() else {
             return Verdict::Continue;
         };
+        if let Some(reason) = unreadable(ai.protocol, &body) {
+            return self.unjudged(reason);
+        }
         let placeholders = ai
             .placeholders
             .get_or_insert_with(|| Arc::new(self.placeholders(&body)))

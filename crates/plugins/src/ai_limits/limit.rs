@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sluice_core::{Measure, Subject};
-use sluice_limit::{Budget, CounterKey, Period};
+use sluice_limit::{Budget, CounterKey, Period, UnknownZone, Zone};
 use sluice_resource::Glob;
 
 use super::NAME;
@@ -99,11 +99,12 @@ pub(super) struct Limits(Vec<Limit>);
 impl Limits {
     /// Reads what holds its schema. Zero means that there is no limit.
     pub(super) fn read(conf: &Value) -> Self {
-        let offset = conf["time_zone"].as_str().map(minutes_east).unwrap_or_default();
+        // Whether the name is one is checked where it is written.
+        let zone = zone(conf).unwrap_or_else(|_| Zone::utc());
         let mut limits = Vec::new();
-        add(&mut limits, conf, None, offset);
+        add(&mut limits, conf, None, zone);
         for (pattern, own) in conf["per_model"].as_object().into_iter().flatten() {
-            add(&mut limits, own, Some(pattern), offset);
+            add(&mut limits, own, Some(pattern), zone);
         }
         Self(limits)
     }
@@ -132,15 +133,15 @@ impl Limits {
     }
 }
 
-fn add(limits: &mut Vec<Limit>, conf: &Value, pattern: Option<&String>, utc_offset: i16) {
+fn add(limits: &mut Vec<Limit>, conf: &Value, pattern: Option<&String>, zone: Zone) {
     for named in &Named::ALL {
         let Some(limit) = conf[named.name].as_u64().filter(|limit| *limit > 0) else {
             continue;
         };
         let period = match named.period {
             Span::Window(period) => period,
-            Span::Day => Period::Day { utc_offset },
-            Span::Month => Period::Month { utc_offset },
+            Span::Day => Period::Day { zone },
+            Span::Month => Period::Month { zone },
         };
         limits.push(Limit {
             name: named.name,
@@ -153,16 +154,11 @@ fn add(limits: &mut Vec<Limit>, conf: &Value, pattern: Option<&String>, utc_offs
     }
 }
 
-/// `UTC`, or `+02:00`.
-fn minutes_east(zone: &str) -> i16 {
-    let Some((hours, minutes)) = zone.split_once(':') else {
-        return 0;
-    };
-    let minutes: i16 = minutes.parse().unwrap_or_default();
-    match hours.strip_prefix('-') {
-        Some(hours) => -(hours.parse::<i16>().unwrap_or_default() * 60 + minutes),
-        None => hours.trim_start_matches('+').parse::<i16>().unwrap_or_default() * 60 + minutes,
-    }
+/// Where days and months begin.
+pub(super) fn zone(conf: &Value) -> Result<Zone, UnknownZone> {
+    conf["time_zone"]
+        .as_str()
+        .map_or_else(|| Ok(Zone::utc()), Zone::named)
 }
 
 #[cfg(test)]
@@ -192,15 +188,8 @@ mod tests {
         let before = key(json!({ "tokens_per_day": 10 }));
         assert_eq!(
             before,
-            key(json!({ "tokens_per_day": 20, "time_zone": "+02:00" }))
+            key(json!({ "tokens_per_day": 20, "time_zone": "Europe/Berlin" }))
         );
         assert_ne!(before, key(json!({ "tokens_per_month": 10 })));
-    }
-
-    #[test]
-    fn zones_are_offsets() {
-        assert_eq!(minutes_east("UTC"), 0);
-        assert_eq!(minutes_east("+05:30"), 330);
-        assert_eq!(minutes_east("-03:30"), -210);
     }
 }

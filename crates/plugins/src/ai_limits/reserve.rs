@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluice_core::{AiCall, Context, Failure, Hold, Holds, Measure, Place, Services, Subject};
+use sluice_core::{AiCall, Context, Failure, Growth, Hold, Holds, Measure, Place, Services, Subject};
 use sluice_limit::{CounterKey, ReserveError};
 use sluice_llm::{Operation, Price, Usage};
 use sluice_record::Text;
@@ -16,6 +16,8 @@ const UNSEEN_OUTPUT: u64 = 1024;
 
 /// Most of what a request asks for that is held where nothing is known of such answers.
 const UNSEEN_OUTPUT_MAX: u64 = 4096;
+
+const MILLION: u64 = 1_000_000;
 
 type Reserved<T> = Result<T, Box<Failure>>;
 
@@ -32,7 +34,7 @@ pub(super) fn early(cx: &mut Context, parties: &[Party]) -> Reserved<()> {
         holds.met.push(subject.scope());
         own.take_place(&services, subject, &mut holds)?;
         for limit in own.limits.of_all_requests() {
-            hold(&services, subject, limit, 1, &mut holds)?;
+            hold(&services, subject, limit, 1, Growth::default(), &mut holds)?;
         }
     }
     headers::set(&mut cx.response_headers, &holds);
@@ -83,13 +85,18 @@ fn hold(
     subject: Subject<'_>,
     limit: &Limit,
     amount: u64,
+    growth: Growth,
     holds: &mut Holds,
 ) -> Reserved<()> {
     let budgets = &services.limits;
     match budgets.budgets.reserve(&limit.budget(subject), amount) {
         Ok(guard) => {
             let measure = limit.measure;
-            holds.reserved.push(Hold { guard, measure });
+            holds.reserved.push(Hold {
+                guard,
+                measure,
+                growth,
+            });
             Ok(())
         }
         Err(ReserveError::Exhausted(standing)) => {
@@ -98,6 +105,16 @@ fn hold(
         }
         Err(ReserveError::Full) => Err(refusal::full()),
     }
+}
+
+/// Micro-dollars of so many tokens.
+fn money(price: &Price, input: u64, output: u64) -> u64 {
+    let usage = Usage {
+        input,
+        output,
+        ..Usage::default()
+    };
+    u64::try_from(price.cost(&usage)).unwrap_or_default()
 }
 
 /// What is known of a call before it is made.
@@ -163,26 +180,30 @@ impl AiLimits {
         for limit in self.limits.of_call(model) {
             let mut output =
                 || *output.get_or_insert_with(|| self.output(services, subject, &expected, holds));
-            let amount = match limit.measure {
-                Measure::Requests => 1,
+            let tokens = |base| Growth {
+                base,
+                per_million: MILLION,
+            };
+            let (amount, growth) = match limit.measure {
+                Measure::Requests => (1, Growth::default()),
                 _ if !costs => continue,
-                Measure::Input => input,
-                Measure::Output => output(),
-                Measure::Tokens => input.saturating_add(output()),
+                Measure::Input => (input, Growth::default()),
+                Measure::Output => (output(), tokens(0)),
+                Measure::Tokens => (input.saturating_add(output()), tokens(input)),
                 Measure::Money => {
                     let Some(price) = expected.price else {
                         services.limits.refusals.count(subject.scope(), limit.name);
                         return Err(refusal::unpriced(model));
                     };
-                    let usage = Usage {
-                        input,
-                        output: output(),
-                        ..Usage::default()
+                    let cost = |input, output| money(price, input, output);
+                    let growth = Growth {
+                        base: cost(input, 0),
+                        per_million: cost(0, MILLION),
                     };
-                    u64::try_from(price.cost(&usage)).unwrap_or_default()
+                    (cost(input, output()), growth)
                 }
             };
-            hold(services, subject, limit, amount.max(1), holds)?;
+            hold(services, subject, limit, amount.max(1), growth, holds)?;
         }
         Ok(())
     }

@@ -90,6 +90,7 @@ pub(crate) fn target_properties() -> Map<String, Value> {
                 "base": { "type": "string", "pattern": "^/[^?#]*$", "maxLength": 256 },
             },
         },
+        "prices": { "type": "object" },
         "provider_conf": {
             "type": "object",
             "properties": {

@@ -44,6 +44,8 @@ pub(super) fn schema() -> Value {
             "rejected_msg": { "type": "string", "minLength": 1 },
             "rules": { "type": "array", "items": rule },
             "allow_degradation": { "type": "boolean", "default": false },
+            // Without a default, which would show in what is stored.
+            "persist": { "type": "boolean" },
         },
         "dependencies": { "limit": ["time_window"], "time_window": ["limit"] },
         "oneOf": [

@@ -22,8 +22,13 @@ const TYPICAL: Usage = Usage {
     cache_write: 0,
     cache_write_1h: 0,
     audio_input: 0,
+    image_input: 0,
     reasoning: 0,
     audio_output: 0,
+    image_output: 0,
+    searches: 0,
+    audio_ms: 0,
+    at_batch_rates: false,
 };
 
 /// Tokens that an answer is taken to have where the request sets no limit.

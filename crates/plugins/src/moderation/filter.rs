@@ -10,7 +10,7 @@ use sluice_core::{AiCall, AnswerFilter, FilterStep, Flow, Progress, WholeAnswer,
 use sluice_llm::{Protocol, StreamEvent, TextKind, answer_texts, event_texts};
 use sluice_wire::{ObjectView, Splice};
 
-use super::{Classifier, Direction, Opinion, Refuser, Shared, StreamMode, Unjudged};
+use super::{Classifier, Direction, Opinion, Refuser, Shared, StreamMode, Unjudged, unreadable_answer};
 
 /// Most text of a stream that is gathered to be judged at once, in bytes. What is longer is judged before its end.
 const TEXT_MAX: usize = 8 << 20;
@@ -19,6 +19,8 @@ const TEXT_MAX: usize = 8 << 20;
 const UNJUDGED: &str = "The content could not be moderated.";
 
 pub(super) struct ModerationFilter<C> {
+    /// Of the plugin.
+    name: &'static str,
     shared: Arc<Shared<C>>,
     worker: Arc<Worker>,
     refuser: Refuser,
@@ -33,8 +35,9 @@ pub(super) struct ModerationFilter<C> {
 }
 
 impl<C: Classifier> ModerationFilter<C> {
-    pub(super) fn new(shared: Arc<Shared<C>>, worker: Arc<Worker>, ai: &AiCall) -> Self {
+    pub(super) fn new(name: &'static str, shared: Arc<Shared<C>>, worker: Arc<Worker>, ai: &AiCall) -> Self {
         Self {
+            name,
             shared,
             worker,
             refuser: Refuser::of(ai),
@@ -61,6 +64,13 @@ impl<C: Classifier> ModerationFilter<C> {
     }
 
     async fn judge_whole(&self, answer: &mut WholeAnswer) {
+        if let Some(reason) = unreadable_answer(answer)
+            && self.shared.settings.fail_mode.refuses(self.name, reason)
+        {
+            return self
+                .refuser
+                .replace(answer, StatusCode::INTERNAL_SERVER_ERROR, reason);
+        }
         let said = answer_texts(self.refuser.protocol(), &answer.body);
         let said: Vec<_> = said.iter().filter(|span| span.kind == TextKind::Said).collect();
         let text = said.iter().map(|span| &*span.text).collect::<Vec<_>>().join(" ");

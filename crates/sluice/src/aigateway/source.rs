@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::table::{self, Cell};
-use super::{not_too_many, wrong};
 use anyhow::Context;
 use serde_json::Value;
+use sluice_sql::Cell;
+
+use super::{not_too_many, wrong};
 
 /// A client of an aigateway. Empty texts and zeros say that nothing was configured.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +51,7 @@ const LIMITS: [&str; 8] = [
     "max_output_tokens",
 ];
 
-struct Columns<'a>(&'a table::Columns);
+struct Columns<'a>(&'a sluice_sql::Columns);
 
 impl Columns<'_> {
     fn cell(&self, name: &str) -> Option<&Cell> {
@@ -81,7 +82,7 @@ pub(super) async fn clients(path: &Path) -> anyhow::Result<Vec<Client>> {
             "there is no such file (--db names aigateway's gateway.db)",
         ));
     }
-    let rows = table::clients(path)
+    let rows = sluice_sql::foreign_table(path, "clients")
         .await
         .with_context(|| format!("{} is no database of an aigateway", path.display()))?
         .ok_or_else(|| wrong(path, "this database has no table `clients`"))?;

@@ -133,6 +133,12 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<(Config, Vec<String>)> {
     if let Some(folder) = &args.data_dir {
         config.data_dir.clone_from(folder);
     }
+    if args.listen.is_some() {
+        config.listen = args.listen;
+    }
+    if args.proxy_listen.is_some() || args.admin_listen.is_some() {
+        config.listen = None;
+    }
     if let Some(addr) = args.proxy_listen {
         config.proxy.listen = addr;
     }

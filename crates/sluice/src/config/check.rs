@@ -1,5 +1,6 @@
 //! What a configuration must hold beyond its types.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::{AdminConfig, Config, Secret};
@@ -15,7 +16,7 @@ impl Config {
     /// The first setting that is wrong, and why.
     pub fn check(&self) -> Result<(), String> {
         self.check_listeners()?;
-        check_admin(&self.admin)?;
+        check_admin(&self.admin, self.listen.unwrap_or(self.admin.listen))?;
         logging::filter(&self.log)?;
         one_of("log.format", &self.log.format, &["text", "json"])?;
         one_of("access_log.escape", &self.access_log.escape, &["default", "json"])?;
@@ -49,6 +50,11 @@ impl Config {
         };
         both("proxy", &self.proxy.tls_cert, &self.proxy.tls_key)?;
         both("admin", &self.admin.tls_cert, &self.admin.tls_key)?;
+        if self.listen.is_some() && self.admin.tls_cert.is_some() {
+            return Err(
+                "`listen`: the one address speaks TLS by proxy.tls_cert, not by admin.tls_cert".to_owned(),
+            );
+        }
         if self.proxy.tls_listen.is_none() && !self.proxy.tls_also_listen.is_empty() {
             return Err("`proxy`: tls_also_listen is for more addresses than tls_listen".to_owned());
         }
@@ -59,7 +65,7 @@ impl Config {
     }
 }
 
-fn check_admin(admin: &AdminConfig) -> Result<(), String> {
+fn check_admin(admin: &AdminConfig, listen: SocketAddr) -> Result<(), String> {
     for (name, secret) in [("key", &admin.key), ("password", &admin.password)] {
         if secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
             return Err(format!("`admin.{name}` is empty"));
@@ -81,11 +87,10 @@ fn check_admin(admin: &AdminConfig) -> Result<(), String> {
             return Err(format!("`admin.allow`: `{network}` is not an address or network"));
         }
     }
-    if admin.allow_default_key && !admin.listen.ip().is_loopback() {
+    if admin.allow_default_key && !listen.ip().is_loopback() {
         return Err(format!(
             "APISIX's default admin key is known to everybody: it is accepted only while the Admin API listens on a \
-             loopback address, not on {}",
-            admin.listen
+             loopback address, not on {listen}"
         ));
     }
     Ok(())

@@ -8,6 +8,10 @@ pub const TEMPLATE: &str = r#"# Configuration of Sluice. Every line that is comm
 # Folder of everything that the gateway keeps: configuration, ledger, keys.
 #data_dir: ./data
 
+# One address for everything: proxy, /admin, /api/v1, Admin API, status and metrics. proxy.listen, admin.listen and
+# control have no effect then.
+#listen: null
+
 proxy:
   # Address of the proxy.
   #listen: 0.0.0.0:9080

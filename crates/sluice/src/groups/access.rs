@@ -54,6 +54,7 @@ impl Admin {
         Ok(Present {
             consumers: self.list("consumers").await?,
             routes: self.list("routes").await?,
+            consumer_groups: self.list("consumer_groups").await?,
         })
     }
 

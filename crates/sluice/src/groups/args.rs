@@ -80,6 +80,9 @@ pub(crate) struct RedisArgs {
         hide_env_values = true
     )]
     pub(crate) redis_password: Option<String>,
+    /// Let requests pass while the Redis cannot be reached, instead of refusing them
+    #[arg(long)]
+    pub(crate) redis_fail_open: bool,
 }
 
 /// What everybody gets.
@@ -158,6 +161,12 @@ pub(crate) struct SetupArgs {
     /// Requests that a user may have under way at once
     #[arg(long, value_name = "NUMBER", env = "GATEWAY_CONCURRENCY_LIMIT", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) concurrency_limit: Option<u64>,
+    /// What a million tokens to the LLM server cost, in dollars, for the groups' budgets
+    #[arg(long, value_name = "USD", value_parser = dollars, requires = "price_output")]
+    pub(crate) price_input: Option<u64>,
+    /// What a million tokens from the LLM server cost, in dollars
+    #[arg(long, value_name = "USD", value_parser = dollars, requires = "price_input")]
+    pub(crate) price_output: Option<u64>,
     /// One key per group instead of one per user; quotas of its users are added up
     #[arg(long)]
     pub(crate) per_group: bool,
@@ -201,6 +210,11 @@ pub(crate) struct SetupArgs {
     /// How the result is shown
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+/// Millionths of a dollar.
+fn dollars(text: &str) -> Result<u64, &'static str> {
+    sluice_groups::micro_usd(text).ok_or("dollars, with at most six decimals: `25` or `2.50`")
 }
 
 /// What `create-consumer` takes.

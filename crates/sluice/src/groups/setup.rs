@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 use sluice_groups::{
     Action, Document, Flavour, KEY_BYTES, LEMONADE_URL, Mode, Options, Plan, Present, RATE_LIMIT, ROUTE,
-    Redis, Settings, Step, TIME_WINDOW, key_of,
+    Redis, Settings, Step, TIME_WINDOW, TokenPrice, key_of,
 };
 
 use super::Failed;
@@ -41,6 +41,9 @@ pub(super) async fn setup(args: SetupArgs) -> Result<(), Failed> {
     }
     let plan = plan(&args, document.as_ref(), &settings, &present)?;
     let base = files::base_url(&args.proxy);
+    for warning in &plan.warnings {
+        complain(format_args!("warning: {warning}"));
+    }
     let mut rows = table::rows(&plan, &settings, &base);
     if args.dry_run {
         return show_plan(&plan, &settings, args.format);
@@ -93,6 +96,11 @@ fn settings(args: &SetupArgs, present: &Present, flavour: Flavour) -> Settings {
         concurrency: args.concurrency_limit,
         mode,
         redis: redis(&args.redis),
+        price: args
+            .price_input
+            .zip(args.price_output)
+            .map(|(input, output)| TokenPrice { input, output })
+            .or(stored.price),
         flavour,
     }
 }
@@ -101,6 +109,7 @@ fn settings(args: &SetupArgs, present: &Present, flavour: Flavour) -> Settings {
 pub(super) struct Stored {
     pub(super) rate_limit: Option<u64>,
     pub(super) time_window: Option<u64>,
+    price: Option<TokenPrice>,
 }
 
 impl Stored {
@@ -110,6 +119,11 @@ impl Stored {
         Self {
             rate_limit: number(sluice_groups::RATE_LIMIT_LABEL),
             time_window: number(sluice_groups::TIME_WINDOW_LABEL),
+            price: route.and_then(|route| {
+                let rates = &route["plugins"]["ai-proxy-multi"]["instances"][0]["prices"]["rates"];
+                let (input, output) = (rates["input"].as_u64()?, rates["output"].as_u64()?);
+                Some(TokenPrice { input, output })
+            }),
         }
     }
 
@@ -127,6 +141,7 @@ pub(super) fn redis(args: &RedisArgs) -> Option<Redis> {
         host,
         port: args.redis_port,
         password: args.redis_password.clone(),
+        fails_open: args.redis_fail_open,
     })
 }
 

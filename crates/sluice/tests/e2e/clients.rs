@@ -1,8 +1,10 @@
 //! Clients: made through `/api/v1`, used through the proxy.
 
+mod fields;
 mod groups;
 mod keys;
 mod limits;
+mod parity;
 mod playground;
 mod reserving;
 mod shape;

@@ -1,5 +1,7 @@
 //! `sluice gateway`, `sluice run` and `sluice connect`: a group of people that shares an LLM server.
 
+mod budget;
+mod counters;
 mod files;
 mod input;
 mod quota;

@@ -32,6 +32,7 @@ mod models;
 mod moderation;
 mod native;
 mod observing;
+mod one_port;
 mod operations;
 mod peer;
 mod process;

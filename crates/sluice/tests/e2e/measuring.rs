@@ -3,6 +3,7 @@
 mod access_log;
 mod agreement;
 mod exposition;
+mod grafana;
 mod prometheus;
 
 use std::path::{Path, PathBuf};

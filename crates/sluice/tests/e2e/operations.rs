@@ -6,6 +6,7 @@ mod lists;
 mod media;
 mod objects;
 mod rerank;
+mod units;
 
 use serde_json::{Value, json};
 use sluice_testkit::{Call, FakeProvider, Gateway};

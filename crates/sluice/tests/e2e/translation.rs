@@ -1,6 +1,9 @@
 //! Any client protocol on any provider protocol, through built-in routes (native profile).
 
+mod agents;
+mod books;
 mod clients;
+mod exchanges;
 mod failures;
 mod features;
 mod matrix;

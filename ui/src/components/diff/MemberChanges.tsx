@@ -46,7 +46,7 @@ function Side({ word, kind, value }: { word: string; kind: "added" | "removed"; 
           not there
         </Text>
       ) : (
-        <Code block className={classes[kind]}>
+        <Code block className={classes[kind]} tabIndex={0}>
           {typeof value === "string" ? value : JSON.stringify(value, null, 2)}
         </Code>
       )}

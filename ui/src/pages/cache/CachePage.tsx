@@ -104,7 +104,7 @@ function Entries({ items, all }: { items: CacheEntry[]; all: number }) {
   if (items.length === 0) return null;
   return (
     <Paper style={{ overflow: "hidden" }}>
-      <Table.ScrollContainer minWidth={680} scrollAreaProps={{ tabIndex: 0 }}>
+      <Table.ScrollContainer minWidth={680} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
         <Table aria-label="Cache entries" highlightOnHover>
           <Table.Thead>
             <Table.Tr>

@@ -4,16 +4,18 @@ import { useQuery } from "@tanstack/react-query";
 import { api } from "../../api/client";
 import type { ClientWrite } from "../../api/types";
 import { DateTimeInput } from "../../components/DateTimeInput";
-import { PairsInput } from "../../components/PairsInput";
 import { SecretInput } from "../../components/SecretInput";
 import classes from "./clients.module.css";
 import { LimitFields } from "./LimitFields";
+import { ModelFields } from "./ModelFields";
 
 export interface FieldsProps {
   draft: ClientWrite;
   onChange: (draft: ClientWrite) => void;
   errors: Record<string, string>;
   disabled?: boolean;
+  /** Its id, once it is stored. */
+  client?: string;
 }
 
 interface ProviderType {
@@ -28,7 +30,7 @@ export function useProviderTypes() {
 }
 
 /** All settings of a client. Empty, or zero, means without limit. */
-export function ClientFields({ draft, onChange, errors, disabled }: FieldsProps) {
+export function ClientFields({ draft, onChange, errors, disabled, client }: FieldsProps) {
   const set = (change: Partial<ClientWrite>) => onChange({ ...draft, ...change });
   const prompt = draft.system_prompt;
   return (
@@ -40,21 +42,12 @@ export function ClientFields({ draft, onChange, errors, disabled }: FieldsProps)
           <TagsInput label="Tags" value={draft.tags ?? []} error={errors.tags} onChange={(tags) => set({ tags })} acceptValueOnBlur />
           <DateTimeInput label="Expires" value={draft.expires_at ?? null} error={errors.expires_at} onChange={(expires_at) => set({ expires_at })} />
           <Textarea className={classes.wide} label="Description" autosize minRows={1} maxRows={6} value={draft.description ?? ""} error={errors.description} onChange={(event) => set({ description: event.currentTarget.value })} />
-          <Switch label="Active" description="When off, its keys are refused" checked={draft.active !== false} onChange={(event) => set({ active: event.currentTarget.checked })} />
+          <Switch label="Active" description="When off, its keys are refused" error={errors.active} checked={draft.active !== false} onChange={(event) => set({ active: event.currentTarget.checked })} />
           <Switch label="Log payloads" description="Keep what it sends and gets, secrets masked" checked={draft.log_payloads === true} onChange={(event) => set({ log_payloads: event.currentTarget.checked })} />
         </div>
       </Fieldset>
       <ProviderFields draft={draft} onChange={onChange} errors={errors} disabled={disabled} />
-      <Fieldset legend="Models" disabled={disabled}>
-        <div className={classes.grid}>
-          <TextInput label="Default model" description="When a request names none" value={draft.default_model ?? ""} error={errors.default_model} onChange={(event) => set({ default_model: event.currentTarget.value || null })} />
-          <TagsInput label="Fallback models" description="Tried in this order" value={draft.fallback_models ?? []} error={errors.fallback_models} onChange={(fallback_models) => set({ fallback_models })} acceptValueOnBlur />
-          <TagsInput label="Allowed models" description="With * as a wildcard; empty allows all" value={draft.allowed_models ?? []} error={errors.allowed_models} onChange={(allowed_models) => set({ allowed_models })} acceptValueOnBlur />
-          <div className={classes.wide}>
-            <PairsInput label="Aliases" description="A name that the client uses, and the model that it stands for" names={["Name", "Model"]} value={draft.aliases ?? {}} onChange={(aliases) => set({ aliases })} />
-          </div>
-        </div>
-      </Fieldset>
+      <ModelFields draft={draft} onChange={onChange} errors={errors} disabled={disabled} client={client} />
       <Fieldset legend="System prompt and tools" disabled={disabled}>
         <div className={classes.grid}>
           <Textarea

@@ -36,7 +36,7 @@ export function ClientKeys({ client, readOnly }: { client: Client; readOnly: boo
       {client.keys.length === 0 ? <EmptyState title="No keys">Without one, this client cannot call.</EmptyState> : null}
       {client.keys.length > 0 ? (
         <Paper style={{ overflow: "hidden" }}>
-          <Table.ScrollContainer minWidth={720} scrollAreaProps={{ tabIndex: 0 }}>
+          <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
             <Table aria-label="Keys">
               <Table.Thead>
                 <Table.Tr><Table.Th>Key</Table.Th><Table.Th>Name</Table.Th><Table.Th>Made</Table.Th><Table.Th>Expires</Table.Th><Table.Th>Last used</Table.Th><Table.Th>Active</Table.Th><Table.Th /></Table.Tr>
@@ -92,19 +92,21 @@ function Create({ client, onDone }: { client: Client; onDone: () => void }) {
   const [style, setStyle] = useState("gm");
   const [prefix, setPrefix] = useState("");
   const [expires, setExpires] = useState<number | null>(null);
+  const [again, setAgain] = useState(false);
   const path = `/clients/${segment(client.id)}/keys`;
-  const body = { name: name || undefined, style, prefix: style === "custom" ? prefix : undefined, expires_at: expires };
+  const body = { name: name || undefined, style, prefix: style === "custom" ? prefix : undefined, expires_at: expires, show_again: again || undefined };
   const create = useMutation({ mutationFn: () => api.post<ClientKey & { key: string }>(path, body), onSuccess: () => void queries.invalidateQueries({ queryKey: ["clients"] }) });
   const errors = fieldErrors(create.error);
   if (create.data) return <Stack><NewKey value={create.data.key} /><Group justify="flex-end"><Button onClick={onDone}>Done</Button></Group></Stack>;
   return (
-    <form onSubmit={(event) => { event.preventDefault(); create.mutate(); }}>
+    <form noValidate onSubmit={(event) => { event.preventDefault(); create.mutate(); }}>
       <Stack>
         <TextInput label="Name" placeholder="production, laptop, …" value={name} error={errors.name} onChange={(event) => setName(event.currentTarget.value)} />
-        <Select label="Looks like" data={STYLES} value={style} allowDeselect={false} onChange={(value) => setStyle(value ?? "gm")} />
-        {style === "custom" ? <TextInput label="Prefix" required value={prefix} error={errors.prefix} onChange={(event) => setPrefix(event.currentTarget.value)} /> : null}
+        <Select label="Looks like" data={STYLES} error={errors.style} value={style} allowDeselect={false} onChange={(value) => setStyle(value ?? "gm")} />
+        {style === "custom" ? <TextInput label="Prefix" withAsterisk value={prefix} error={errors.prefix} onChange={(event) => setPrefix(event.currentTarget.value)} /> : null}
         <DateTimeInput label="Expires" value={expires} onChange={setExpires} error={errors.expires_at} />
-        {formError(create.error, ["name", "prefix", "expires_at"]) ? <ErrorState error={create.error} /> : null}
+        <Switch label="Can be shown again" description="Kept encrypted instead of as a digest only; such a key cannot expire" checked={again} onChange={(event) => setAgain(event.currentTarget.checked)} />
+        {formError(create.error, ["name", "style", "prefix", "expires_at"]) ? <ErrorState error={create.error} /> : null}
         <Group justify="space-between">
           <ShowAsApiCall method="POST" path={path} body={body} />
           <Button type="submit" loading={create.isPending}>Make key</Button>

@@ -6,7 +6,7 @@ import { Link } from "react-router";
 import { api, ApiFailure, segment } from "../../api/client";
 import type { Client } from "../../api/types";
 import { DiffView } from "../../components/diff/DiffView";
-import { fieldErrors } from "../../components/fieldErrors";
+import { fieldErrors, useFirstFault } from "../../components/fieldErrors";
 import { notifyDone } from "../../components/notify";
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
 import { messageOf } from "../../components/states";
@@ -36,9 +36,12 @@ export function ClientSettings({ client, readOnly }: { client: Client; readOnly:
     },
   });
   const theirs = save.error instanceof ApiFailure && save.error.status === 409 ? (save.error.current as Client | undefined) : undefined;
+  const form = useFirstFault(save.error);
   const unmanaged = base.unmanaged_plugins ?? [];
   return (
     <form
+      ref={form}
+      noValidate
       onSubmit={(event) => {
         event.preventDefault();
         save.mutate(base.version);
@@ -53,7 +56,7 @@ export function ClientSettings({ client, readOnly }: { client: Client; readOnly:
             </Text>
           </Alert>
         ) : null}
-        <ClientFields key={base.version} draft={draft} onChange={setDraft} errors={fieldErrors(save.error)} disabled={readOnly} />
+        <ClientFields key={base.version} draft={draft} onChange={setDraft} errors={fieldErrors(save.error)} disabled={readOnly} client={client.id} />
         {theirs ? (
           <Alert color="orange" variant="light" role="alert" title="Somebody else changed this client meanwhile; nothing was stored">
             <Stack gap="xs">

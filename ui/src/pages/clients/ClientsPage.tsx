@@ -109,17 +109,17 @@ export function ClientsPage() {
         {list.data && rows.length === 0 ? (filtered ? <EmptyState title="No client passes these filters" /> : <EmptyState title="No clients yet" action={create}>A client is an application or a person that calls the gateway with a key of its own.</EmptyState>) : null}
         {rows.length > 0 ? (
           <Paper style={{ overflow: "hidden" }}>
-            <Table.ScrollContainer minWidth={880} scrollAreaProps={{ tabIndex: 0 }}>
+            <Table.ScrollContainer minWidth={880} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
               <Table highlightOnHover aria-label="Clients" fz={13} className={classes.table}>
                 <Table.Thead>
                   <Table.Tr>
-                    <Table.Th w={36}><Checkbox size="xs" aria-label="Choose all" checked={ids.length === rows.length} indeterminate={ids.length > 0 && ids.length < rows.length} onChange={(event) => setPicked(event.currentTarget.checked ? new Set(rows.map((row) => row.id)) : new Set())} /></Table.Th>
+                    {mayWrite ? <Table.Th w={36}><Checkbox size="xs" aria-label="Choose all" checked={ids.length === rows.length} indeterminate={ids.length > 0 && ids.length < rows.length} onChange={(event) => setPicked(event.currentTarget.checked ? new Set(rows.map((row) => row.id)) : new Set())} /></Table.Th> : null}
                     <Table.Th>Client</Table.Th><Table.Th>Key</Table.Th><Table.Th>Provider · model</Table.Th><Table.Th w={220}>Limits</Table.Th><Table.Th ta="right">Requests today</Table.Th><Table.Th ta="right">Cost today</Table.Th><Table.Th>Last seen</Table.Th>
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
                   {rows.map((row) => (
-                    <Row key={row.id} row={row} live={figures.get(row.id)} picked={picked.has(row.id)} onPick={(on) => setPicked((old) => { const next = new Set(old); if (on) next.add(row.id); else next.delete(row.id); return next; })} />
+                    <Row key={row.id} row={row} live={figures.get(row.id)} picked={picked.has(row.id)} onPick={mayWrite ? (on) => setPicked((old) => { const next = new Set(old); if (on) next.add(row.id); else next.delete(row.id); return next; }) : undefined} />
                   ))}
                 </Table.Tbody>
               </Table>
@@ -130,7 +130,7 @@ export function ClientsPage() {
       </Stack>
       <TagDialog
         action={tagging}
-        count={ids.length}
+        ids={ids}
         onClose={() => setTagging(null)}
         onTag={(wantedTag) => {
           if (tagging) bulk.mutate({ ids, action: tagging, tag: wantedTag });
@@ -142,13 +142,13 @@ export function ClientsPage() {
   );
 }
 
-function Row({ row, live, picked, onPick }: { row: ClientRow; live?: { requests_today: number; cost_today_micro_usd: number; seen_at: number }; picked: boolean; onPick: (on: boolean) => void }) {
+function Row({ row, live, picked, onPick }: { row: ClientRow; live?: { requests_today: number; cost_today_micro_usd: number; seen_at: number }; picked: boolean; onPick?: (on: boolean) => void }) {
   const expired = row.expires_at !== null && row.expires_at < Date.now();
   const seen = live?.seen_at ?? row.seen_at;
   const fullest = [...row.limits].filter((one) => one.limit > 0).sort((a, b) => b.used / b.limit - a.used / a.limit).slice(0, 2);
   return (
     <Table.Tr>
-      <Table.Td><Checkbox size="xs" aria-label={`Choose ${row.name}`} checked={picked} onChange={(event) => onPick(event.currentTarget.checked)} /></Table.Td>
+      {onPick ? <Table.Td><Checkbox size="xs" aria-label={`Choose ${row.name}`} checked={picked} onChange={(event) => onPick(event.currentTarget.checked)} /></Table.Td> : null}
       <Table.Td className={classes.name}>
         <Group gap={6}>
           <Anchor component={Link} to={`/clients/${encodeURIComponent(row.id)}`} fz="sm" fw={500}>{row.name}</Anchor>

@@ -5,7 +5,7 @@ import { useNavigate } from "react-router";
 
 import { api } from "../../api/client";
 import type { Client, ClientWrite } from "../../api/types";
-import { fieldErrors, formError } from "../../components/fieldErrors";
+import { fieldErrors, formError, useFirstFault } from "../../components/fieldErrors";
 import { NewKey } from "../../components/NewKey";
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
 import { ClientFields } from "./ClientFields";
@@ -38,6 +38,7 @@ function Form({ start, onClose }: { start: ClientWrite; onClose: () => void }) {
   });
   const errors = fieldErrors(create.error);
   const message = formError(create.error, SHOWN);
+  const form = useFirstFault(create.error);
   if (create.data) {
     const { client, key } = create.data;
     return (
@@ -54,6 +55,8 @@ function Form({ start, onClose }: { start: ClientWrite; onClose: () => void }) {
   }
   return (
     <form
+      ref={form}
+      noValidate
       onSubmit={(event) => {
         event.preventDefault();
         create.mutate();
@@ -75,4 +78,8 @@ function Form({ start, onClose }: { start: ClientWrite; onClose: () => void }) {
   );
 }
 
-const SHOWN = ["name", "id", "owner", "tags", "description", "provider.base_url", "provider.api_key", "default_model"];
+/** Fields that show messages of their own. */
+const SHOWN = [
+  "name", "id", "owner", "tags", "expires_at", "description", "provider", "default_model", "fallback_models", "allowed_models", "aliases",
+  "system_prompt", "limits", "allowed_endpoints", "allowed_addresses",
+];

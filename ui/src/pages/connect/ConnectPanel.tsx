@@ -114,7 +114,7 @@ function Addresses({ base }: { base: string }) {
       <Text size="sm" fw={600} component="h2" m={0} mb="xs">
         Base URLs
       </Text>
-      <Table.ScrollContainer minWidth={420} scrollAreaProps={{ tabIndex: 0 }}>
+      <Table.ScrollContainer minWidth={420} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
         <Table aria-label="Base URLs" fz={13}>
           <Table.Tbody>
             {ADDRESSES.map(({ speaks, path, key }) => (

@@ -7,7 +7,7 @@ import { Link } from "react-router";
 
 import { api } from "../../api/client";
 import type { LimitStanding, Page } from "../../api/types";
-import { formatAgo } from "../../components/format";
+import { formatAgo, formatCount } from "../../components/format";
 import { amount, LimitBar } from "../../components/LimitBar";
 import { PageHeader } from "../../components/PageHeader";
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
@@ -28,6 +28,7 @@ export default function LimitsPage() {
     placeholderData: keepPreviousData,
     refetchInterval: 10_000,
   });
+  const total = list.data?.pages[0]?.total ?? 0;
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
@@ -42,7 +43,7 @@ export default function LimitsPage() {
         {list.data && items.length === 0 ? <EmptyState title={search || scope ? "No limit passes these filters" : "Nobody has a limit"}>Limits are set on clients and groups.</EmptyState> : null}
         {items.length > 0 ? (
           <Paper style={{ overflow: "hidden" }}>
-            <Table.ScrollContainer minWidth={700} scrollAreaProps={{ tabIndex: 0 }}>
+            <Table.ScrollContainer minWidth={700} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
               <Table aria-label="Limits" fz={13}>
                 <Table.Thead><Table.Tr><Table.Th>Whose</Table.Th><Table.Th w="45%">Used</Table.Th><Table.Th ta="right">Left</Table.Th><Table.Th>Starts anew</Table.Th></Table.Tr></Table.Thead>
                 <Table.Tbody>
@@ -62,6 +63,7 @@ export default function LimitsPage() {
             </Table.ScrollContainer>
           </Paper>
         ) : null}
+        {total > items.length ? <Text size="xs" c="dimmed" ta="center">The fullest {formatCount(items.length)} of {formatCount(total)}; search for others.</Text> : null}
         {list.hasNextPage ? <Center><Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>Show more limits</Button></Center> : null}
       </Stack>
     </>

@@ -48,7 +48,7 @@ export default function MyKeyPage() {
         <Paper style={{ overflow: "hidden" }}>
           <Title order={2} size="h3" p="md" pb="xs">Latest requests</Title>
           {data.requests.length === 0 ? <Text size="sm" c="dimmed" p="md" pt={0}>None yet.</Text> : (
-            <Table.ScrollContainer minWidth={520} scrollAreaProps={{ tabIndex: 0 }}>
+            <Table.ScrollContainer minWidth={520} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
               <Table aria-label="Latest requests" fz={13}>
                 <Table.Thead><Table.Tr><Table.Th>Time</Table.Th><Table.Th>Status</Table.Th><Table.Th>Model</Table.Th><Table.Th ta="right">Tokens</Table.Th><Table.Th ta="right">Took</Table.Th></Table.Tr></Table.Thead>
                 <Table.Tbody>

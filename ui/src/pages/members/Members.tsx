@@ -40,7 +40,7 @@ export function Members() {
     <Stack>
       <Group justify="flex-end"><Button size="xs" leftSection={<IconPlus size={14} aria-hidden />} onClick={open}>Add member</Button></Group>
       <Paper style={{ overflow: "hidden" }}>
-        <Table.ScrollContainer minWidth={560} scrollAreaProps={{ tabIndex: 0 }}>
+        <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
           <Table aria-label="Members">
             <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th>Role</Table.Th><Table.Th>Since</Table.Th><Table.Th>Last signed in</Table.Th><Table.Th /></Table.Tr></Table.Thead>
             <Table.Tbody>
@@ -69,12 +69,12 @@ function Create({ onDone }: { onDone: () => void }) {
   const create = useMutation({ mutationFn: () => api.post("/members", { name, password, role }), onSuccess: () => { notifyDone(`${name} can sign in`); onDone(); } });
   const errors = fieldErrors(create.error);
   return (
-    <form onSubmit={(event) => { event.preventDefault(); create.mutate(); }}>
+    <form noValidate onSubmit={(event) => { event.preventDefault(); create.mutate(); }}>
       <Stack>
-        <TextInput label="Name" required value={name} error={errors.name} autoComplete="off" onChange={(event) => setName(event.currentTarget.value)} />
-        <PasswordInput label="Password" required description="At least 12 characters" value={password} error={errors.password} autoComplete="new-password" onChange={(event) => setPassword(event.currentTarget.value)} />
-        <Select label="Role" data={ROLES} value={role} allowDeselect={false} onChange={(value) => setRole(value ?? "viewer")} />
-        {formError(create.error, ["name", "password"]) ? <ErrorState error={create.error} /> : null}
+        <TextInput label="Name" withAsterisk value={name} error={errors.name} autoComplete="off" onChange={(event) => setName(event.currentTarget.value)} />
+        <PasswordInput label="Password" withAsterisk description="At least 12 characters" value={password} error={errors.password} autoComplete="new-password" onChange={(event) => setPassword(event.currentTarget.value)} />
+        <Select label="Role" data={ROLES} value={role} error={errors.role} allowDeselect={false} onChange={(value) => setRole(value ?? "viewer")} />
+        {formError(create.error, ["name", "password", "role"]) ? <ErrorState error={create.error} /> : null}
         <Group justify="space-between">
           <ShowAsApiCall method="POST" path="/members" body={{ name, password: "…", role }} />
           <Button type="submit" loading={create.isPending}>Add member</Button>

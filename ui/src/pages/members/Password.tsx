@@ -5,6 +5,7 @@ import { useState } from "react";
 import { api } from "../../api/client";
 import { fieldErrors, formError } from "../../components/fieldErrors";
 import { notifyDone } from "../../components/notify";
+import { ShowAsApiCall } from "../../components/ShowAsApiCall";
 import { ErrorState } from "../../components/states";
 
 export function Password({ onDone }: { onDone?: () => void }) {
@@ -25,7 +26,7 @@ export function Password({ onDone }: { onDone?: () => void }) {
           <PasswordInput label="New password" required description="At least 12 characters" autoComplete="new-password" value={password} error={errors.password} onChange={(event) => setPassword(event.currentTarget.value)} />
           <PasswordInput label="New password again" required autoComplete="new-password" value={again} error={differs ? "is not the same" : undefined} onChange={(event) => setAgain(event.currentTarget.value)} />
           {formError(change.error, ["current", "password"]) ? <ErrorState error={change.error} /> : null}
-          <Group justify="flex-end"><Button type="submit" loading={change.isPending} disabled={differs}>Change password</Button></Group>
+          <Group justify="space-between"><ShowAsApiCall method="POST" path="/session/password" body={{ current: "…", password: "…" }} /><Button type="submit" loading={change.isPending} disabled={differs}>Change password</Button></Group>
         </Stack>
       </form>
     </Paper>

@@ -30,7 +30,7 @@ export function Sessions() {
   if (!data) return <LoadingState />;
   return (
     <Paper style={{ overflow: "hidden" }}>
-      <Table.ScrollContainer minWidth={620} scrollAreaProps={{ tabIndex: 0 }}>
+      <Table.ScrollContainer minWidth={620} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
         <Table aria-label="Sessions">
           <Table.Thead><Table.Tr><Table.Th>Who</Table.Th><Table.Th>From</Table.Th><Table.Th>With</Table.Th><Table.Th>Since</Table.Th><Table.Th>Last seen</Table.Th><Table.Th /></Table.Tr></Table.Thead>
           <Table.Tbody>

@@ -39,15 +39,15 @@ export function Tokens() {
   return (
     <Stack>
       <Paper p="md">
-        <form onSubmit={(event) => { event.preventDefault(); create.mutate(); }}>
+        <form noValidate onSubmit={(event) => { event.preventDefault(); create.mutate(); }}>
           <Group align="flex-end" gap="sm">
-            <TextInput label="Name" placeholder="What uses it" required value={name} error={errors.name} onChange={(event) => setName(event.currentTarget.value)} />
-            <Select label="Role" w={130} data={ROLES} value={role} allowDeselect={false} onChange={(value) => setRole(value ?? "viewer")} />
+            <TextInput label="Name" placeholder="What uses it" withAsterisk value={name} error={errors.name} onChange={(event) => setName(event.currentTarget.value)} />
+            <Select label="Role" w={130} data={ROLES} value={role} error={errors.role} allowDeselect={false} onChange={(value) => setRole(value ?? "viewer")} />
             <Button type="submit" loading={create.isPending}>Make token</Button>
             <ShowAsApiCall method="POST" path="/tokens" body={{ name, role }} />
           </Group>
         </form>
-        {formError(create.error, ["name"]) ? <ErrorState error={create.error} /> : null}
+        {formError(create.error, ["name", "role"]) ? <ErrorState error={create.error} /> : null}
         {create.data ? <Stack mt="md"><NewKey value={create.data.token} what="token" /></Stack> : null}
       </Paper>
       {data.items.length === 0 ? <EmptyState title="No tokens" /> : (

@@ -46,7 +46,7 @@ function Registry({ create }: { create: React.ReactNode }) {
       <TextInput maw={360} aria-label="Search models" placeholder="Search" leftSection={<IconSearch size={14} aria-hidden />} value={text} onChange={(event) => setText(event.currentTarget.value)} />
       {shown.length === 0 ? <EmptyState title="No model has that in it" /> : (
         <Paper style={{ overflow: "hidden" }}>
-          <Table.ScrollContainer minWidth={700} scrollAreaProps={{ tabIndex: 0 }}>
+          <Table.ScrollContainer minWidth={700} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
             <Table aria-label="Models" highlightOnHover fz={13}>
               <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th>Targets</Table.Th><Table.Th>Strategy</Table.Th><Table.Th ta="right">Input, per million</Table.Th><Table.Th ta="right">Output, per million</Table.Th></Table.Tr></Table.Thead>
               <Table.Tbody>{shown.map((model) => <Row key={model.id} model={model} />)}</Table.Tbody>
@@ -105,7 +105,7 @@ function Prices() {
       {data && data.items.length === 0 ? <EmptyState title="No price is known for that">Set one on the model; until then its calls are shown as unpriced.</EmptyState> : null}
       {data && data.items.length > 0 ? (
         <Paper style={{ overflow: "hidden" }}>
-          <Table.ScrollContainer minWidth={640} scrollAreaProps={{ tabIndex: 0 }}>
+          <Table.ScrollContainer minWidth={640} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
             <Table aria-label="Prices" fz={13}>
               <Table.Thead><Table.Tr><Table.Th>Model</Table.Th><Table.Th>Provider</Table.Th><Table.Th ta="right">Input</Table.Th><Table.Th ta="right">Cache read</Table.Th><Table.Th ta="right">Output</Table.Th><Table.Th>From</Table.Th></Table.Tr></Table.Thead>
               <Table.Tbody>

@@ -13,6 +13,8 @@ export const RATES: { name: keyof Rates; label: string }[] = [
   { name: "reasoning", label: "Reasoning" },
   { name: "audio_input", label: "Audio in" },
   { name: "audio_output", label: "Audio out" },
+  { name: "image_input", label: "Images in" },
+  { name: "image_output", label: "Images out" },
 ];
 
 /** The rates of a price; one that was configured has them one level deeper, beside those for long contexts. */

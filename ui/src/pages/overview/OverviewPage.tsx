@@ -5,7 +5,7 @@ import { Link } from "react-router";
 
 import { api } from "../../api/client";
 import { useLive } from "../../api/live";
-import type { Live, Overview, Top } from "../../api/types";
+import type { Live, LiveTiles, Overview, Top } from "../../api/types";
 import { useTimeRange } from "../../app/timeRange";
 import { ChartCard, filled, type Point, TimeChart } from "../../components/charts";
 import { formatCompact, formatCount, formatMoney, formatMs, formatPercent, formatRate } from "../../components/format";
@@ -15,8 +15,6 @@ import { StatTile, StatTiles } from "../../components/StatTile";
 import { EmptyState, ErrorState, LoadingState } from "../../components/states";
 import { LatestRequests } from "./LatestRequests";
 import classes from "./overview.module.css";
-
-type LiveTiles = Extract<Live, { type: "tiles" }>;
 
 /** What goes on, and what went on in the time range. */
 export default function OverviewPage() {
@@ -39,7 +37,7 @@ export default function OverviewPage() {
       {!data && !error ? <LoadingState rows={10} /> : null}
       {data ? (
         <Stack>
-          <Moment now={now} data={data} />
+          <Moment now={now ?? data.live} />
           <Tiles data={data} />
           <Problems items={data.problems ?? []} />
           {data.now.requests === 0 && data.clients_total === 0 ? <FirstSteps /> : null}
@@ -67,18 +65,18 @@ export default function OverviewPage() {
   );
 }
 
-function Moment({ now, data }: { now: LiveTiles | null; data: Overview }) {
+function Moment({ now }: { now: LiveTiles }) {
   return (
     <Paper p="md" component="section" aria-label="At this moment">
       <Group gap="xl" style={{ rowGap: "0.4rem" }}>
         <Text size="sm" fw={600}>At this moment</Text>
-        <Figure name="in flight" value={formatCount(now?.in_flight ?? data.in_flight)} />
-        <Figure name="requests/s" value={now ? formatRate(now.requests_per_second) : "–"} />
-        <Figure name="errors/s" value={now ? formatRate(now.errors_per_second) : "–"} />
-        <Figure name="tokens/s" value={now ? formatRate(now.tokens_per_second) : "–"} />
-        <Figure name="active keys, 5 min" value={formatCount(now?.active_keys ?? data.active_keys ?? 0)} />
-        <Figure name="requests today" value={now ? formatCount(now.today.requests) : "–"} />
-        <Figure name="cost today" value={now ? formatMoney(now.today.cost_micro_usd) : "–"} />
+        <Figure name="in flight" value={formatCount(now.in_flight)} />
+        <Figure name="requests/s" value={formatRate(now.requests_per_second)} />
+        <Figure name="errors/s" value={formatRate(now.errors_per_second)} />
+        <Figure name="tokens/s" value={formatRate(now.tokens_per_second)} />
+        <Figure name="active keys, 5 min" value={formatCount(now.active_keys)} />
+        <Figure name="requests today" value={formatCount(now.today.requests)} />
+        <Figure name="cost today" value={formatMoney(now.today.cost_micro_usd)} />
       </Group>
     </Paper>
   );
@@ -150,7 +148,7 @@ function Providers({ items }: { items: Overview["providers"] }) {
         {items.map((provider) => (
           <Tooltip key={provider.id} label={`${formatCount(provider.requests)} requests, ${formatCount(provider.errors)} errors`}>
             <Group gap={6} wrap="nowrap">
-              <Anchor component={Link} to={`/providers/${encodeURIComponent(provider.id)}`} fz="sm">{provider.id}</Anchor>
+              {provider.registered === false ? <Text size="sm">{provider.id}</Text> : <Anchor component={Link} to={`/providers/${encodeURIComponent(provider.id)}`} fz="sm">{provider.id}</Anchor>}
               <HealthBadge health={provider.health} />
               <Text size="xs" c="dimmed">{formatMs(provider.latency_ms)}</Text>
             </Group>

@@ -96,7 +96,7 @@ function Similarity({ result }: { result: Result }) {
         <b>{formatCount(result.vectors[0]?.length ?? 0)}</b> dimensions · {result.model ?? ""} · {result.tokens === null ? "" : `${formatCount(result.tokens)} tokens · `}
         {formatMs(result.took)}
       </Text>
-      <Table.ScrollContainer minWidth={280} scrollAreaProps={{ tabIndex: 0 }}>
+      <Table.ScrollContainer minWidth={280} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
         <Table aria-label="Cosine similarity" withColumnBorders className={classes.matrix}>
           <Table.Thead>
             <Table.Tr>

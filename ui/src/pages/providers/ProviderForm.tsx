@@ -1,21 +1,20 @@
-import { Alert, Button, Fieldset, Group, NumberInput, Paper, Select, Stack, Switch, Table, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Fieldset, Group, NumberInput, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
 import { api, ApiFailure, segment } from "../../api/client";
-import type { Provider, ProviderModel, ProviderWrite, TestResult } from "../../api/types";
+import type { Provider, ProviderWrite } from "../../api/types";
 import { confirm } from "../../components/confirm";
-import { fieldErrors } from "../../components/fieldErrors";
+import { fieldErrors, formError, useFirstFault } from "../../components/fieldErrors";
 import { notifyDone, notifyFailed } from "../../components/notify";
 import { PairsInput } from "../../components/PairsInput";
 import { SecretInput } from "../../components/SecretInput";
 import { MASK } from "../../components/schema-form";
 import { ShowAsApiCall } from "../../components/ShowAsApiCall";
-import { ErrorState, messageOf } from "../../components/states";
-import { TestResultPanel } from "../../components/TestResultPanel";
 import classes from "../clients/clients.module.css";
 import { useProviderTypes } from "../clients/ClientFields";
+import { ProviderCheck, useProviderCheck } from "./ProviderCheck";
 
 const EMPTY: ProviderWrite = { type: "openai", ssl_verify: true };
 
@@ -23,7 +22,10 @@ function draftOf(p: Provider): ProviderWrite {
   return { name: p.name, type: p.type, base_url: p.base_url, headers: p.headers, timeout_ms: p.timeout_ms, ssl_verify: p.ssl_verify, region: p.region, project_id: p.project_id, aws: p.aws };
 }
 
-/** A provider: what it is, its key, and a real call once it is stored. */
+/** Fields that show messages of their own. */
+const FIELDS = ["type", "id", "name", "base_url", "api_key", "region", "project_id", "aws.access_key_id", "aws.secret_access_key", "timeout_ms", "headers"];
+
+/** A provider: what it is, its key, and a real call, before it is stored or after. */
 export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider | null; readOnly: boolean; onCreated?: (provider: Provider) => void }) {
   const go = useNavigate();
   const queries = useQueryClient();
@@ -47,8 +49,7 @@ export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider
       }
     },
   });
-  const test = useMutation({ mutationFn: () => api.post<TestResult>("/providers/test", { id: base?.id }) });
-  const models = useMutation({ mutationFn: () => api.get<{ items: ProviderModel[] }>(`${path}/models`) });
+  const check = useProviderCheck(base?.id, draft);
   const remove = useMutation({
     mutationFn: (force: boolean) => api.delete(path, { force }),
     onSuccess: () => { notifyDone("Deleted"); void queries.invalidateQueries({ queryKey: ["providers"] }); void go("/providers"); },
@@ -59,10 +60,12 @@ export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider
     const yes = await confirm({ title: `Delete ${base?.id}?`, body: used.length > 0 ? `These models point to it and will have one target less: ${used.join(", ")}.` : "Nothing points to it.", action: "Delete", danger: true });
     if (yes) remove.mutate(used.length > 0);
   };
-  const errors = fieldErrors(save.error);
+  const errors = { ...fieldErrors(check.error), ...fieldErrors(save.error) };
+  const form = useFirstFault(save.error ?? check.error);
+  const message = formError(save.error, FIELDS);
   const conflict = save.error instanceof ApiFailure && save.error.status === 409 ? (save.error.current as Provider | undefined) : undefined;
   return (
-    <form onSubmit={(event) => { event.preventDefault(); save.mutate(); }}>
+    <form ref={form} noValidate onSubmit={(event) => { event.preventDefault(); check.test.reset(); check.models.reset(); save.mutate(); }}>
       <Stack>
         <Fieldset legend="Provider" disabled={readOnly}>
           <div className={classes.grid}>
@@ -76,16 +79,13 @@ export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider
             {needs.has("aws") ? <Aws base={base} draft={draft} onChange={set} errors={errors} /> : null}
             <NumberInput label="Timeout" suffix=" ms" placeholder="30000" min={1} max={600000} hideControls value={draft.timeout_ms ?? ""} error={errors.timeout_ms} onChange={(value) => set({ timeout_ms: value === "" ? undefined : Number(value) })} />
             <Switch label="Verify its certificate" checked={draft.ssl_verify !== false} onChange={(event) => set({ ssl_verify: event.currentTarget.checked })} />
-            <div className={classes.wide}><PairsInput label="Extra headers" names={["Header", "Value"]} value={draft.headers ?? {}} onChange={(headers) => set({ headers })} /></div>
+            <div className={classes.wide}><PairsInput label="Extra headers" names={["Header", "Value"]} error={errors.headers} value={draft.headers ?? {}} onChange={(headers) => set({ headers })} /></div>
           </div>
         </Fieldset>
-        {test.data ? <TestResultPanel result={test.data} /> : null}
-        {test.error ? <ErrorState error={test.error} /> : null}
-        {models.error ? <ErrorState error={models.error} /> : null}
-        {models.data ? <ModelList items={models.data.items} /> : null}
-        {save.error ? (
+        {readOnly ? null : <ProviderCheck check={check} fields={FIELDS} />}
+        {message ? (
           <Alert color="red" variant="light" role="alert" title={conflict ? "Somebody else changed it meanwhile; nothing was stored" : undefined}>
-            {conflict ? <Button size="xs" variant="default" onClick={() => { setBase(conflict); setDraft(draftOf(conflict)); save.reset(); }}>Load what is stored</Button> : messageOf(save.error)}
+            {conflict ? <Button size="xs" variant="default" onClick={() => { setBase(conflict); setDraft(draftOf(conflict)); save.reset(); }}>Load what is stored</Button> : message}
           </Alert>
         ) : null}
         {readOnly ? <Text size="sm" c="dimmed">Your role may look, not change.</Text> : (
@@ -95,12 +95,6 @@ export function ProviderForm({ stored, readOnly, onCreated }: { stored: Provider
               <ShowAsApiCall method={base ? "PATCH" : "POST"} path={path} body={body} />
             </Group>
             <Group gap="xs">
-              {base ? (
-                <>
-                  <Button variant="default" loading={models.isPending} onClick={() => models.mutate()}>List models</Button>
-                  <Button variant="default" loading={test.isPending} onClick={() => test.mutate()}>Test</Button>
-                </>
-              ) : null}
               <Button type="submit" variant={base && onCreated ? "default" : "filled"} loading={save.isPending}>{base ? "Save" : "Add provider"}</Button>
               {base && onCreated ? <Button onClick={() => onCreated(base)}>Continue</Button> : null}
             </Group>
@@ -119,16 +113,5 @@ function Aws({ base, draft, onChange, errors }: { base: Provider | null; draft: 
       <SecretInput label="Secret access key" stored={base?.aws?.secret_access_key === MASK} value={aws.secret_access_key === MASK ? undefined : aws.secret_access_key} error={errors["aws.secret_access_key"]} onChange={(secret_access_key) => onChange({ aws: { ...aws, secret_access_key: secret_access_key ?? base?.aws?.secret_access_key } })} />
       <SecretInput label="Session token" stored={false} value={aws.session_token} error={errors["aws.session_token"]} onChange={(session_token) => onChange({ aws: { ...aws, session_token } })} />
     </>
-  );
-}
-
-function ModelList({ items }: { items: ProviderModel[] }) {
-  return (
-    <Paper p="md">
-      <Text size="sm" fw={600} mb="xs">{items.length} {items.length === 1 ? "model" : "models"}</Text>
-      <Table aria-label="Models of the provider" verticalSpacing={3} fz={13}>
-        <Table.Tbody>{items.slice(0, 200).map((model) => <Table.Tr key={model.id}><Table.Td style={{ overflowWrap: "anywhere" }}>{model.id}</Table.Td><Table.Td>{model.owned_by ?? ""}</Table.Td></Table.Tr>)}</Table.Tbody>
-      </Table>
-    </Paper>
   );
 }

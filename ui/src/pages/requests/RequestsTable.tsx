@@ -16,7 +16,7 @@ export interface RequestsTableProps {
 export function RequestsTable({ rows, fresh, onOpen }: RequestsTableProps) {
   return (
     <>
-      <Table.ScrollContainer minWidth={1080} visibleFrom="sm" scrollAreaProps={{ tabIndex: 0 }}>
+      <Table.ScrollContainer minWidth={1080} visibleFrom="sm" scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
         <Table className={classes.table} highlightOnHover verticalSpacing={5} horizontalSpacing={8} fz={13} aria-label="Requests">
           <Table.Thead>
             <Table.Tr>

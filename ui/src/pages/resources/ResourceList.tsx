@@ -41,7 +41,7 @@ export function ResourceList() {
         ) : null}
         {items.length > 0 ? (
           <Paper style={{ overflow: "hidden" }}>
-            <Table.ScrollContainer minWidth={600} scrollAreaProps={{ tabIndex: 0 }}>
+            <Table.ScrollContainer minWidth={600} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
               <Table highlightOnHover aria-label={title}>
                 <Table.Thead>
                   <Table.Tr>

@@ -154,7 +154,7 @@ function Values({ items }: { items: SettingItem[] }) {
         <TextInput size="xs" aria-label="Find a setting" placeholder="Find a setting" leftSection={<IconSearch size={14} aria-hidden />} value={text} onChange={(event) => setText(event.currentTarget.value)} />
       </Group>
       {shown.length === 0 ? <EmptyState title="No setting has that name" /> : (
-        <Table.ScrollContainer minWidth={640} scrollAreaProps={{ tabIndex: 0 }}>
+        <Table.ScrollContainer minWidth={640} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
           <Table aria-label="Effective values">
             <Table.Thead>
               <Table.Tr>

@@ -34,7 +34,7 @@ export function UsageTable({ usage, by, dimension, compare, onPick }: Props) {
   const before = new Map((usage.previous ?? []).map((row) => [row.key, row.totals]));
   return (
     <Paper style={{ overflow: "hidden" }}>
-      <Table.ScrollContainer minWidth={760} scrollAreaProps={{ tabIndex: 0 }}>
+      <Table.ScrollContainer minWidth={760} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
         <Table className={classes.table} highlightOnHover aria-label={`Usage by ${dimension.toLowerCase()}`}>
           <Table.Thead>
             <Table.Tr>

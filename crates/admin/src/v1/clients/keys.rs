@@ -9,7 +9,7 @@ use sluice_resource::{Key, Kind, Method};
 use sluice_store::Item;
 
 use super::super::call::{created, no_content, ok};
-use super::super::providers::hint;
+use super::super::providers::{hint, put_at};
 use super::super::{ApiError, Call, Route, audit, route, session};
 use crate::api::Api;
 use crate::body::Payload;
@@ -19,6 +19,9 @@ use crate::resources::{self, Expected};
 
 /// Longest grace of a replaced key, in seconds: 30 days.
 const MAX_GRACE: u64 = 30 * 24 * 3600;
+
+/// Characters of the secret part of a key: 256 bits.
+const SECRET: usize = 43;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -54,8 +57,7 @@ impl New {
             "sk-ant" => "sk-ant-".to_owned(),
             "custom" => {
                 let prefix = self.prefix.clone().unwrap_or_default();
-                let plain = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
-                if prefix.is_empty() || prefix.len() > 20 || !prefix.chars().all(plain) {
+                if !is_prefix(&prefix) {
                     return Err(ApiError::field(
                         "prefix",
                         "a prefix has 1 to 20 letters, digits, `-` and `_`",
@@ -73,43 +75,88 @@ impl New {
     }
 }
 
-/// Makes a key, and shows it.
-pub(super) async fn make(api: &Arc<Api>, call: &Call, client: &str, new: &New) -> Result<Value, ApiError> {
-    let prefix = new.prefix()?;
-    let key = format!("{prefix}{}", session::secret());
-    let hint = format!("{prefix}…{}", key.get(key.len() - 4..).unwrap_or_default());
-    let digest: String = session::digest(&key)
+/// A key that is made and not stored yet.
+pub(super) struct Draft {
+    pub(super) id: String,
+    /// Its credential.
+    pub(super) value: Value,
+    key: String,
+}
+
+impl Draft {
+    /// A key as it is wanted.
+    pub(super) fn of(new: &New) -> Result<Self, ApiError> {
+        let key = format!("{}{}", new.prefix()?, session::secret());
+        if new.expires_at.is_some_and(|at| at <= session::now()) {
+            return Err(ApiError::field("expires_at", "this time has passed"));
+        }
+        // What other gateways on the store can read is not hidden from them; that a key ends, only we know.
+        let plugins = match (new.show_again, new.expires_at) {
+            (true, None) => json!({ "key-auth": { "key": key } }),
+            (show_again, expires_at) => {
+                let mut conf = own(&key, session::now());
+                put_at(&mut conf, &["expires_at"], expires_at.map(Value::from));
+                put_at(&mut conf, &["key"], show_again.then(|| key.clone().into()));
+                json!({ "ai-key": conf })
+            }
+        };
+        let mut value = json!({ "plugins": plugins });
+        if let Some(name) = new.name.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
+            value["name"] = name.into();
+        }
+        let letters = session::secret();
+        let letters = letters.chars().filter(char::is_ascii_alphanumeric);
+        let id = letters.take(12).collect::<String>().to_lowercase();
+        Ok(Self { id, value, key })
+    }
+}
+
+/// What `ai-key` says of a key.
+fn own(key: &str, created_at: u64) -> Value {
+    let digest: String = session::digest(key)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let id = session::secret()
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(12)
-        .collect::<String>()
-        .to_lowercase();
-    let mut conf = json!({ "digest": digest, "hint": hint, "created_at": session::now() });
-    if let Some(at) = new.expires_at {
-        if at <= session::now() {
-            return Err(ApiError::field("expires_at", "this time has passed"));
-        }
-        conf["expires_at"] = at.into();
-    }
-    let plugins = match (new.show_again, new.expires_at) {
-        (false, _) => json!({ "ai-key": conf }),
-        (true, None) => json!({ "key-auth": { "key": key } }),
-        (true, Some(_)) => {
-            let message = "a key that can be shown again does not expire: only keys kept as digests do";
-            return Err(ApiError::field("expires_at", message));
-        }
+    let prefix = prefix_of(key);
+    let end = key.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+    let hint = format!("{prefix}…{}", key.get(end..).unwrap_or_default());
+    json!({ "digest": digest, "hint": hint, "created_at": created_at })
+}
+
+/// What stands before the secret of a key of ours; nothing in other keys.
+fn prefix_of(key: &str) -> &str {
+    let prefix = key.len().checked_sub(SECRET).and_then(|end| key.get(..end));
+    prefix.filter(|prefix| is_prefix(prefix)).unwrap_or_default()
+}
+
+fn is_prefix(prefix: &str) -> bool {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+    (1..=20).contains(&prefix.len()) && prefix.chars().all(plain)
+}
+
+/// A key that is kept for other gateways, too, becomes one of ours: only such a key can end.
+fn into_own(value: &mut Value) {
+    let Some(key) = value["plugins"]["key-auth"]["key"].as_str().map(str::to_owned) else {
+        return;
     };
-    let mut value = json!({ "plugins": plugins });
-    if let Some(name) = new.name.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
-        value["name"] = name.into();
-    }
-    write(api, call, client, &id, value).await?;
-    let mut shown = one(api, client, &id).await?;
-    shown["key"] = key.into();
+    let created = value["create_time"].as_u64().map(|seconds| seconds * 1000);
+    let mut conf = own(&key, created.unwrap_or_else(session::now));
+    conf["key"] = key.into();
+    put_at(value, &["plugins", "key-auth"], None);
+    put_at(value, &["plugins", "ai-key"], Some(conf));
+}
+
+/// Makes a key, and shows it.
+async fn make(api: &Arc<Api>, call: &Call, client: &str, new: &New) -> Result<Value, ApiError> {
+    let draft = Draft::of(new)?;
+    write(api, call, client, &draft.id, draft.value.clone()).await?;
+    with_secret(api, client, draft).await
+}
+
+/// A key that is stored, this once with itself.
+pub(super) async fn with_secret(api: &Api, client: &str, draft: Draft) -> Result<Value, ApiError> {
+    let mut shown = one(api, client, &draft.id).await?;
+    shown["key"] = draft.key.into();
     Ok(shown)
 }
 
@@ -188,7 +235,8 @@ fn shown(key: &Key, item: &Item) -> Option<Value> {
         "created_at": created,
         "expires_at": conf.get("expires_at"),
         "active": conf["active"].as_bool().unwrap_or(true),
-        "show_again": plain.is_some(),
+        "show_again": plain.is_some() || conf["key"].is_string(),
+        "rotated_to": conf.get("rotated_to"),
     }))
 }
 
@@ -226,16 +274,15 @@ async fn change(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     let wanted: Change = call.json().await?;
     let (client, id) = (call.param("id").to_owned(), call.param("key").to_owned());
     let mut value = stored(&api, &client, &id).await?.value;
-    if value["plugins"]["ai-key"].is_null() {
-        return Err(ApiError::invalid(
-            "only keys that are kept as digests can be changed",
-        ));
+    if wanted.expires_at.is_some() || wanted.active.is_some() {
+        into_own(&mut value);
+        must_be_own(&value)?;
     }
     if let Some(name) = wanted.name {
-        super::super::providers::put_at(&mut value, &["name"], (!name.is_empty()).then(|| name.into()));
+        put_at(&mut value, &["name"], (!name.is_empty()).then(|| name.into()));
     }
     if let Some(at) = wanted.expires_at {
-        super::super::providers::put_at(
+        put_at(
             &mut value,
             &["plugins", "ai-key", "expires_at"],
             at.map(Value::from),
@@ -248,9 +295,18 @@ async fn change(api: Arc<Api>, mut call: Call) -> Result<Response, ApiError> {
     Ok(ok(&one(&api, &client, &id).await?))
 }
 
+fn must_be_own(value: &Value) -> Result<(), ApiError> {
+    match value["plugins"]["ai-key"].is_null() {
+        true => Err(ApiError::invalid(
+            "this credential is no API key: there is nothing to end or replace",
+        )),
+        false => Ok(()),
+    }
+}
+
 fn cleaned(mut value: Value) -> Value {
     for member in ["id", "create_time", "update_time"] {
-        super::super::providers::put_at(&mut value, &[member], None);
+        put_at(&mut value, &[member], None);
     }
     value
 }
@@ -266,8 +322,10 @@ async fn remove(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
 async fn reveal(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     let (client, id) = (call.param("id").to_owned(), call.param("key").to_owned());
     let item = stored(&api, &client, &id).await?;
-    let key = item.value["plugins"]["key-auth"]["key"]
+    let plugins = &item.value["plugins"];
+    let key = plugins["key-auth"]["key"]
         .as_str()
+        .or_else(|| plugins["ai-key"]["key"].as_str())
         .ok_or_else(|| ApiError::invalid("this key is kept as a digest only: nobody can show it again"))?;
     let path = Key::credential(&client, &id).to_string();
     audit::note(&api, &call, "reveal-key", path, json!([])).await?;
@@ -299,28 +357,26 @@ async fn replace(api: &Arc<Api>, call: &Call, client: &str, id: &str, grace: u64
     }
     let old = stored(api, client, id).await?;
     let mut value = old.value;
-    if value["plugins"]["ai-key"].is_null() {
-        return Err(ApiError::invalid(
-            "only keys that are kept as digests can be replaced",
-        ));
-    }
-    let hint = value["plugins"]["ai-key"]["hint"].as_str().unwrap_or_default();
+    let is_shared = value["plugins"]["key-auth"]["key"].is_string();
+    into_own(&mut value);
+    must_be_own(&value)?;
+    let conf = &value["plugins"]["ai-key"];
+    let hint = conf["hint"].as_str().unwrap_or_default();
     let prefix = hint.split('…').next().unwrap_or_default().to_owned();
-    let custom = !prefix.is_empty();
+    let custom = is_prefix(&prefix);
     let new = New {
         name: value["name"].as_str().map(str::to_owned),
         style: custom.then(|| "custom".to_owned()),
         prefix: custom.then_some(prefix),
-        expires_at: value["plugins"]["ai-key"]["expires_at"]
-            .as_u64()
-            .filter(|at| *at > session::now()),
-        show_again: false,
+        expires_at: conf["expires_at"].as_u64().filter(|at| *at > session::now()),
+        show_again: is_shared || conf["key"].is_string(),
     };
     let made = make(api, call, client, &new).await?;
     if grace == 0 {
         admin(api, call, Method::Delete, client, id, None).await?;
     } else {
         value["plugins"]["ai-key"]["expires_at"] = (session::now() + grace * 1000).into();
+        value["plugins"]["ai-key"]["rotated_to"] = made["id"].clone();
         write(api, call, client, id, cleaned(value)).await?;
     }
     Ok(made)

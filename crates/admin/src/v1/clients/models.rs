@@ -26,7 +26,7 @@ async fn list(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     let item = super::consumer(&api, id).await?;
     let (conf, whose) = access(&api, &item).await?;
     let answer = ask(&api, id, Method::GET, "/v1/models", None).await?;
-    let items: Vec<Value> = answer.body["data"]
+    let mut items: Vec<Value> = answer.body["data"]
         .as_array()
         .into_iter()
         .flatten()
@@ -40,10 +40,67 @@ async fn list(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
             })
         })
         .collect();
+    if call.query.get("fetch") == Some("true") {
+        let known = |id: &str| items.iter().any(|item| item["id"] == id);
+        let further: Vec<Value> = not_listed(&api, &item.value)
+            .await?
+            .into_iter()
+            .filter(|model| model["id"].as_str().is_some_and(|id| !known(id)))
+            .collect();
+        items.extend(further);
+    }
     let error = (answer.status != 200).then(|| complaint(&answer.body));
     Ok(ok(
         &json!({ "items": items, "fetched_at": session::now(), "error": error }),
     ))
+}
+
+/// What the client's provider has, or the registry where it has none of its own, whether the client may use it or not:
+/// for whoever is to allow more. Nothing where the provider cannot be asked.
+async fn not_listed(api: &Api, client: &Value) -> Result<Vec<Value>, ApiError> {
+    let shown = |id: &str, name: Option<String>, owner: Option<String>, window: Option<u64>| {
+        json!({
+            "id": id, "allowed": false, "display_name": name, "owned_by": owner, "context_window": window,
+        })
+    };
+    let plugins = &client["plugins"];
+    let own = match &plugins["ai-proxy"] {
+        Value::Null => &plugins["ai-proxy-multi"]["instances"][0],
+        own => own,
+    };
+    if own.is_null() {
+        let models = api.all(Kind::Model).await?;
+        let names = models
+            .iter()
+            .map(|(key, item)| item.value["name"].as_str().unwrap_or(key.id()).to_owned());
+        return Ok(names.map(|name| shown(&name, None, None, None)).collect());
+    }
+    let listed = api.state.providers.models_of_draft(&as_provider(own)).await;
+    let models = listed.ok().and_then(Result::ok).unwrap_or_default();
+    let models = models.into_iter().map(|model| {
+        shown(
+            &model.id,
+            model.display_name,
+            model.owned_by,
+            model.context_window,
+        )
+    });
+    Ok(models.collect())
+}
+
+/// A provider of a client as one of the registry would say it.
+fn as_provider(own: &Value) -> Value {
+    let text = |place: &str| own.pointer(place).and_then(Value::as_str).unwrap_or_default();
+    let mut provider = json!({ "type": own["provider"] });
+    let base = format!("{}{}", text("/override/endpoint"), text("/override/base"));
+    if !base.is_empty() {
+        provider["base_url"] = base.into();
+    }
+    let headers = own.pointer("/auth/header").and_then(Value::as_object);
+    if let Some(key) = headers.and_then(|headers| headers.values().next()?.as_str()) {
+        provider["auth"] = json!({ "api_key": key.strip_prefix("Bearer ").unwrap_or(key) });
+    }
+    provider
 }
 
 /// What `ai-models` says for a client, and whose word that is. What a consumer says of a plugin stands in place of what
@@ -105,6 +162,20 @@ fn verdict(conf: &Value, whose: &str, name: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_s_provider_is_one_of_the_registry() {
+        let own = json!({
+            "provider": "openai", "auth": { "header": { "authorization": "Bearer sk" } },
+            "override": { "endpoint": "http://a:1", "base": "/v1" },
+        });
+        assert_eq!(
+            as_provider(&own),
+            json!({ "type": "openai", "base_url": "http://a:1/v1", "auth": { "api_key": "sk" } })
+        );
+        let plain = json!({ "provider": "ollama", "auth": {} });
+        assert_eq!(as_provider(&plain), json!({ "type": "ollama" }));
+    }
 
     #[test]
     fn names_are_judged_as_the_plugin_does() {

@@ -17,6 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+pub(super) use self::messages::tiles;
 use self::socket::Socket;
 use crate::api::Api;
 use crate::v1::dispatch::is_own_page;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sluice_ledger::{Dimension, Filter, GroupBy, Period, UsageRow};
 use sluice_resource::Kind;
 
-use super::{DAY_US, HOUR_US, filter, ledger, names, shown, usage};
+use super::{DAY_US, HOUR_US, filter, ledger, live, names, shown, usage};
 use crate::api::Api;
 use crate::v1::call::ok;
 use crate::v1::{ApiError, Call, Route, route};
@@ -51,8 +51,7 @@ async fn overview(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     Ok(ok(&json!({
         "now": tiles(&api, &filter).await?,
         "previous": tiles(&api, &usage::before(&filter)).await?,
-        "in_flight": api.state.metrics.server().in_flight(),
-        "active_keys": api.state.live.tiles().active_keys,
+        "live": live::tiles(&api),
         "clients_total": clients,
         "interval_ms": if period == Period::Day { 86_400_000 } else { 3_600_000 },
         "series": series.iter().map(point).collect::<Vec<_>>(),
@@ -121,14 +120,19 @@ fn shown_top(rows: &[UsageRow], name: impl Fn(&str) -> String) -> Value {
         .collect()
 }
 
-/// Providers of the registry, with what the ledger says of their kind.
+/// Providers of the registry, with what the ledger says of their kind, and those that stand on clients and routes
+/// themselves, with what it says of the instance.
 pub(super) async fn providers(api: &Api, filter: &Filter) -> Result<Value, ApiError> {
     let rows = match api.state.ledger {
         Some(_) => top(api, filter, Dimension::Provider).await?,
         None => Vec::new(),
     };
+    let instances = match api.state.ledger {
+        Some(_) => top(api, filter, Dimension::Instance).await?,
+        None => Vec::new(),
+    };
     let all = api.all(Kind::Provider).await?;
-    let shown = all.into_iter().map(|(key, item)| {
+    let registered = all.into_iter().map(|(key, item)| {
         let kind = item.value["type"].as_str().unwrap_or_default().to_owned();
         let totals = rows
             .iter()
@@ -139,11 +143,26 @@ pub(super) async fn providers(api: &Api, filter: &Filter) -> Result<Value, ApiEr
         json!({
             "id": key.id(),
             "type": kind,
+            "registered": true,
             "health": health.state,
             "latency_ms": health.latency_ms,
             "requests": totals.requests,
             "errors": totals.errors,
         })
     });
-    Ok(shown.collect())
+    let own = api.state.providers.own_targets().into_iter();
+    let own = own.map(|(name, health)| {
+        let row = instances.iter().find(|row| row.key.name == name);
+        let totals = row.map(|row| row.totals).unwrap_or_default();
+        json!({
+            "id": name,
+            "type": name.trim_start_matches("ai-proxy-"),
+            "registered": false,
+            "health": health.state,
+            "latency_ms": health.latency_ms,
+            "requests": totals.requests,
+            "errors": totals.errors,
+        })
+    });
+    Ok(registered.chain(own).collect())
 }

@@ -141,8 +141,7 @@ fn uuid(id: RequestId) -> String {
 }
 
 fn tokens(usage: &Usage) -> (u64, u64) {
-    let input = usage.input + usage.cache_read + usage.cache_write + usage.cache_write_1h + usage.audio_input;
-    (input, usage.output + usage.reasoning + usage.audio_output)
+    (usage.total_input(), usage.total_output())
 }
 
 /// A request as lists show it.
@@ -202,16 +201,12 @@ fn detail(entry: &Entry, names: &ClientNames) -> Value {
     let own = &entry.detail;
     let usage = &entry.usage;
     let mut shown = row(entry, names);
-    shown["usage"] = json!({
-        "input": usage.input,
-        "cache_read": usage.cache_read,
-        "cache_write": usage.cache_write,
-        "cache_write_1h": usage.cache_write_1h,
-        "audio_input": usage.audio_input,
-        "output": usage.output,
-        "reasoning": usage.reasoning,
-        "audio_output": usage.audio_output,
-    });
+    shown["usage"] = Usage::BUCKETS
+        .into_iter()
+        .zip(usage.buckets())
+        .map(|(name, count)| (name.to_owned(), count.into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     shown["price"] = own.price.as_ref().map_or(Value::Null, |price| {
         let source = if price.configured { "configured" } else { "table" };
         json!({ "state": "priced", "source": source, "rates": { "input": price.input, "output": price.output } })

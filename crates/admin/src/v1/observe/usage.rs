@@ -6,10 +6,11 @@ use axum::body::Body;
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use sluice_ledger::{Dimension, Filter, GroupBy, LedgerError, Period, Totals, UsageKey, UsageRow};
+use sluice_ledger::{Dimension, Filter, GroupBy, Period, Totals, UsageKey, UsageRow};
+use sluice_limit::Zone;
 
 use super::names::{self, ClientNames};
-use super::{HOUR_US, export, filter, ledger, overview, shown};
+use super::{HOUR_US, calendar, export, filter, ledger, overview, shown};
 use crate::api::Api;
 use crate::v1::call::{csv, ok};
 use crate::v1::{ApiError, Call, Route, route};
@@ -87,11 +88,11 @@ async fn usage(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     let by_tag = call.query.get("by") == Some("tag");
     let limit = u32::try_from(call.number("limit")?.unwrap_or(1000).clamp(1, 10_000)).unwrap_or(10_000);
     let names = names::of(&api).await;
-    let group = group(&call)?;
+    let (group, zone) = (group(&call)?, calendar::zone(&call)?);
     let after = call.text("after").map(|text| key_of(&text)).transpose()?;
     let (rows, next) = match by_tag {
-        true => (tags(&api, &filter, group.period, &names).await?, None),
-        false => page(&api, &filter, group, after.as_ref(), limit).await?,
+        true => (tags(&api, &filter, group.period, zone, &names).await?, None),
+        false => page(&api, &filter, group, zone, after.as_ref(), limit).await?,
     };
     let shown_rows =
         |rows: &[UsageRow]| -> Value { rows.iter().map(|own| row(own, group, &names)).collect() };
@@ -103,8 +104,8 @@ async fn usage(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     if call.query.get("compare") == Some("true") {
         let previous = before(&filter);
         let (rows, _) = match by_tag {
-            true => (tags(&api, &previous, group.period, &names).await?, None),
-            false => page(&api, &previous, group, None, limit).await?,
+            true => (tags(&api, &previous, group.period, zone, &names).await?, None),
+            false => page(&api, &previous, group, zone, None, limit).await?,
         };
         answer["previous"] = shown_rows(&rows);
         answer["previous_totals"] = shown(&total(&api, &previous).await?);
@@ -116,13 +117,29 @@ async fn page(
     api: &Api,
     filter: &Filter,
     group: GroupBy,
+    zone: Option<Zone>,
     after: Option<&UsageKey>,
     limit: u32,
 ) -> Result<(Vec<UsageRow>, Option<String>), ApiError> {
-    let rows = ledger(api)?.usage(filter, group, after, limit).await?;
+    let rows = rows(api, filter, group, zone, after, limit).await?;
     let last = rows.last().filter(|_| rows.len() == limit as usize);
     let next = last.map(|row| cursor(&row.key));
     Ok((rows, next))
+}
+
+/// Rows of a report: by days and months of the zone, or of UTC.
+async fn rows(
+    api: &Api,
+    filter: &Filter,
+    group: GroupBy,
+    zone: Option<Zone>,
+    after: Option<&UsageKey>,
+    limit: u32,
+) -> Result<Vec<UsageRow>, ApiError> {
+    match zone.filter(|_| matches!(group.period, Period::Day | Period::Month)) {
+        Some(zone) => calendar::usage(api, filter, group, zone, after, limit).await,
+        None => Ok(ledger(api)?.usage(filter, group, after, limit).await?),
+    }
 }
 
 /// Usage by tag: a client with several tags counts for each of them.
@@ -130,6 +147,7 @@ async fn tags(
     api: &Api,
     filter: &Filter,
     period: Period,
+    zone: Option<Zone>,
     names: &ClientNames,
 ) -> Result<Vec<UsageRow>, ApiError> {
     let mut rows = Vec::new();
@@ -147,7 +165,7 @@ async fn tags(
             period,
             dimension: None,
         };
-        for mut row in ledger(api)?.usage(&filter, group, None, 10_000).await? {
+        for mut row in self::rows(api, &filter, group, zone, None, 10_000).await? {
             tag.clone_into(&mut row.key.name);
             rows.push(row);
         }
@@ -200,6 +218,7 @@ struct Download {
     api: Arc<Api>,
     filter: Filter,
     group: GroupBy,
+    zone: Option<Zone>,
     names: Arc<ClientNames>,
     after: Option<UsageKey>,
 }
@@ -208,11 +227,11 @@ struct Download {
 async fn download(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
     let filter = filter::of(&api, &call).await?;
     let names = names::of(&api).await;
-    let group = group(&call)?;
+    let (group, zone) = (group(&call)?, calendar::zone(&call)?);
     ledger(&api)?;
     let head = format!("at,key,name,{}\r\n", SUMS.join(","));
     if call.query.get("by") == Some("tag") {
-        let rows = tags(&api, &filter, group.period, &names).await?;
+        let rows = tags(&api, &filter, group.period, zone, &names).await?;
         let lines: String = rows.iter().map(|own| line(own, group, &names)).collect();
         return Ok(csv("usage.csv", head + &lines));
     }
@@ -220,6 +239,7 @@ async fn download(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
         api,
         filter,
         group,
+        zone,
         names,
         after: None,
     };
@@ -229,7 +249,7 @@ async fn download(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
             Ok((text, true)) => Some((Ok(text), Some(download))),
             Ok((text, false)) => Some((Ok(text), None)),
             // The connection breaks off, so that nobody takes the part for the whole.
-            Err(error) => Some((Err(std::io::Error::other(error.to_string())), None)),
+            Err(error) => Some((Err(std::io::Error::other(error.message().to_owned())), None)),
         }
     });
     let head = stream::once(std::future::ready(Ok(head)));
@@ -238,10 +258,9 @@ async fn download(api: Arc<Api>, call: Call) -> Result<Response, ApiError> {
 
 impl Download {
     /// The lines of a page, and whether there are more.
-    async fn page(&mut self) -> Result<(String, bool), LedgerError> {
-        let ledger = self.api.state.ledger.as_ref().ok_or(LedgerError::Unavailable)?;
+    async fn page(&mut self) -> Result<(String, bool), ApiError> {
         let after = self.after.as_ref();
-        let rows = ledger.usage(&self.filter, self.group, after, ROWS).await?;
+        let rows = rows(&self.api, &self.filter, self.group, self.zone, after, ROWS).await?;
         let text = rows
             .iter()
             .map(|own| line(own, self.group, &self.names))

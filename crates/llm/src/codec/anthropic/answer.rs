@@ -102,7 +102,7 @@ pub(super) fn message_id(id: Option<&str>, facts: &ReplyFacts) -> String {
 pub(super) fn usage(usage: &Usage) -> Json {
     let written = usage.cache_write.saturating_add(usage.cache_write_1h);
     let mut object = Object::new()
-        .set("input_tokens", &usage.input.saturating_add(usage.audio_input))
+        .set("input_tokens", &usage.fresh_input())
         .set("cache_creation_input_tokens", &written)
         .set("cache_read_input_tokens", &usage.cache_read)
         .set("output_tokens", &usage.total_output());

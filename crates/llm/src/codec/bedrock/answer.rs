@@ -97,7 +97,7 @@ pub(super) fn metrics() -> Json {
 pub(super) fn usage(usage: &Usage) -> Json {
     let written = usage.cache_write.saturating_add(usage.cache_write_1h);
     let mut object = Object::new()
-        .set("inputTokens", &usage.input.saturating_add(usage.audio_input))
+        .set("inputTokens", &usage.fresh_input())
         .set("outputTokens", &usage.total_output())
         .set("totalTokens", &usage.total());
     if usage.cache_read > 0 || written > 0 {

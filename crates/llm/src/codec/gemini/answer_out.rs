@@ -136,7 +136,7 @@ pub(super) fn usage_metadata(usage: &Usage, extension: &Extension) -> Json {
         .set_some("cachedContentTokenCount", positive(usage.cache_read))
         .set(
             "candidatesTokenCount",
-            &usage.output.saturating_add(usage.audio_output),
+            &usage.total_output().saturating_sub(usage.reasoning),
         )
         .set_some("thoughtsTokenCount", positive(usage.reasoning))
         .set("totalTokenCount", &usage.total());

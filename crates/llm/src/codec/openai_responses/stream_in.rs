@@ -8,7 +8,7 @@ mod failure;
 mod items;
 mod state;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use sluice_wire::{SseFrame, SsePart, SseSplitter};
 
 use self::state::State;
@@ -104,8 +104,12 @@ impl Decoder {
         };
         let text = held.strip_prefix(BYTE_ORDER_MARK).unwrap_or(held);
         match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            // Blank lines before the first event mean nothing.
-            None => held.clear(),
+            // Of blanks only the last one can matter to what follows, and a mark counts at the very beginning only.
+            None if !text.is_empty() => {
+                let last = held.len() - 1;
+                held.advance(last);
+            }
+            None => {}
             Some(b'{' | b'[') => self.form = Form::Json(std::mem::take(held)),
             Some(_) if BYTE_ORDER_MARK.starts_with(text) => {}
             Some(_) => {

@@ -20,17 +20,8 @@ const DURATION_BUCKETS: &[f64] = &[
 const TTFT_BUCKETS: &[f64] = &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
 const SPEED_BUCKETS: &[f64] = &[1.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
-/// Buckets of [`Usage`], as label values.
-pub(super) const BUCKETS: [&str; 8] = [
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "audio_input",
-    "output",
-    "reasoning",
-    "audio_output",
-];
+/// Buckets of [`Usage`] that count tokens, as label values: all but the last two.
+pub(super) const BUCKETS: &[&str] = Usage::BUCKETS.split_at(Usage::TOKEN_BUCKETS).0;
 
 const CLIENT_REQUESTS: Desc<3> = Desc {
     name: "ai_gateway_requests_total",
@@ -226,7 +217,7 @@ impl Families {
         let [_, consumer, provider, model] = values.tuple();
         let source = provenance(ai.provenance);
         let ids = &mut series.tokens[row(ai.provenance)];
-        for ((bucket, tokens), id) in BUCKETS.into_iter().zip(buckets(&ai.usage)).zip(ids) {
+        for ((bucket, tokens), id) in BUCKETS.iter().zip(ai.usage.buckets()).zip(ids) {
             if tokens > 0 {
                 self.tokens
                     .add(id, || [consumer, provider, model, bucket, source], tokens, now);
@@ -238,7 +229,7 @@ impl Families {
                 self.cost
                     .add(&mut series.cost, || [consumer, provider, model], micros, now);
             }
-            Cost::Unpriced if ai.usage.total() > 0 => {
+            Cost::Unpriced if !ai.usage.is_empty() => {
                 self.unpriced
                     .add(&mut series.unpriced, || values.provider_model(), 1, now);
             }
@@ -291,20 +282,6 @@ impl Families {
                 .observe(&mut series.tokens_per_second, labels, speed, now);
         }
     }
-}
-
-/// The counts of [`BUCKETS`].
-fn buckets(usage: &Usage) -> [u64; BUCKETS.len()] {
-    [
-        usage.input,
-        usage.cache_read,
-        usage.cache_write,
-        usage.cache_write_1h,
-        usage.audio_input,
-        usage.output,
-        usage.reasoning,
-        usage.audio_output,
-    ]
 }
 
 fn row(provenance: Provenance) -> usize {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sluice_testkit::{FakeProvider, Gateway};
+use sluice_testkit::{Client, FakeProvider, Gateway};
 use sqlx::{ConnectOptions, Connection};
 
 use super::folder;
@@ -98,6 +98,38 @@ async fn clients_of_an_aigateway_go_on_with_their_keys() {
     assert_eq!(seen.header("authorization"), Some("Bearer sk-up"));
     let first: Value = seen.json()["messages"][0].clone();
     assert_eq!(first, json!({ "role": "system", "content": "Be brief." }));
+
+    // A key of which there is nothing but a digest ends and is replaced as any other.
+    let bearer = format!("Bearer {}", gateway.admin_key());
+    let api = Client::new(gateway.admin_addr()).with_header("authorization", &bearer);
+    let shown = api.get(&format!("/api/v1/clients/{ID}")).send().await;
+    let shown: Value = shown.expect_status(200).await.json().await;
+    let (key, version) = (shown["keys"][0]["id"].as_str().unwrap(), &shown["version"]);
+    assert_eq!(shown["keys"][0]["show_again"], false, "{shown}");
+    let unlimited = json!({ "limits": {}, "version": version });
+    let path = format!("/api/v1/clients/{ID}");
+    let changed = api.call(http::Method::PATCH, &path).json(&unlimited).send().await;
+    changed.expect_status(200).await.bytes().await;
+    let rotate = api.post(&format!("{path}/keys/{key}/rotate"));
+    let next = rotate.json(&json!({ "grace_seconds": 60 })).send().await;
+    let next: Value = next.expect_status(201).await.json().await;
+    let next = format!("Bearer {}", next["key"].as_str().unwrap());
+    let ask = async |bearer: &str| {
+        let call = gateway
+            .client()
+            .post("/v1/chat/completions")
+            .header("authorization", bearer);
+        let answer = call.json(&chat("conf:hello")).send().await;
+        let status = answer.status.as_u16();
+        answer.bytes().await;
+        status
+    };
+    let old = format!("Bearer {KEY}");
+    assert_eq!((ask(&old).await, ask(&next).await), (200, 200));
+    let end = api.call(http::Method::PATCH, &format!("{path}/keys/{key}"));
+    let ended = end.json(&json!({ "expires_at": 1000 })).send().await;
+    ended.expect_status(200).await.bytes().await;
+    assert_eq!((ask(&old).await, ask(&next).await), (401, 200));
 }
 
 #[tokio::test]

@@ -171,3 +171,108 @@ async fn an_expired_key_says_so_and_signs_nobody_in() {
         assert_eq!(signed_in.status.as_u16(), session);
     }
 }
+
+#[tokio::test]
+async fn keys_that_are_shown_again_end_and_are_replaced_too() {
+    let site = Site::start().await;
+    let (id, first) = site.client(json!({})).await;
+    let keys = format!("/clients/{id}/keys");
+    let own = |made: &Value| {
+        let text = |member: &str| made[member].as_str().unwrap().to_owned();
+        (text("id"), text("key"))
+    };
+    let kept = async |members: Value| {
+        let mut wanted = json!({ "show_again": true, "style": "sk-ant" });
+        for (name, value) in members.as_object().unwrap() {
+            wanted[name] = value.clone();
+        }
+        let (status, made) = site.call(Method::POST, &keys, wanted).await;
+        assert_eq!((status, &made["show_again"]), (201, &json!(true)), "{made}");
+        own(&made)
+    };
+    let far = 4_000_000_000_000_u64;
+    for members in [json!({ "expires_at": far }), json!({})] {
+        let (key_id, key) = kept(members.clone()).await;
+        assert_eq!(site.ask(&key).await.0, 200);
+        // Its end is set, and it can still be shown.
+        let path = format!("{keys}/{key_id}");
+        let (status, changed) = site
+            .call(Method::PATCH, &path, json!({ "expires_at": far + 1 }))
+            .await;
+        assert_eq!(
+            (status, &changed["expires_at"]),
+            (200, &json!(far + 1)),
+            "{members}: {changed}"
+        );
+        assert_eq!(site.get(&format!("{path}/reveal")).await["key"], key);
+        assert_eq!(site.ask(&key).await.0, 200);
+        // The new one is like the old one, which says where it went.
+        let grace = json!({ "grace_seconds": 600 });
+        let (status, next) = site.call(Method::POST, &format!("{path}/rotate"), grace).await;
+        assert_eq!((status, &next["show_again"]), (201, &json!(true)), "{next}");
+        let (next_id, next_key) = own(&next);
+        assert!(next_key.starts_with("sk-ant-") && next_key != key);
+        assert_eq!((site.ask(&key).await.0, site.ask(&next_key).await.0), (200, 200));
+        assert_eq!(
+            site.get(&format!("{keys}/{next_id}/reveal")).await["key"],
+            next_key
+        );
+        let shown = site.get(&format!("/clients/{id}")).await;
+        let old = shown["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|own| own["id"] == key_id.as_str());
+        assert_eq!(old.unwrap()["rotated_to"], next_id.as_str(), "{shown}");
+        assert!(!shown.to_string().contains(&next_key));
+        // Switched off like any other.
+        let (_, off) = site
+            .call(
+                Method::PATCH,
+                &format!("{keys}/{next_id}"),
+                json!({ "active": false }),
+            )
+            .await;
+        assert_eq!(off["active"], false, "{off}");
+        assert_eq!(site.ask(&next_key).await.0, 401);
+    }
+    // Nothing of it lies about in plain text.
+    let (_, key) = kept(json!({ "expires_at": far })).await;
+    let stored = std::fs::read(site.gateway.dir().join("data/sluice.db-wal")).unwrap();
+    let found = |bytes: &[u8], text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
+    assert!(!found(&stored, &key) && !found(&stored, &first));
+    assert!(!site.get("/audit").await.to_string().contains(&key));
+}
+
+#[tokio::test]
+async fn a_client_comes_with_its_key_or_not_at_all() {
+    let site = Site::start().await;
+    let (id, key) = site.client(json!({ "id": "ann" })).await;
+    assert_eq!((&*id, site.ask(&key).await.0), ("ann", 200));
+    // Both are of one revision.
+    let consumer = site.get("/resources/consumers/ann").await;
+    let credentials = site
+        .gateway
+        .admin()
+        .get("/consumers/ann/credentials")
+        .await
+        .json();
+    let credential = &credentials["list"][0];
+    assert_eq!(credential["createdIndex"], consumer["version"], "{credentials}");
+    // A name that is taken changes nothing.
+    let body = json!({ "id": "ann", "name": "Another", "limits": {} });
+    let (status, taken) = site.call(Method::POST, "/clients", body).await;
+    assert_eq!(status, 409, "{taken}");
+    let again = site
+        .gateway
+        .admin()
+        .get("/consumers/ann/credentials")
+        .await
+        .json();
+    assert_eq!(again["total"], 1, "{again}");
+    assert_eq!(site.get("/clients/ann").await["name"], "Ann");
+    // One that does not hold leaves nothing behind.
+    let wrong = json!({ "id": "bob", "name": "Bob", "limits": { "requests_per_day": "many" } });
+    assert_eq!(site.call(Method::POST, "/clients", wrong).await.0, 400);
+    assert_eq!(site.gateway.admin().get("/consumers/bob").await.status, 404);
+}

@@ -92,7 +92,10 @@ async fn the_models_of_a_client_are_those_that_it_gets_listed() {
         item.map(|model| model["allowed"] == true)
     };
     assert_eq!(allowed("gpt-4o"), Some(true), "{listed}");
+    // It does not get listed what it may not use; whoever is to allow more sees that.
     assert_eq!(allowed("text-embedding-3-small"), Some(false), "{listed}");
+    let own = site.get(&format!("/clients/{id}/models")).await;
+    assert!(!own.to_string().contains("text-embedding-3-small"), "{own}");
     for (name, allowed) in [("gpt-5", true), ("small", true), ("claude", false)] {
         let check = site.get(&format!("/clients/{id}/models/check?name={name}")).await;
         assert_eq!(check["allowed"], allowed, "{name}: {check}");

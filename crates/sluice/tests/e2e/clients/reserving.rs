@@ -1,7 +1,7 @@
 //! Limits hold whatever comes at once, and wherever the request goes.
 
 use futures_util::stream::{self, StreamExt};
-use sluice_testkit::{Completion, Reply, Usage, eventually};
+use sluice_testkit::{Completion, Gate, Reply, Usage, eventually};
 
 use super::*;
 use crate::support::{openai, put_route};
@@ -223,4 +223,108 @@ async fn endpoints_are_allowed_by_protocol_and_by_path() {
         .expect_status(403)
         .await;
     assert_eq!(refused.json().await["error"]["type"], "permission_error");
+}
+
+#[tokio::test]
+async fn a_stream_that_outgrows_its_estimate_is_seen_while_it_runs_and_goes_on() {
+    let site = Site::start().await;
+    let limits = json!({ "output_tokens_per_day": 100, "tokens_total": 1_000_000 });
+    let (id, key) = site.client(json!({ "limits": limits })).await;
+    let gate = Gate::closed();
+    let words: Vec<String> = (0..300).map(|n| format!("word{n} ")).collect();
+    let long = Completion::new().text(&words.concat()).in_pieces(words);
+    site.upstream.always(Reply::completion(long).gated(&gate));
+    let mut body = chat("conf:hello");
+    body["stream"] = true.into();
+    body["max_tokens"] = 10.into();
+    let client = site
+        .gateway
+        .client()
+        .with_header("authorization", &format!("Bearer {key}"));
+    gate.open(200);
+    let answer = client
+        .post(CHAT)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200)
+        .await;
+    let mut events = answer.events();
+    eventually("the reservation to grow", async || {
+        let (used, reserved) = standing(&site, &id, "output_tokens_per_day").await;
+        assert_eq!(used, 0);
+        (reserved >= 128).then_some(())
+    })
+    .await;
+    assert!(standing(&site, &id, "tokens_total").await.1 > 128);
+    // Who comes now is refused; who is there is served to the end.
+    let (status, refusal) = site.ask(&key).await;
+    assert_eq!(
+        (status, &refusal["error"]["code"]),
+        (429, &json!("limit_reached")),
+        "{refusal}"
+    );
+    assert!(events.next().await.is_some());
+    gate.open_for_good();
+    let finished = events.finish().await;
+    assert!(!finished.broken, "{finished:?}");
+    eventually("the stream to settle", async || {
+        let (used, reserved) = standing(&site, &id, "output_tokens_per_day").await;
+        (used > 0 && reserved == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limits_of_clients_groups_and_routes_are_started_over() {
+    let site = Site::start().await;
+    let group = json!({ "limits": { "requests_per_day": 1 } });
+    let (status, made) = site.call(Method::PUT, "/groups/team", group).await;
+    assert_eq!(status, 200, "{made}");
+    let (_, key) = site.client(json!({ "group": "team" })).await;
+    assert_eq!(site.ask(&key).await.0, 200);
+    assert_eq!(site.ask(&key).await.0, 429);
+    let reset = async |path: &str| site.call(Method::POST, path, json!({})).await.0;
+    assert_eq!(reset("/limits/group/team/requests_per_day/reset").await, 204);
+    assert_eq!(site.ask(&key).await.0, 200);
+
+    let plugins = json!({ "ai-proxy": openai(&site.upstream), "ai-limits": { "requests_per_hour": 1 } });
+    put_route(&site.gateway, "chat", "/limited", plugins).await;
+    let call = async || {
+        let answer = site
+            .gateway
+            .client()
+            .post("/limited")
+            .json(&chat("conf:hello"))
+            .send()
+            .await;
+        let status = answer.status.as_u16();
+        answer.bytes().await;
+        status
+    };
+    assert_eq!((call().await, call().await), (200, 429));
+    let limits = site.get("/limits?scope=route").await;
+    let own = &limits["items"][0];
+    assert_eq!(limits["items"].as_array().unwrap().len(), 1, "{limits}");
+    assert_eq!(
+        (&own["subject"], &own["name"], &own["used"], &own["limit"]),
+        (&json!("chat"), &json!("requests_per_hour"), &json!(1), &json!(1))
+    );
+    assert_eq!(reset("/limits/route/chat/requests_per_hour/reset").await, 204);
+    assert_eq!(call().await, 200);
+
+    for path in [
+        "/limits/route/chat/requests_per_day/reset",
+        "/limits/route/other/requests_per_hour/reset",
+        "/limits/client/nobody/requests_per_day/reset",
+    ] {
+        assert_eq!(reset(path).await, 404, "{path}");
+    }
+    assert_eq!(reset("/limits/planet/earth/requests_per_day/reset").await, 400);
+    let audit = site.get("/audit").await.to_string();
+    assert!(audit.contains("/routes/chat/limits/requests_per_hour"), "{audit}");
+    assert!(
+        audit.contains("/consumer_groups/team/limits/requests_per_day"),
+        "{audit}"
+    );
 }

@@ -167,19 +167,8 @@ async fn wrong_values_are_told_at_their_field() {
         let told = refused["error"]["fields"][0]["field"]
             .as_str()
             .unwrap_or_default();
-        assert!(
-            told == field || refused["error"]["message"].as_str().unwrap().contains(field),
-            "{member}: {refused}"
-        );
+        assert_eq!(told, field, "{member}: {refused}");
     }
-    let (status, refused) = site
-        .call(
-            Method::POST,
-            "/clients",
-            json!({ "name": "x", "limits": { "tokens_per_day": -1 } }),
-        )
-        .await;
-    assert_eq!(status, 400, "{refused}");
     let script = json!({ "name": "<script>alert(1)</script>", "description": "'\"><img src=x>" });
     let (status, made) = site.call(Method::POST, "/clients", script).await;
     assert_eq!(

@@ -340,16 +340,9 @@ impl Measured<'_> {
             let labels = [("consumer", name), ("bucket", bucket)];
             self.scrape.sum("sluice_llm_tokens_total", &labels) as u64
         };
-        let by_bucket = Usage {
-            input: bucket("input"),
-            cache_read: bucket("cache_read"),
-            cache_write: bucket("cache_write"),
-            cache_write_1h: bucket("cache_write_1h"),
-            audio_input: bucket("audio_input"),
-            output: bucket("output"),
-            reasoning: bucket("reasoning"),
-            audio_output: bucket("audio_output"),
-        };
+        let by_bucket = Usage::BUCKETS.map(bucket);
+        let by_bucket = &by_bucket[..Usage::TOKEN_BUCKETS];
+        let usage = &usage.buckets()[..Usage::TOKEN_BUCKETS];
         assert_eq!(by_bucket, usage, "{name}: our metrics");
         let provenance = self.entry.detail.provenance.as_deref().unwrap_or("reported");
         assert_eq!(self.log["llm_usage_provenance"], provenance, "{name}");

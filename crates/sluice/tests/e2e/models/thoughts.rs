@@ -64,8 +64,8 @@ async fn thoughts_go_back_to_who_signed_them() {
 
 #[tokio::test]
 async fn streams_are_remembered_too() {
-    let (a, b, gateway) = two(["anthropic", "gemini"]).await;
-    for kind in ["anthropic", "gemini"] {
+    let (a, b, gateway) = two(["anthropic", "anthropic"]).await;
+    for turn_of in ["first", "second"] {
         let before = counts([&a, &b]);
         let mut body = turn(None);
         body["stream"] = json!(true);
@@ -73,7 +73,7 @@ async fn streams_are_remembered_too() {
         let signature = events
             .iter()
             .find_map(|event| event["delta"]["signature"].as_str());
-        let signature = signature.unwrap_or_else(|| panic!("{kind}: {events:?}"));
+        let signature = signature.unwrap_or_else(|| panic!("{turn_of}: {events:?}"));
         let said = json!({ "content": [
             { "type": "thinking", "thinking": "x", "signature": signature }, { "type": "text", "text": "Paris." },
         ] });
@@ -82,7 +82,7 @@ async fn streams_are_remembered_too() {
         for _ in 0..2 {
             answered(messages(&gateway, &turn(Some(&said)))).await;
         }
-        assert_eq!(counts([&a, &b])[home], began + 2, "{kind}");
+        assert_eq!(counts([&a, &b])[home], began + 2, "{turn_of}");
     }
     assert_eq!([a.refused(), b.refused()].concat(), Vec::<String>::new());
 }

@@ -87,7 +87,7 @@ async fn reports_add_up_and_compare() {
 
     let overview = site.get("/overview").await;
     assert_eq!(
-        (&overview["now"]["requests"], &overview["active_keys"]),
+        (&overview["now"]["requests"], &overview["live"]["active_keys"]),
         (&json!(4), &json!(2))
     );
     for tile in ["latency_p50_ms", "latency_p95_ms", "latency_p99_ms"] {
@@ -154,4 +154,49 @@ async fn the_cache_tells_what_it_saved_and_is_emptied() {
     let (status, removed) = site.call(Method::DELETE, "/cache", json!({})).await;
     assert_eq!((status, &removed["removed"]), (200, &json!(1)));
     assert_eq!(site.get("/cache").await["entries"], 0);
+}
+
+#[tokio::test]
+async fn the_overview_tells_how_the_providers_of_clients_are_doing() {
+    let site = Site::start().await;
+    let (_, key) = site.client("Ann", json!({})).await;
+    let (_, other) = site.client("Bob", json!({})).await;
+    let own = async || {
+        let overview = site.get("/overview").await;
+        let providers = overview["providers"].as_array().unwrap().clone();
+        let own = providers
+            .into_iter()
+            .find(|provider| provider["id"] == "ai-proxy-openai");
+        own.unwrap_or_else(|| panic!("{overview}"))
+    };
+    let before = own().await;
+    assert_eq!(
+        (&before["health"], &before["registered"]),
+        (&json!("unknown"), &json!(false))
+    );
+    site.ask(&key, "conf:hello").await;
+    site.ask(&other, "conf:hello").await;
+    let well = own().await;
+    assert_eq!(
+        (&well["health"], &well["type"]),
+        (&json!("ok"), &json!("openai")),
+        "{well}"
+    );
+    assert!(well["latency_ms"].is_u64(), "{well}");
+    // A key that is refused is the client's trouble; a provider that fails is everybody's.
+    for _ in 0..6 {
+        site.upstream.next(Reply::error(401, "no such key"));
+        site.ask(&key, "conf:hello").await;
+    }
+    assert_eq!(own().await["health"], "ok");
+    for _ in 0..6 {
+        site.upstream.next(Reply::error(503, "overloaded"));
+        site.ask(&key, "conf:hello").await;
+    }
+    assert_eq!(own().await["health"], "failing");
+    eventually("the sums of the instance", async || {
+        let own = own().await;
+        (own["requests"] == 14 && own["errors"] == 12).then_some(())
+    })
+    .await;
 }

@@ -119,7 +119,7 @@ async fn images_are_made_and_their_usage_is_booked() {
     let used: Vec<_> = entries(&gateway)
         .await
         .into_iter()
-        .map(|entry| (entry.usage.input, entry.usage.output))
+        .map(|entry| (entry.usage.total_input(), entry.usage.total_output()))
         .collect();
     assert_eq!(used, [(10, 20); 4]);
 }

@@ -1,6 +1,6 @@
 use http::Method;
 use serde_json::json;
-use sluice_testkit::{Call, FakeProvider, Gateway, Reply};
+use sluice_testkit::{Call, Completion, FakeProvider, Gateway, Reply};
 
 use super::{answered, on_openai, post, refused};
 use crate::support::{gateway, put, stream_to_end};
@@ -142,11 +142,112 @@ async fn responses_that_were_translated_are_read_here() {
         json!({ "username": "native", "plugins": plugins }),
     )
     .await;
-    let body = json!({ "model": "m", "input": "conf:hello" });
+    provider.next(Reply::completion(Completion::new().text("Ask jane@example.org.")));
+    let body = json!({ "model": "m", "input": "Whom?" });
     let said = answered(post(&gateway, "/v1/responses").json(&body)).await;
+    assert_eq!(said["output"][0]["content"][0]["text"], MASKED);
     let path = format!("/v1/responses/{}", said["id"].as_str().unwrap());
-    // What the guard cannot judge is not shown.
-    refused(call(&gateway, Method::GET, &path), 500).await;
+    let read = answered(call(&gateway, Method::GET, &path)).await;
+    assert_eq!(
+        read["output"][0]["content"][0]["text"], MASKED,
+        "kept as it was said, shown as it may be"
+    );
+}
+
+const MASKED: &str = "Ask [EMAIL_1].";
+
+/// A gateway with a client of OpenAI whose prompts and answers are guarded.
+async fn guarded(provider: &FakeProvider) -> Gateway {
+    let gateway = on_openai(provider).await;
+    let mut conf = crate::support::openai(provider);
+    conf["options"] = json!({ "model": "up" });
+    let guard = json!({ "mask": ["email"], "block": ["payment_card"] });
+    let plugins = json!({ "key-auth": { "key": "sk-native" }, "ai-proxy": conf, "ai-guard": guard });
+    let consumer = json!({ "username": "native", "plugins": plugins });
+    put(&gateway, "/consumers", consumer).await;
+    gateway
+}
+
+fn form(file: &[u8]) -> Vec<u8> {
+    let head = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+    [head.as_bytes(), file, b"\r\n--x--\r\n"].concat()
+}
+
+#[tokio::test]
+async fn the_lines_of_a_batch_are_guarded_both_ways() {
+    let provider = FakeProvider::strict();
+    let gateway = guarded(&provider).await;
+    let upload = |file: &[u8]| {
+        let call = post(&gateway, "/v1/files").header("content-type", TYPE);
+        call.body(form(file))
+    };
+    let line = |id: u32, url: &str, body: serde_json::Value| {
+        json!({ "custom_id": id.to_string(), "method": "POST", "url": url, "body": body }).to_string() + "\n"
+    };
+    let chat = |text: &str| json!({ "model": "m", "messages": [{ "role": "user", "content": text }] });
+    let embed = |text: &str| json!({ "model": "m", "input": text });
+    let batch = |text: &str| {
+        let chat = line(1, "/v1/chat/completions", chat(text));
+        chat + &line(2, "/v1/embeddings", embed(text))
+    };
+    answered(upload(batch("Ask jane@example.org.").as_bytes())).await;
+    let parts = provider.last_request().form();
+    assert_eq!(String::from_utf8_lossy(&parts[0].data), batch(MASKED));
+
+    let before = provider.requests().len();
+    let blocked = answered(upload(batch("card 4111 1111 1111 1111").as_bytes())).await;
+    assert_eq!(blocked["error"]["code"], "content_policy_violation");
+    let opaque = refused(upload(b"%PDF-1.7 \xff"), 500).await;
+    assert_eq!(opaque["error"]["code"], "not_guarded");
+    assert_eq!(provider.requests().len(), before, "nothing is sent");
+
+    let answered_line = |text: &str| {
+        let message = json!({ "role": "assistant", "content": text });
+        let body = json!({ "object": "chat.completion", "choices": [{ "index": 0, "message": message }] });
+        json!({ "custom_id": "1", "response": { "status_code": 200, "body": body } }).to_string() + "\n"
+    };
+    let content = async |file: &[u8]| {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
+            file.len()
+        );
+        provider.next(Reply::raw([head.as_bytes(), file].concat()));
+        let call = call(&gateway, Method::GET, "/v1/files/file-1/content");
+        call.send().await
+    };
+    let lines = answered_line("Ask jane@example.org.") + &answered_line("Nobody.");
+    let shown = content(lines.as_bytes()).await.expect_status(200).await;
+    assert_eq!(
+        shown.text().await,
+        answered_line(MASKED) + &answered_line("Nobody.")
+    );
+    let lines = answered_line("card 4111 1111 1111 1111");
+    let blocked = content(lines.as_bytes()).await.text().await;
+    assert!(!blocked.contains("4111"), "{blocked}");
+    let opaque = content(b"%PDF-1.7 \xff").await.expect_status(500).await;
+    assert!(opaque.text().await.contains("cannot be judged"));
+    assert_eq!(provider.refused(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn stored_responses_and_moderations_are_guarded() {
+    let provider = FakeProvider::strict();
+    let gateway = guarded(&provider).await;
+    let part = json!({ "type": "output_text", "text": "Ask jane@example.org." });
+    let item = json!({ "type": "message", "role": "assistant", "content": [part] });
+    let stored = json!({ "id": "resp_1", "object": "response", "status": "completed", "output": [item] });
+    provider.next(Reply::json(200, &stored));
+    let read = answered(call(&gateway, Method::GET, "/v1/responses/resp_1")).await;
+    assert_eq!(read["output"][0]["content"][0]["text"], MASKED);
+    // Its events would be judged by nobody.
+    let streamed = call(&gateway, Method::GET, "/v1/responses/resp_1?stream=true");
+    assert_eq!(
+        refused(streamed, 403).await["error"]["code"],
+        "response_not_shown"
+    );
+    let input = json!({ "input": "Ask jane@example.org." });
+    answered(post(&gateway, "/v1/moderations").json(&input)).await;
+    assert_eq!(provider.last_request().json()["input"], MASKED);
 }
 
 #[tokio::test]

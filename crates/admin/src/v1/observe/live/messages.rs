@@ -239,7 +239,8 @@ fn kind(key: &str) -> &str {
     }
 }
 
-fn tiles(api: &Api) -> Value {
+/// What goes on at this moment: the message `tiles`.
+pub(in crate::v1::observe) fn tiles(api: &Api) -> Value {
     let tiles = api.state.live.tiles();
     json!({
         "type": "tiles",
