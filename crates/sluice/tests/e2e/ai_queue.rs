@@ -117,7 +117,7 @@ async fn large_answers_and_small_ones_get_the_same_tokens() {
             output,
             ..Usage::default()
         };
-        Reply::completion(Completion::new().text("hi").usage(usage)).head_after(Duration::from_millis(2))
+        Reply::completion(Completion::new().text("hi").usage(usage)).head_after(Duration::from_millis(10))
     };
     provider.always(Reply::by(move |request| match user(request).as_str() {
         "heavy" => answer(990),
@@ -125,7 +125,8 @@ async fn large_answers_and_small_ones_get_the_same_tokens() {
     }));
     let users = ["heavy", "light"];
     let gateway = Arc::new(queued(&provider, &users, json!({ "provider": "local", "slots": 2 })).await);
-    let arrived = flood(&gateway, &provider, &users, 4, 460).await;
+    // So many at once that both always have some waiting: who has none cedes its share.
+    let arrived = flood(&gateway, &provider, &users, 10, 460).await;
     // The first answers teach how large they are.
     let heavy = arrived[20..].iter().filter(|user| *user == "heavy").count();
     assert!(
